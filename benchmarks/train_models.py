@@ -1,0 +1,60 @@
+"""Train the models in the box, score them and write them where the package finds them.
+
+    python benchmarks/train_models.py --data DATA_DIR [NAME ...]
+
+DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on
+them). Without names, every model is trained. Each of them is, but for its scores and
+licence, what this command writes:
+
+    sr-arn train DATA_DIR/T91 --regressor aplus --scale 3 --anchors 1024 --seed 0 -o my.safetensors
+"""
+
+import argparse
+import logging
+import time
+from pathlib import Path
+
+from sr_arn.benchmark import evaluate, table
+from sr_arn.datasets import find_set
+from sr_arn.model_file import BOX, SUFFIX, load_model, save_model
+from sr_arn.regressors import regressor_class
+from sr_arn.train import train_upscaler
+
+RECIPES = {
+    f"aplus-x{scale}": ("aplus", scale, {"anchors": 1024, "random_state": 0})
+    for scale in (2, 3, 4)
+}
+TEST_SETS = ("Set5", "Set14", "B100")
+LICENCE = "BSD-3-Clause"
+
+
+def train(name: str, data: Path) -> None:
+    """Train one model, score it, and put it into the box."""
+    regressor_name, scale, parameters = RECIPES[name]
+    start = time.perf_counter()
+    regressor = regressor_class(regressor_name)().set_params(**parameters)
+    upscaler = train_upscaler(data / "T91", regressor, scale)
+    print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
+    BOX.mkdir(exist_ok=True)
+    path = BOX / f"{name}{SUFFIX}"
+    save_model(path, upscaler, licence=LICENCE)
+    stored = load_model(path)  # what users get: arrays rounded to float16
+    scores = evaluate({name: stored}, {s: find_set(data, s) for s in TEST_SETS})
+    print(table(scores), flush=True)
+    rounded = {s.set: {"psnr": round(s.psnr, 3), "ssim": round(s.ssim, 4)} for s in scores}
+    save_model(path, stored, licence=LICENCE, scores=rounded)
+
+
+def main() -> None:
+    """Train what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="folder of T91 and the test sets")
+    parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="models (default: all)")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms  %(message)s")
+    for name in args.names or RECIPES:
+        train(name, args.data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Super-resolution with anchored regression: A+ and Anchored Regression Networks."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sr_arn.checks import InputError
+    from sr_arn.metrics import psnr_y, ssim_y
+    from sr_arn.model_file import load_model, save_model
+    from sr_arn.resize import imresize
+    from sr_arn.train import train_upscaler
+    from sr_arn.upscaler import Upscaler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "InputError",
+    "Upscaler",
+    "imresize",
+    "load_model",
+    "psnr_y",
+    "save_model",
+    "ssim_y",
+    "train_upscaler",
+]
+
+_HOMES = {
+    "InputError": "checks",
+    "Upscaler": "upscaler",
+    "imresize": "resize",
+    "load_model": "model_file",
+    "psnr_y": "metrics",
+    "save_model": "model_file",
+    "ssim_y": "metrics",
+    "train_upscaler": "train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module on first use, so that `sr-arn --help` loads nothing."""
+    if name in _HOMES:
+        return getattr(import_module(f"sr_arn.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

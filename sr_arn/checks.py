@@ -1,0 +1,50 @@
+"""Guards shared by every module: one wording for what was expected and what came."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["InputError", "check_integer", "check_luminance", "check_scale", "display"]
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave, told in one line.
+
+    The command line prints the message and leaves with exit code 2; every other
+    exception is a defect of this package.
+    """
+
+
+def display(value: object, limit: int = 120) -> str:
+    """Return `value` as one printable line: control characters escaped, long text cut."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def check_scale(scale: float, name: str = "scale") -> float:
+    """Return `scale` if it is a finite positive number, else raise `InputError`."""
+    if not (isinstance(scale, int | float | np.number) and math.isfinite(scale) and scale > 0):
+        raise InputError(f"{name}: expected a finite number above 0, received {display(scale)}")
+    return scale
+
+
+def check_integer(value: int, name: str, minimum: int) -> int:
+    """Return `value` if it is an integer of at least `minimum`, else raise `InputError`."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_integer or value < minimum:
+        received = display(value)
+        raise InputError(f"{name}: expected an integer of at least {minimum}, received {received}")
+    return int(value)
+
+
+def check_luminance(array: NDArray[Any], name: str = "luminance") -> NDArray[np.float32]:
+    """Return a float plane [h, w] as float32, or raise `InputError`."""
+    array = np.asarray(array)
+    if array.ndim != 2 or array.size == 0 or array.dtype.kind != "f":
+        raise InputError(
+            f"{name}: expected a float array [h, w] in [0, 1], "
+            f"received {array.dtype} of shape {array.shape}"
+        )
+    return np.asarray(array, dtype=np.float32)

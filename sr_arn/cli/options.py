@@ -1,0 +1,69 @@
+"""Options that several commands share."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_json", "add_scale", "check_json", "emit_json"]
+
+STDOUT = Path("-")
+
+
+def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
+    """Add `--scale`, a whole number of at least 1."""
+    shown = "the model's" if default is None else default
+    parser.add_argument(
+        "--scale", type=_scale, default=default, metavar="N", help=f"factor (default: {shown})"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json [PATH]`."""
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        type=Path,
+        const=STDOUT,
+        metavar="PATH",
+        help="write the result as JSON, to stdout or to a file",
+    )
+
+
+def check_json(path: Path | None) -> None:
+    """Raise `InputError` if the file that `--json` named cannot be written."""
+    from sr_arn.files import check_output
+
+    if path not in (None, STDOUT):
+        check_output(path)
+
+
+def emit_json(path: Path, data: dict[str, Any]) -> None:
+    """Print the data, or write them to a file."""
+    from sr_arn.files import write_whole
+
+    text = json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
+    if path == STDOUT:
+        print(text, end="")
+    else:
+        write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _scale(text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 1 and value == int(value)):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
+    return int(value)
+
+
+def _finite(data: Any) -> Any:
+    """Replace an infinite PSNR (equal images), which JSON cannot hold, by null."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

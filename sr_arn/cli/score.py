@@ -1,0 +1,36 @@
+"""`sr-arn score`."""
+
+import argparse
+from pathlib import Path
+
+from sr_arn.cli.options import add_json, add_scale, check_json, emit_json
+
+SUMMARY = "Compare a result with its reference: PSNR and SSIM on Y, borders shaved."
+EXAMPLE = "sr-arn score REFERENCE.png RESULT.png --scale 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("reference", type=Path, metavar="REFERENCE")
+    parser.add_argument("result", type=Path, metavar="RESULT")
+    add_scale(parser, default=3)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read both, cut the reference to a multiple of the scale, score."""
+    from sr_arn.image_io import read_image
+    from sr_arn.metrics import psnr_y, ssim_y
+    from sr_arn.pairs import crop_to_multiple
+
+    check_json(args.json)
+    reference, result = (
+        crop_to_multiple(read_image(path).pixels, args.scale)
+        for path in (args.reference, args.result)
+    )
+    psnr = psnr_y(reference, result, args.scale)
+    ssim = ssim_y(reference, result, args.scale)
+    if args.json:
+        emit_json(args.json, {"psnr": psnr, "ssim": ssim, "scale": args.scale})
+    else:
+        print(f"PSNR {psnr:.2f} dB, SSIM {ssim:.4f}")

@@ -1,0 +1,45 @@
+"""`sr-arn train`."""
+
+import argparse
+from pathlib import Path
+
+from sr_arn.cli.options import add_scale
+
+SUMMARY = "Train an up-scaler on a folder of images."
+EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor aplus --scale 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("images", type=Path, metavar="IMAGES_DIR")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL")
+    parser.add_argument("--regressor", default="aplus", metavar="NAME", help="aplus (default)")
+    add_scale(parser, default=3)
+    parser.add_argument(
+        "--anchors", type=int, default="auto", metavar="M", help="1024, or less for few images"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train and save."""
+    from sr_arn.checks import InputError, check_integer, display
+    from sr_arn.files import check_output
+    from sr_arn.model_file import SUFFIX, save_model
+    from sr_arn.regressors import regressor_class
+    from sr_arn.train import train_upscaler
+
+    if check_output(args.output).suffix != SUFFIX:
+        raise InputError(
+            f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
+        )
+    if args.anchors != "auto":
+        check_integer(args.anchors, "anchors", 1)
+    check_integer(args.seed, "seed", 0)
+    regressor = regressor_class(args.regressor)()
+    regressor.set_params(anchors=args.anchors, random_state=args.seed)
+    upscaler = train_upscaler(args.images, regressor, args.scale)
+    save_model(args.output, upscaler)
+    if not args.quiet:
+        print(f"{args.output}: {regressor.name} x{args.scale}")

@@ -1,0 +1,36 @@
+"""`sr-arn upscale`."""
+
+import argparse
+from pathlib import Path
+
+from sr_arn.cli.options import add_scale
+
+SUMMARY = "Enlarge a picture."
+EXAMPLE = "sr-arn upscale photo.jpg -o photo_x3.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("input", type=Path, metavar="INPUT", help="PNG, JPEG, BMP, WebP or TIFF")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument(
+        "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for --scale)"
+    )
+    add_scale(parser, default=None)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, up-scale, write."""
+    from sr_arn.files import check_output
+    from sr_arn.image_io import check_picture_output, read_image, write_image
+    from sr_arn.model_file import load_model
+
+    check_output(args.output)
+    picture = read_image(args.input)
+    upscaler = load_model(args.model, args.scale)
+    height, width = (n * upscaler.scale for n in picture.pixels.shape[:2])
+    check_picture_output(args.output, (height, width), picture.pixels.dtype)
+    write_image(args.output, picture.with_pixels(upscaler.upscale(picture.pixels)))
+    if not args.quiet:
+        print(f"{args.output}: {width} x {height} pixels, {upscaler.model.name} x{upscaler.scale}")

@@ -1,0 +1,73 @@
+"""RGB and YCbCr, ITU-R BT.601 in studio range, as MATLAB's `rgb2ycbcr` defines them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.checks import InputError
+
+__all__ = ["luminance", "luminance_levels", "rgb_to_ycbcr", "ycbcr_to_rgb"]
+
+# BT.601 with 8-bit studio swing: Y in 16..235, Cb and Cr in 16..240, all divided by 255.
+BT601 = np.array(
+    [
+        [65.481, 128.553, 24.966],
+        [-37.797, -74.203, 112.0],
+        [112.0, -93.786, -18.214],
+    ]
+)
+OFFSET = np.array([16.0, 128.0, 128.0])
+BT601_INVERSE = np.linalg.inv(BT601)
+
+
+def rgb_to_ycbcr(rgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Convert RGB [..., 3] in [0, 1] to YCbCr [..., 3], float32, studio range / 255."""
+    matrix, offset = BT601.T / 255, OFFSET / 255
+    return np.asarray(rgb, np.float32) @ matrix.astype(np.float32) + offset.astype(np.float32)
+
+
+def ycbcr_to_rgb(ycbcr: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Invert `rgb_to_ycbcr`; the result is not clipped to [0, 1]."""
+    matrix = (255 * BT601_INVERSE.T).astype(np.float32)
+    return (np.asarray(ycbcr, np.float32) - (OFFSET / 255).astype(np.float32)) @ matrix
+
+
+def luminance_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the luminance Y of an image in whole levels 0..255, as every SR table uses it.
+
+    Parameters
+    ----------
+    image : ndarray
+        RGB uint8 [h, w, 3]; or a single channel [h, w], taken as Y itself: uint8,
+        uint16 (0..65535) or float in [0, 1] (clipped).
+
+    Returns
+    -------
+    ndarray of uint8 [h, w]
+
+    Raises
+    ------
+    InputError
+        If the array has another shape or dtype.
+    """
+    image = np.asarray(image)
+    if image.size and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        levels = image @ (BT601[0] / 255) + OFFSET[0]
+    elif image.size and image.ndim == 2 and image.dtype == np.uint8:
+        return image
+    elif image.size and image.ndim == 2 and image.dtype == np.uint16:
+        levels = image / 257.0
+    elif image.size and image.ndim == 2 and image.dtype.kind == "f":
+        levels = np.clip(image, 0, 1) * 255.0
+    else:
+        raise InputError(
+            "image: expected uint8 [h, w, 3], or uint8, uint16 or float [h, w], "
+            f"received {image.dtype} of shape {image.shape}"
+        )
+    return np.floor(levels + 0.5).astype(np.uint8)
+
+
+def luminance(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Return `luminance_levels` / 255, the float32 plane [h, w] that models are trained on."""
+    return luminance_levels(image).astype(np.float32) / np.float32(255)

@@ -1,0 +1,67 @@
+"""Output files that are whole or absent."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from sr_arn.checks import InputError, display
+
+__all__ = ["check_output", "write_whole"]
+
+
+def check_output(path: str | os.PathLike[str]) -> Path:
+    """Return `path` if a file can be written there, before any work is done for it.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or its folder is missing or not writable.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"output: expected a file, {display(path)} is a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"output: the folder {display(path.parent)} does not exist; create it")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"output: the folder {display(path.parent)} is not writable")
+    return path
+
+
+def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it.
+
+    A reader never sees a part of it, and a failure leaves what was there before. The
+    permissions are those of any new file.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to or the disk is full.
+    """
+    path = check_output(path)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"output: cannot write {display(path)}: {display(reason)}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

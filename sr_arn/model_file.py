@@ -1,0 +1,273 @@
+"""Models on disk: safetensors with a JSON header, checked on loading; nothing is executed.
+
+The metadata of the file has one entry, "sr_arn", a JSON object:
+
+==============  ==========================================================================
+format_version  1
+kind            "patch": features, regressor, overlap-average
+regressor       the regressor's name, as on the command line
+scale           HR pixels per LR pixel
+features        {"energy": share of the energy that PCA kept}
+training        what it was trained on: images, their digest, samples, settings
+scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
+licence         SPDX identifier of the weights' licence
+==============  ==========================================================================
+
+The arrays are `features.projection` and those of the regressor, `regressor.*`; large
+ones are kept in float16.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.checks import InputError, check_integer, display
+from sr_arn.features import NEIGHBOURHOOD, SCALES, WINDOW, GradientFeatures
+from sr_arn.files import write_whole
+from sr_arn.regressors import REGRESSORS, regressor_class
+from sr_arn.upscaler import BicubicModel, PatchModel, Upscaler
+
+__all__ = ["BOX", "DEFAULT_SCALE", "load_model", "models_in_the_box", "read_header", "save_model"]
+
+FORMAT_VERSION = 1
+KEY = "sr_arn"
+SUFFIX = ".safetensors"
+BOX = Path(__file__).with_name("models")
+DEFAULT_REGRESSOR = "aplus"
+DEFAULT_SCALE = 3
+LARGEST_HEADER = 1_000_000  # bytes; ours have a few thousand
+LARGEST_FILE = 1_000_000_000  # bytes; ours have a few million
+FLOAT16_FROM = 1_000_000  # entries; smaller arrays stay float32, they decide the anchor
+
+Header = dict[str, Any]
+
+
+def load_model(name_or_path: str | os.PathLike[str] | None = None, scale: int | None = None) -> Upscaler:
+    """Return an up-scaler from the box or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or path, optional
+        A name that `sr-arn models` shows, or a .safetensors file. By default the best
+        model in the box for `scale`.
+    scale : int, optional
+        Must be the model's, or chooses it: by default 3 for "bicubic" and no name.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, it has another scale, or the file is not a sound model.
+    """
+    if scale is not None:
+        check_integer(scale, "scale", 1)
+    if name_or_path is None:
+        name_or_path = f"{DEFAULT_REGRESSOR}-x{scale or DEFAULT_SCALE}"
+        if name_or_path not in models_in_the_box():
+            raise InputError(
+                f"scale: no trained model for {scale} in the box, {_box_listing()}; "
+                'the model "bicubic" takes any'
+            )
+    if name_or_path == BicubicModel.name:
+        return Upscaler(BicubicModel(scale or DEFAULT_SCALE))
+    upscaler = _load_file(_find(name_or_path))
+    if scale not in (None, upscaler.scale):
+        raise InputError(
+            f"scale: the model {display(name_or_path)} is for {upscaler.scale}, received {scale}; "
+            f"{_box_listing()}"
+        )
+    return upscaler
+
+
+def save_model(
+    path: str | os.PathLike[str],
+    upscaler: Upscaler,
+    licence: str = "unstated",
+    scores: dict[str, dict[str, float]] | None = None,
+) -> None:
+    """Write a trained up-scaler to a .safetensors file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+    upscaler : Upscaler
+        One that holds a `PatchModel`; the "training" entry of its header is kept.
+    licence : str, default "unstated"
+        SPDX identifier of the weights' licence.
+    scores : dict, optional
+        {set: {"psnr": dB, "ssim": ...}} as `sr_arn.benchmark` measured them.
+
+    Raises
+    ------
+    InputError
+        If the model has nothing to keep or the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    model = upscaler.model
+    if not isinstance(model, PatchModel):
+        raise InputError(f"model: expected a trained one, received {model.name}")
+    header: Header = {
+        "format_version": FORMAT_VERSION,
+        "kind": "patch",
+        "regressor": model.regressor.name,
+        "scale": model.scale,
+        "features": {"energy": model.features.energy},
+        "training": upscaler.header.get("training", {}),
+        "scores": scores or {},
+        "licence": licence,
+    }
+    arrays = {"features.projection": model.features.projection_}
+    arrays |= {f"regressor.{name}": array for name, array in model.regressor.arrays().items()}
+    stored = {name: _compact(array) for name, array in arrays.items()}
+    data = save(stored, metadata={KEY: json.dumps(header)})
+    write_whole(path, lambda file: file.write(data))
+
+
+def models_in_the_box() -> list[str]:
+    """Return the names of the trained models that came with the package."""
+    return sorted(path.stem for path in BOX.glob(f"*{SUFFIX}"))
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Return the JSON header of a model file, checked; the arrays stay on disk."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return _read_header(file, display(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"model {display(path)}: cannot be read: {reason}") from error
+
+
+def _find(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the file of a model given by its name in the box or its path."""
+    if str(name_or_path) in models_in_the_box():
+        return BOX / f"{name_or_path}{SUFFIX}"
+    path = Path(name_or_path)
+    if not path.exists():
+        raise InputError(
+            f"model: {display(name_or_path)} is neither a file nor in the box, {_box_listing()}"
+        )
+    return path
+
+
+def _box_listing() -> str:
+    return f"which has {', '.join(['bicubic', *models_in_the_box()])}"
+
+
+def _load_file(path: Path) -> Upscaler:
+    """Read, check and put together the model of a file."""
+    header = read_header(path)
+    where = f"model {display(path)}"
+    arrays = _read_arrays(path, _expected_axes(header, where), where)
+    # 1. features
+    features = GradientFeatures(header["scale"], header["features"]["energy"])
+    features.projection_ = arrays.pop("features.projection")
+    # 2. regressor on them
+    regressor = regressor_class(header["regressor"]).from_arrays(
+        {name.removeprefix("regressor."): array for name, array in arrays.items()}
+    )
+    return Upscaler(PatchModel(features, regressor), header)
+
+
+def _read_header(file: IO[bytes], name: str) -> Header:
+    """Read and check the header before anything else is read."""
+    where = f"model {name}"
+    start = file.read(8)
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or size > LARGEST_FILE or not 2 <= length <= min(size - 8, LARGEST_HEADER):
+        if start[:1] == b"\x80" or start[:2] == b"PK":
+            raise InputError(f"{where}: is a pickle or PyTorch file; only safetensors are loaded")
+        raise InputError(f"{where}: is no safetensors file, or is cut off")
+    try:
+        header = json.loads(json.loads(file.read(length))["__metadata__"][KEY])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{where}: is no sr-arn model: its header has no {KEY!r} entry") from None
+    if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
+        version = header.get("format_version") if isinstance(header, dict) else None
+        raise InputError(
+            f"{where}: expected format version {FORMAT_VERSION}, received {display(version)}; "
+            "train it again or use the version of sr-arn that wrote it"
+        )
+    _check_header(header, where)
+    return header
+
+
+def _check_header(header: Header, where: str) -> None:
+    """Raise `InputError` unless every field has the type and range that the rest relies on."""
+    features = header.get("features")
+    energy = features.get("energy") if isinstance(features, dict) else None
+    scale = header.get("scale")
+    is_sound = {
+        "kind": header.get("kind") == "patch",
+        "regressor": header.get("regressor") in REGRESSORS,
+        "scale": type(scale) is int and scale in SCALES,
+        "features": type(energy) is float and 0 < energy <= 1,
+        "training": isinstance(header.get("training"), dict),
+        "scores": isinstance(header.get("scores"), dict),
+        "licence": isinstance(header.get("licence"), str),
+    }
+    for field, sound in is_sound.items():
+        if not sound:
+            raise InputError(f"{where}: header field {field!r} is {display(header.get(field))}")
+
+
+def _expected_axes(header: Header, where: str) -> dict[str, tuple[str | int, ...]]:
+    """Return each array's axes: a length, or a letter that stands for one."""
+    lengths: dict[str, str | int] = {"t": (WINDOW * header["scale"]) ** 2}
+    axes: dict[str, tuple[str | int, ...]] = {"features.projection": ("d", NEIGHBOURHOOD**2)}
+    for name, letters in regressor_class(header["regressor"]).array_axes.items():
+        axes[f"regressor.{name}"] = tuple(lengths.get(letter, letter) for letter in letters)
+    return axes
+
+
+def _read_arrays(
+    path: Path, expected: dict[str, tuple[str | int, ...]], where: str
+) -> dict[str, NDArray[np.float32]]:
+    """Read the expected arrays as float32; shapes are checked before memory is taken."""
+    from safetensors import SafetensorError, safe_open
+
+    arrays = {}
+    lengths: dict[str | int, int] = {}
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            for name, axes in expected.items():
+                if name not in names:
+                    raise InputError(f"{where}: the array {name!r} is missing")
+                view = file.get_slice(name)
+                _check_shape(view.get_shape(), axes, lengths, f"{where}: array {name!r}")
+                if view.get_dtype() not in ("F16", "F32"):
+                    raise InputError(f"{where}: array {name!r} is of dtype {view.get_dtype()}")
+                arrays[name] = file.get_tensor(name).astype(np.float32)
+                if not np.isfinite(arrays[name]).all():
+                    raise InputError(f"{where}: array {name!r} has entries that are not finite")
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{where}: is damaged or cut off ({display(error)})") from error
+    return arrays
+
+
+def _check_shape(
+    shape: list[int], axes: tuple[str | int, ...], lengths: dict[str | int, int], where: str
+) -> None:
+    """Raise `InputError` unless the shape has these axes, equal letters meaning equal lengths."""
+    fits = len(shape) == len(axes) and math.prod(shape) > 0
+    if fits:
+        for length, axis in zip(shape, axes, strict=True):
+            expected = axis if isinstance(axis, int) else lengths.setdefault(axis, length)
+            fits = fits and length == expected
+    if not fits:
+        wanted = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
+        raise InputError(f"{where}: expected shape [{wanted}], received {shape}")
+
+
+def _compact(array: NDArray[Any]) -> NDArray[np.float16] | NDArray[np.float32]:
+    """Return the array as it is stored."""
+    dtype = np.float16 if array.size >= FLOAT16_FROM else np.float32
+    return np.ascontiguousarray(array, dtype=dtype)

@@ -1,0 +1,95 @@
+"""The nearest training samples of each anchor, in one pass over the samples."""
+
+import logging
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+__all__ = ["nearest"]
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 8192  # samples whose similarities to all anchors are held at a time
+
+
+def nearest(
+    samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any]], k: int
+) -> NDArray[np.int64]:
+    """Return the `k` samples with the largest inner product with each anchor.
+
+    Among unit vectors these are the nearest ones. The similarities are formed block by
+    block and forgotten; memory is O(m k), not O(n m).
+
+    Parameters
+    ----------
+    samples : ndarray [n, d]
+    anchors : ndarray [m, d]
+        Same dtype as `samples`.
+    k : int
+        1 to n.
+
+    Returns
+    -------
+    ndarray of int64 [m, k]
+        Indices of samples, most similar first; of equal ones the first comes first.
+    """
+    total, m = len(samples), len(anchors)
+    room = 2 * k
+    best = np.full((m, room), -np.inf, samples.dtype)
+    where = np.zeros((m, room), np.int64)
+    count = np.zeros(m, np.int64)
+    threshold = np.full(m, -np.inf, samples.dtype)
+    similarities = np.empty((m, BLOCK), samples.dtype)
+    for start in range(0, total, BLOCK):
+        block = samples[start : start + BLOCK]
+        scores = similarities[:, : len(block)]
+        np.matmul(anchors, block.T, out=scores)
+        _offer(scores, start, k, best, where, count, threshold)
+        if start // BLOCK % 100 == 99:
+            logger.info("neighbours: %s of %s samples", f"{start + BLOCK:,}", f"{total:,}")
+    _keep_best(k, best, where, count)
+    return where[:, :k].copy()
+
+
+@njit(parallel=True, cache=True)
+def _offer(
+    scores: NDArray[np.floating[Any]],
+    start: int,
+    k: int,
+    best: NDArray[np.floating[Any]],
+    where: NDArray[np.int64],
+    count: NDArray[np.int64],
+    threshold: NDArray[np.floating[Any]],
+) -> None:
+    """Note the samples above each anchor's threshold: its k-th best at the last tidying."""
+    m, samples = scores.shape
+    room = best.shape[1]
+    for a in prange(m):
+        n = count[a]
+        for j in range(samples):
+            if scores[a, j] > threshold[a]:
+                best[a, n] = scores[a, j]
+                where[a, n] = start + j
+                n += 1
+                if n == room:
+                    order = np.argsort(-best[a], kind="mergesort")[:k]
+                    best[a, :k] = best[a][order]
+                    where[a, :k] = where[a][order]
+                    threshold[a] = best[a, k - 1]
+                    n = k
+        count[a] = n
+
+
+def _keep_best(
+    k: int,
+    best: NDArray[np.floating[Any]],
+    where: NDArray[np.int64],
+    count: NDArray[np.int64],
+) -> None:
+    """Sort what each anchor has noted; the k best come first."""
+    for a, n in enumerate(count):
+        order = np.argsort(-best[a, :n], kind="stable")[:k]
+        best[a, :k] = best[a][order]
+        where[a, :k] = where[a][order]

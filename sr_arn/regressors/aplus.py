@@ -1,0 +1,211 @@
+"""A+: one ridge regressor for each anchor, learned from the samples nearest to it.
+
+References
+----------
+R. Timofte, V. De Smet, L. Van Gool, "A+: Adjusted anchored neighborhood regression for
+fast super-resolution", ACCV 2014.
+"""
+
+import logging
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sr_arn.checks import InputError, check_integer
+from sr_arn.regressors.base import FloatArray, Regressor
+
+__all__ = ["APlusRegressor"]
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 2048  # rows whose similarities to all anchors are held at a time: they fit the cache
+AUTO_ANCHORS = 1024
+SAMPLES_PER_ANCHOR = 8
+
+
+class APlusRegressor(Regressor):
+    """Adjusted anchored neighbourhood regression (Timofte et al. 2014).
+
+    The anchors are the atoms of a K-SVD dictionary. Each has a projection, the ridge
+    regression over the `neighbours` training samples nearest to it on the unit sphere:
+    P = Y X^T (X X^T + lambda I)^-1 (eq. 7). A sample is mapped by the projection of the
+    anchor c with the largest |c^T x|. There is no intercept.
+
+    Parameters
+    ----------
+    anchors : int, array-like [m, d] or "auto", default "auto"
+        How many anchors K-SVD learns, or unit vectors to use; "auto" is
+        min(1024, max(1, n // 8)).
+    neighbours : int, default 2048
+        Samples per ridge regression; all of them where there are fewer.
+    regularisation : float, default 0.1
+        lambda of the ridge regression, above 0.
+    norm_floor : float, default 0.1
+        Samples are scaled to unit norm, and their targets by the same factor, but for
+        samples of a norm below this one, whose targets stay.
+    dictionary_samples : int, default 135_000
+        Samples that K-SVD learns from at most, drawn at random.
+    random_state : int, default 0
+        Chooses these samples and those that K-SVD starts from.
+
+    Attributes
+    ----------
+    anchors_ : ndarray [m, d]
+        Unit vectors.
+    projections_ : ndarray [m, t, d], or [m, d] where y was [n]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sr_arn.regressors import APlusRegressor
+    >>> X = np.random.default_rng(0).normal(size=(400, 3))
+    >>> y = np.abs(X[:, 0])  # linear on either side of X[:, 0] = 0
+    >>> round(APlusRegressor(anchors=32, neighbours=50).fit(X, y).score(X, y), 1)
+    0.9
+    """
+
+    name: ClassVar[str] = "aplus"
+    array_axes: ClassVar[dict[str, str]] = {"anchors": "md", "projections": "mtd"}
+
+    anchors_: FloatArray
+    projections_: FloatArray
+
+    def __init__(
+        self,
+        anchors: int | ArrayLike | Literal["auto"] = "auto",
+        neighbours: int = 2048,
+        regularisation: float = 0.1,
+        norm_floor: float = 0.1,
+        dictionary_samples: int = 135_000,
+        random_state: int = 0,
+    ) -> None:
+        self.anchors = anchors
+        self.neighbours = neighbours
+        self.regularisation = regularisation
+        self.norm_floor = norm_floor
+        self.dictionary_samples = dictionary_samples
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn anchors and projections.
+
+        Parameters
+        ----------
+        X : array-like [n, d]
+            Features, finite.
+        y : array-like [n, t] or [n]
+            Targets, finite.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other or a parameter is out of range; an
+            explicit number of anchors may not exceed n.
+        """
+        from sr_arn.neighbours import nearest
+
+        X, y = self._validate_fit(X, y)
+        self._check_parameters(len(X))
+        # 1. anchors
+        self.anchors_ = self._learn_anchors(X)
+        # 2. samples on the unit sphere
+        norms = np.linalg.norm(X, axis=1)
+        units = X / np.where(norms > 0, norms, 1)[:, None]
+        target_scales = np.where(norms < self.norm_floor, 1, norms)
+        # 3. each anchor's neighbourhood, 4. its ridge regression
+        neighbourhoods = nearest(units, self.anchors_, min(self.neighbours, len(X)))
+        self.projections_ = np.stack(
+            [
+                self._ridge(units[near], (y[near].T / target_scales[near]).T)
+                for near in neighbourhoods
+            ]
+        ).astype(X.dtype)
+        logger.info("A+: %d anchors, %d features each", *self.anchors_.shape)
+        return self
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Map each sample by the projection of its anchor: argmax over |c^T x|.
+
+        Parameters
+        ----------
+        X : array-like [n, d]
+
+        Returns
+        -------
+        ndarray [n, t], or [n] where the training targets were [n]
+        """
+        X = self._validate_predict(X)
+        chosen = self._assign(X)
+        order = np.argsort(chosen, kind="stable")
+        bounds = np.searchsorted(chosen[order], np.arange(len(self.anchors_) + 1))
+        # One product for each anchor over the samples that chose it.
+        sorted_out = np.empty((len(X), *self.projections_.shape[1:-1]), X.dtype)
+        sorted_x = X[order]
+        for anchor in np.flatnonzero(np.diff(bounds)):
+            group = slice(bounds[anchor], bounds[anchor + 1])
+            sorted_out[group] = sorted_x[group] @ self.projections_[anchor].T
+        out = np.empty_like(sorted_out)
+        out[order] = sorted_out
+        return out
+
+    def _assign(self, X: FloatArray) -> NDArray[np.intp]:
+        """Return the anchor with the largest |c^T x| for every sample."""
+        chosen = np.empty(len(X), np.intp)
+        scores = np.empty((BLOCK, len(self.anchors_)), np.result_type(X, self.anchors_))
+        for start in range(0, len(X), BLOCK):
+            block = X[start : start + BLOCK]
+            similarities = np.matmul(block, self.anchors_.T, out=scores[: len(block)])
+            np.abs(similarities, out=similarities)
+            similarities.argmax(axis=1, out=chosen[start : start + BLOCK])
+        return chosen
+
+    def _check_parameters(self, samples: int) -> None:
+        for name in ("neighbours", "dictionary_samples"):
+            check_integer(getattr(self, name), name, 1)
+        if not self.regularisation > 0:
+            raise InputError(
+                f"regularisation: expected a number above 0, received {self.regularisation}"
+            )
+        if isinstance(self.anchors, int) and check_integer(self.anchors, "anchors", 1) > samples:
+            raise InputError(
+                f"anchors: expected at most the {samples} samples, received {self.anchors}"
+            )
+
+    def _learn_anchors(self, X: FloatArray) -> FloatArray:
+        """Return the given anchors at unit norm, or K-SVD's atoms on some of the samples."""
+        from sr_arn.ksvd import KSVD
+
+        if not isinstance(self.anchors, int | str):
+            return self._given_anchors(X)
+        if isinstance(self.anchors, str) and self.anchors != "auto":
+            raise InputError(
+                f'anchors: expected an integer, an array or "auto", received {self.anchors!r}'
+            )
+        is_candidate = X.any(axis=1)
+        count = self.anchors
+        if isinstance(count, str):
+            wanted = min(AUTO_ANCHORS, max(1, len(X) // SAMPLES_PER_ANCHOR))
+            count = max(1, min(wanted, int(is_candidate.sum())))
+        draw = np.random.default_rng(self.random_state).permutation(np.flatnonzero(is_candidate))
+        samples = X[np.sort(draw[: max(self.dictionary_samples, count)])]
+        ksvd = KSVD(count, random_state=self.random_state).fit(samples)
+        return ksvd.dictionary_.astype(X.dtype)
+
+    def _given_anchors(self, X: FloatArray) -> FloatArray:
+        anchors = np.array(self.anchors, dtype=X.dtype)
+        if anchors.ndim != 2 or len(anchors) == 0 or anchors.shape[1] != X.shape[1]:
+            raise InputError(
+                f"anchors: expected an array [m, {X.shape[1]}], received {anchors.shape}"
+            )
+        norms = np.linalg.norm(anchors, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or not norms.all():
+            raise InputError("anchors: expected finite vectors other than zero")
+        return anchors / norms
+
+    def _ridge(self, X: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the ridge regression [t, d] (or [d]) of y on X: one neighbourhood's eq. 7."""
+        X, y = X.astype(np.float64), y.astype(np.float64)
+        gram = X.T @ X + self.regularisation * np.eye(X.shape[1])
+        solution: NDArray[np.float64] = np.linalg.solve(gram, X.T @ y).T
+        return solution

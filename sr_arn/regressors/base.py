@@ -1,0 +1,137 @@
+"""What every regressor is: a scikit-learn estimator that loads without scikit-learn.
+
+A regressor maps feature vectors to target vectors and never sees an image. It follows
+scikit-learn's estimator interface to the letter (`check_estimator` passes), but imports
+the library only to train and to check what is not a plain, fitting array: up-scaling a
+picture needs NumPy alone.
+"""
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Regressor"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class Regressor(ABC):
+    """Base class: parameters, validation, and the arrays that a model file keeps.
+
+    A subclass states `name` and `array_axes`, stores its parameters in `__init__`, and
+    defines `fit` and `predict`. Listed in `sr_arn.regressors`, it is then known to the
+    command line and to model files.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Length d of a feature vector, set by `fit`.
+    """
+
+    name: ClassVar[str]
+    """The regressor's name on the command line and in model files."""
+
+    array_axes: ClassVar[dict[str, str]]
+    """Learned arrays by name (without the ending _) with their axes, a letter each: m
+    anchors, d features, t targets; equal letters are equal lengths."""
+
+    n_features_in_: int
+
+    @abstractmethod
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from features X [n, d] and targets y [n, t] or [n]."""
+
+    @abstractmethod
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Return the targets [n, t] (or [n]) of features X [n, d]."""
+
+    # --- model files ---------------------------------------------------------------
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Return the learned arrays by name."""
+        return {name: getattr(self, f"{name}_") for name in self.array_axes}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, FloatArray]) -> Self:
+        """Return a fitted regressor made of what `arrays` returned."""
+        regressor = cls()
+        for name, axes in cls.array_axes.items():
+            setattr(regressor, f"{name}_", arrays[name])
+            if "d" in axes:
+                regressor.n_features_in_ = arrays[name].shape[axes.index("d")]
+        return regressor
+
+    # --- scikit-learn --------------------------------------------------------------
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        return sorted(list(inspect.signature(cls).parameters))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters given to `__init__`, as scikit-learn expects them."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; an unknown one raises `ValueError`."""
+        known = self._parameter_names()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(
+                    f"parameter: expected one of {', '.join(known)}, received {name!r}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the coefficient of determination R^2 of `predict(X)` against y."""
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+
+    def __repr__(self) -> str:
+        """Show the parameters."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({given})"
+
+    def __sklearn_tags__(self) -> Any:
+        """Describe the estimator to scikit-learn."""
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True, multi_output=True, two_d_labels=True),
+            regressor_tags=RegressorTags(),
+            input_tags=InputTags(),
+        )
+
+    def _validate_fit(self, X: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return X [n, d] and y [n, t] or [n], float32 or float64, both of X's dtype."""
+        from sklearn.utils.validation import validate_data
+
+        X, y = validate_data(
+            self, X, y, dtype=(np.float32, np.float64), multi_output=True, y_numeric=True
+        )
+        return X, np.asarray(y, dtype=X.dtype)
+
+    def _validate_predict(self, X: ArrayLike) -> FloatArray:
+        """Return X [n, d], float32 or float64; only what does not fit meets scikit-learn."""
+        if (
+            isinstance(X, np.ndarray)
+            and X.dtype in (np.float32, np.float64)
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == getattr(self, "n_features_in_", None)
+            and not hasattr(self, "feature_names_in_")
+            and np.isfinite(X).all()
+        ):
+            return X
+        from sklearn.utils.validation import check_is_fitted, validate_data
+
+        check_is_fitted(self, "n_features_in_")
+        checked: FloatArray = validate_data(
+            self, X, reset=False, dtype=(np.float32, np.float64)
+        )
+        return checked

@@ -1,0 +1,195 @@
+"""The main idea: how a picture becomes a larger one.
+
+`Upscaler` handles pictures: it takes them apart into luminance and colour, tile by
+tile, and puts the result together. What it knows about sharpness is in the luminance
+model it holds, a function from an LR plane to an HR plane. `PatchModel` is such a model:
+
+    LR plane -> bicubic up-scaling                                     (the smooth part)
+             -> features of every window -> regressor -> HR residual patches
+             -> overlap-average                                        (the missing part)
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.checks import InputError, check_luminance, check_scale
+from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
+from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
+from sr_arn.patches import overlap_average
+from sr_arn.regressors.base import Regressor
+from sr_arn.resize import imresize
+from sr_arn.tiles import Border, tiles
+
+__all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
+
+PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
+"""White, by the dtype of a picture's pixels."""
+
+Plane = NDArray[np.float32]
+
+
+class LuminanceModel(Protocol):
+    """A function from LR to HR luminance, both float32 [h, w] in [0, 1], not clipped."""
+
+    name: str
+    scale: int
+    reach: int
+    """How far away, in LR pixels along either axis, a pixel still matters to the result: at
+    least 2, what bicubic up-scaling reads."""
+
+    def __call__(self, lr: Plane) -> Plane:
+        """Return the HR plane [h * scale, w * scale]."""
+        ...
+
+
+class BicubicModel:
+    """Bicubic up-scaling alone: the baseline of every table."""
+
+    name = "bicubic"
+    reach = 2
+
+    def __init__(self, scale: int) -> None:
+        self.scale = scale
+
+    def __call__(self, lr: Plane) -> Plane:
+        """Return the HR plane [h * scale, w * scale]."""
+        return imresize(lr, self.scale)
+
+
+class PatchModel:
+    """Bicubic up-scaling plus the residual that a regressor predicts, patch by patch.
+
+    Parameters
+    ----------
+    features : GradientFeatures
+        Fitted; its scale is the model's.
+    regressor : Regressor
+        Fitted on its features and on residual patches.
+    """
+
+    reach = NEIGHBOURHOOD // 2 + WINDOW // 2
+
+    def __init__(self, features: GradientFeatures, regressor: Regressor) -> None:
+        self.features = features
+        self.regressor = regressor
+        self.name = regressor.name
+        self.scale = features.scale
+
+    def __call__(self, lr: Plane) -> Plane:
+        """Return the HR plane; the outermost LR pixel stays bicubic, as in the papers."""
+        hr = imresize(lr, self.scale)
+        features = self.features.transform(lr)
+        rows, columns, length = features.shape
+        if rows and columns:
+            residuals = self.regressor.predict(features.reshape(-1, length))
+            size = WINDOW * self.scale
+            residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
+            border = BORDER * self.scale
+            hr[border:-border, border:-border] += residual
+        return hr
+
+
+class Upscaler:
+    """Up-scales pictures with a luminance model.
+
+    Parameters
+    ----------
+    model : LuminanceModel
+    header : dict, optional
+        What the model file says about it: see `sr_arn.model_file`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sr_arn import load_model
+    >>> load_model("aplus-x3").upscale(np.zeros((20, 30, 3), np.uint8)).shape
+    (60, 90, 3)
+    """
+
+    def __init__(self, model: LuminanceModel, header: dict[str, Any] | None = None) -> None:
+        self.model = model
+        self.header = header or {}
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel along each axis."""
+        return self.model.scale
+
+    def __repr__(self) -> str:
+        """Show the model and its scale."""
+        return f"Upscaler({self.model.name}, scale={self.scale})"
+
+    def upscale(self, image: Any) -> Any:
+        """Return the picture `scale` times as wide and as high.
+
+        Parameters
+        ----------
+        image : ndarray, PIL.Image.Image, path, bytes or binary file
+            An array is grey [h, w] or RGB [h, w, 3]: uint8 (0..255), uint16 (0..65535) or
+            float in [0, 1]. Grey is up-scaled as luminance.
+
+        Returns
+        -------
+        ndarray or PIL.Image.Image
+            An array of the same dtype for an array, clipped to its range; else a picture.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be read or is of no kind named above.
+        """
+        if isinstance(image, np.ndarray):
+            return self._upscale_array(image)
+        from sr_arn.image_io import from_pil, read_image, to_pil
+
+        picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
+        return to_pil(picture.with_pixels(self._upscale_array(picture.pixels)))
+
+    def upscale_luminance(self, lr: NDArray[np.floating[Any]], border: Border = "full") -> Plane:
+        """Return the HR luminance [h * scale, w * scale], float32, not clipped.
+
+        Parameters
+        ----------
+        lr : ndarray of float [h, w] in [0, 1]
+        border : {"full", "paper"}, default "full"
+            "full" continues the plane beyond its border by reflection, so that its
+            outermost pixels are predicted like those in the middle; "paper" leaves the
+            outermost LR pixel as the published tables do.
+        """
+        lr = check_luminance(lr)
+        hr = np.empty([n * self.scale for n in lr.shape], np.float32)
+        for tile in tiles(lr, self.scale, self.model.reach, border):
+            hr[tile.place] = self.model(tile.pixels)[tile.crop]
+        return hr
+
+    def _upscale_array(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Up-scale grey [h, w] or RGB [h, w, 3], tile by tile, each from levels to levels."""
+        is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+        if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
+            raise InputError(
+                f"image: expected [h, w] or [h, w, 3] of {', '.join(PEAKS)}, "
+                f"received {image.dtype} of shape {image.shape}"
+            )
+        peak = PEAKS[image.dtype.name]
+        upscale = self.model if image.ndim == 2 else self._upscale_rgb
+        height, width = (n * self.scale for n in image.shape[:2])
+        out = np.empty((height, width, *image.shape[2:]), image.dtype)
+        for tile in tiles(image, self.scale, self.model.reach, "full"):
+            hr = upscale(tile.pixels.astype(np.float32) / np.float32(peak))
+            out[tile.place] = _to_levels(hr[tile.crop], peak, image.dtype)
+        return out
+
+    def _upscale_rgb(self, rgb: Plane) -> Plane:
+        """Up-scale RGB [h, w, 3] in [0, 1]: luminance by the model, colour by bicubic."""
+        ycbcr = rgb_to_ycbcr(rgb)
+        y = self.model(np.ascontiguousarray(ycbcr[..., 0]))
+        cbcr = imresize(ycbcr[..., 1:], self.scale)
+        return ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1))
+
+
+def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Clip to [0, 1] and, for integers, round half up to 0..peak."""
+    values = np.clip(values, 0, 1)
+    return (values if peak == 1 else np.floor(values * peak + 0.5)).astype(dtype)
