@@ -21,8 +21,7 @@ from sr_arn.regressors import regressor_class
 from sr_arn.train import train_upscaler
 
 RECIPES = {
-    f"aplus-x{scale}": ("aplus", scale, {"anchors": 1024, "random_state": 0})
-    for scale in (2, 3, 4)
+    f"aplus-x{scale}": ("aplus", scale, {"anchors": 1024, "random_state": 0}) for scale in (2, 3, 4)
 }
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"

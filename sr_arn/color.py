@@ -23,14 +23,12 @@ BT601_INVERSE = np.linalg.inv(BT601)
 
 def rgb_to_ycbcr(rgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Convert RGB [..., 3] in [0, 1] to YCbCr [..., 3], float32, studio range / 255."""
-    matrix, offset = BT601.T / 255, OFFSET / 255
-    return np.asarray(rgb, np.float32) @ matrix.astype(np.float32) + offset.astype(np.float32)
+    return _mix(rgb, BT601 / 255, OFFSET / 255)
 
 
 def ycbcr_to_rgb(ycbcr: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Invert `rgb_to_ycbcr`; the result is not clipped to [0, 1]."""
-    matrix = (255 * BT601_INVERSE.T).astype(np.float32)
-    return (np.asarray(ycbcr, np.float32) - (OFFSET / 255).astype(np.float32)) @ matrix
+    return _mix(ycbcr, 255 * BT601_INVERSE, -BT601_INVERSE @ OFFSET)
 
 
 def luminance_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
@@ -71,3 +69,12 @@ def luminance_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
 def luminance(image: NDArray[Any]) -> NDArray[np.float32]:
     """Return `luminance_levels` / 255, the float32 plane [h, w] that models are trained on."""
     return luminance_levels(image).astype(np.float32) / np.float32(255)
+
+
+def _mix(
+    image: NDArray[np.floating[Any]], matrix: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return matrix @ pixel + offset for the pixels [..., 3], each rounded in the same way."""
+    a, b, c = np.moveaxis(np.asarray(image, np.float32), -1, 0)
+    rows = zip(matrix.astype(np.float32), offset.astype(np.float32), strict=True)
+    return np.stack([a * p + b * q + c * r + shift for (p, q, r), shift in rows], axis=-1)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer, check_luminance
+from sr_arn.kernels import map_rows
 from sr_arn.patches import extract
 from sr_arn.resize import imresize
 
@@ -106,7 +107,8 @@ class GradientFeatures:
         windows = lr_windows(check_luminance(plane))
         rows, columns = windows.shape[:2]
         flat = windows.reshape(rows * columns, NEIGHBOURHOOD**2)
-        return (flat @ self.projection_.T).reshape(rows, columns, -1)
+        features = map_rows(flat, self.projection_.T[None], np.zeros(len(flat), np.intp))
+        return features.reshape(rows, columns, len(self.projection_))
 
 
 def check_patch_scale(scale: int) -> None:

@@ -7,7 +7,6 @@ profile is kept.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -105,14 +104,22 @@ def read_image(source: Source) -> Picture:
 
 
 def from_pil(image: Image.Image, name: str = "image") -> Picture:
-    """Return a Pillow image as a `Picture`; raise `InputError` for a kind that would lose something."""
+    """Return a Pillow image as a `Picture`.
+
+    Raises
+    ------
+    InputError
+        If it is of a kind that would lose something; `name` says what to call it.
+    """
     mode = image.mode
     if "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         raise InputError(
             f"{name}: has transparency, which would be lost; remove the alpha channel first"
         )
     if mode == "RGB" and _is_16_bit_colour(image):
-        raise InputError(f"{name}: has 16 bits per colour, of which 8 would be lost; convert it first")
+        raise InputError(
+            f"{name}: has 16 bits per colour, of which 8 would be lost; convert it first"
+        )
     if mode not in ("1", "L", "P", "RGB", *GREY_16_MODES):
         raise InputError(
             f"{name}: expected 8-bit grey or RGB or 16-bit grey, this is {mode}; convert it first"
@@ -145,7 +152,8 @@ def check_picture_output(
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise InputError(
-            f"output: expected a name ending in {', '.join(SUFFIXES)}, received {display(path.name)}"
+            f"output: expected a name ending in {', '.join(SUFFIXES)}, "
+            f"received {display(path.name)}"
         )
     longest = LONGEST_SIDE.get(kind)
     if longest is not None and max(shape[:2]) > longest:
@@ -173,8 +181,7 @@ def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
     image = to_pil(picture)
     profile = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
     options = {**SAVE_OPTIONS.get(kind, {}), **profile}
-    save: Callable[[IO[bytes]], None] = lambda file: image.save(file, format=kind, **options)
-    write_whole(path, save)
+    write_whole(path, lambda file: image.save(file, format=kind, **options))
 
 
 def _is_16_bit_colour(image: Image.Image) -> bool:

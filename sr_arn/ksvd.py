@@ -12,10 +12,11 @@ import logging
 from typing import Any, Self
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
+from sr_arn.kernels import compiled
 
 __all__ = ["KSVD", "batch_omp"]
 
@@ -96,7 +97,9 @@ class KSVD:
                 f"atoms: expected at most the {len(candidates)} samples that are not zero, "
                 f"received {self.atoms}"
             )
-        chosen = np.random.default_rng(self.random_state).choice(candidates, self.atoms, replace=False)
+        chosen = np.random.default_rng(self.random_state).choice(
+            candidates, self.atoms, replace=False
+        )
         return samples[chosen] / norms[chosen, None]
 
 
@@ -131,7 +134,7 @@ def batch_omp(
     return support, coefficients
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _pursue(
     correlations: NDArray[np.float32],
     gram: NDArray[np.float32],
@@ -209,29 +212,37 @@ def _update_atoms(
     coefficients: NDArray[np.float32],
     residual: NDArray[np.float32],
 ) -> None:
-    """Give every atom, in turn, the best direction and coefficients for its samples.
-
-    The best rank-1 approximation of the error without the atom (Aharon et al. 2006,
-    section IV): its first right singular vector. Changes all arrays but `support` in place.
-    """
+    """Update every atom in turn; changes all arrays but `support` in place."""
     order, starts = _users(support, len(dictionary))
     for atom in range(len(dictionary)):
         places = order[starts[atom] : starts[atom + 1]]
-        if len(places) == 0:
-            continue
-        rows, slots = np.divmod(places, support.shape[1])
-        error = residual[rows] + coefficients[rows, slots, None] * dictionary[atom]
-        _, directions = np.linalg.eigh(error.T.astype(np.float64) @ error)
-        direction = directions[:, -1].astype(np.float32)
-        weights = error @ direction
-        dictionary[atom] = direction
-        coefficients[rows, slots] = weights
-        residual[rows] = error - weights[:, None] * direction
+        if len(places):
+            _update_atom(atom, places, dictionary, coefficients, residual)
 
 
-def _users(
-    support: NDArray[np.int32], atoms: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _update_atom(
+    atom: int,
+    places: NDArray[np.intp],
+    dictionary: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    residual: NDArray[np.float32],
+) -> None:
+    """Set one atom, its coefficients and its users' residual to the best rank-1 fit.
+
+    That is the first right singular vector of the error without the atom (Aharon et al.
+    2006, section IV-C). `places` are its flat places among the coefficients.
+    """
+    rows, slots = np.divmod(places, coefficients.shape[1])
+    error = residual[rows] + coefficients[rows, slots, None] * dictionary[atom]
+    _, directions = np.linalg.eigh(error.T.astype(np.float64) @ error)
+    direction = directions[:, -1].astype(np.float32)
+    weights = error @ direction
+    dictionary[atom] = direction
+    coefficients[rows, slots] = weights
+    residual[rows] = error - weights[:, None] * direction
+
+
+def _users(support: NDArray[np.int32], atoms: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the flat places in `support` sorted by atom, and where each atom's begin."""
     flat = support.ravel()
     order = np.argsort(flat, kind="stable")

@@ -47,7 +47,9 @@ FLOAT16_FROM = 1_000_000  # entries; smaller arrays stay float32, they decide th
 Header = dict[str, Any]
 
 
-def load_model(name_or_path: str | os.PathLike[str] | None = None, scale: int | None = None) -> Upscaler:
+def load_model(
+    name_or_path: str | os.PathLike[str] | None = None, scale: int | None = None
+) -> Upscaler:
     """Return an up-scaler from the box or from a file.
 
     Parameters
@@ -267,7 +269,7 @@ def _check_shape(
         raise InputError(f"{where}: expected shape [{wanted}], received {shape}")
 
 
-def _compact(array: NDArray[Any]) -> NDArray[np.float16] | NDArray[np.float32]:
+def _compact(array: NDArray[Any]) -> NDArray[np.floating[Any]]:
     """Return the array as it is stored."""
     dtype = np.float16 if array.size >= FLOAT16_FROM else np.float32
     return np.ascontiguousarray(array, dtype=dtype)

@@ -4,8 +4,10 @@ import logging
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
+
+from sr_arn.kernels import compiled
 
 __all__ = ["nearest"]
 
@@ -53,7 +55,7 @@ def nearest(
     return where[:, :k].copy()
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _offer(
     scores: NDArray[np.floating[Any]],
     start: int,

@@ -103,7 +103,9 @@ def _pairs(plane: Plane, features: GradientFeatures) -> tuple[Plane, Plane]:
     scale = features.scale
     size = WINDOW * scale
     if min(plane.shape) < SMALLEST * scale:
-        return np.empty((0, len(features.projection_)), np.float32), np.empty((0, size**2), np.float32)
+        return np.empty((0, len(features.projection_)), np.float32), np.empty(
+            (0, size**2), np.float32
+        )
     hr = crop_to_multiple(plane, scale)
     lr = imresize(hr, 1 / scale)
     border = BORDER * scale

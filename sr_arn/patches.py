@@ -53,15 +53,11 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
         If there is no patch, or `size` is not a multiple of `stride`.
     """
     if patches.ndim != 4 or patches.size == 0 or patches.shape[2] != patches.shape[3]:
-        raise InputError(
-            f"patches: expected [rows, columns, size, size], received {patches.shape}"
-        )
+        raise InputError(f"patches: expected [rows, columns, size, size], received {patches.shape}")
     rows, columns, size, _ = patches.shape
     reach, remainder = divmod(size, stride)
     if remainder:
-        raise InputError(
-            f"stride: expected a divisor of the patch size {size}, received {stride}"
-        )
+        raise InputError(f"stride: expected a divisor of the patch size {size}, received {stride}")
     # In cells of stride x stride pixels, a patch is reach x reach cells: as many shifted adds.
     cells = np.zeros((rows + reach - 1, stride, columns + reach - 1, stride), patches.dtype)
     parts = patches.reshape(rows, columns, reach, stride, reach, stride)

@@ -20,6 +20,7 @@ __all__ = ["imresize", "resized_length"]
 KERNEL_WIDTH = 4.0  # the support of Keys' cubic, in input pixels
 KEYS_A = -0.5
 ROUND_OFF = 1e-9  # `scale * length` this close above an integer is that integer
+GRID = 2.0**32  # distances are rounded to 1 / GRID: a shifted picture gets the same weights
 
 
 def imresize(array: NDArray[Any], scale: float, axes: tuple[int, int] = (0, 1)) -> NDArray[Any]:
@@ -102,7 +103,8 @@ def _contributions(length: int, scale: float) -> tuple[NDArray[np.intp], NDArray
     u = x / scale + 0.5 * (1 - 1 / scale)
     first = np.floor(u - width / 2)
     positions = first + np.arange(math.ceil(width) + 2)[:, None]
-    weights = _keys_cubic((u - positions) / stretch)
+    distances = np.round((u - positions) * GRID) / GRID
+    weights = _keys_cubic(distances / stretch)
     weights /= weights.sum(axis=0)
     taps = np.clip(positions - 1, 0, length - 1).astype(np.intp)
     is_used = np.any(weights != 0, axis=1)

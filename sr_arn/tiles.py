@@ -10,31 +10,46 @@ from sr_arn.checks import InputError, display
 
 __all__ = ["TILE", "Border", "Tile", "tiles"]
 
-TILE = 256  # LR pixels a side: the work of one tile stays small beside a large picture
+TILE = 128  # LR pixels a side: a tile's work is small beside a picture's, its rim beside the tile
 
 Border = Literal["full", "paper"]
-Slices = tuple[slice, slice]
+
+
+class Span(NamedTuple):
+    """A tile's extent along one axis."""
+
+    reads: NDArray[np.intp]
+    """LR pixels that the tile sees, its surroundings among them."""
+    crop: slice
+    """Which of the tile's HR pixels are valid."""
+    place: slice
+    """Which HR pixels of the picture they are."""
 
 
 class Tile(NamedTuple):
-    """A piece of the LR picture and where its result belongs."""
+    """A piece of the work: what it reads of the LR picture and where its result belongs."""
 
-    pixels: NDArray[Any]
-    """LR pixels [h, w, ...] of the tile and its surroundings."""
-    crop: Slices
-    """Rows and columns of the tile's HR result that are valid."""
-    place: Slices
-    """Rows and columns of the HR picture that they fill."""
+    rows: Span
+    columns: Span
+
+    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return the LR pixels [h, w, ...] of the tile and its surroundings."""
+        return image[self.rows.reads[:, None], self.columns.reads]
+
+    def paste(self, result: NDArray[Any], picture: NDArray[Any]) -> None:
+        """Put the valid part of the tile's HR result into the HR picture."""
+        valid = result[self.rows.crop, self.columns.crop]
+        picture[self.rows.place, self.columns.place] = valid
 
 
 def tiles(
-    image: NDArray[Any], scale: int, reach: int, border: Border, size: int = TILE
+    shape: tuple[int, ...], scale: int, reach: int, border: Border, size: int = TILE
 ) -> Iterator[Tile]:
-    """Yield the tiles of an LR picture [h, w, ...], row by row.
+    """Yield the tiles of an LR picture of `shape` [h, w, ...], row by row.
 
     Parameters
     ----------
-    image : ndarray [h, w, ...]
+    shape : tuple of int
     scale : int
         HR pixels per LR pixel.
     reach : int
@@ -42,30 +57,30 @@ def tiles(
     border : {"full", "paper"}
         What a tile sees beyond the picture: its mirror image (the edge pixel twice), or
         nothing, so that the tile ends with the picture.
-    size : int, default 256
+    size : int, default 128
         LR pixels a side.
     """
     if border not in ("full", "paper"):
         raise InputError(f'border: expected "full" or "paper", received {display(border)}')
-    height, width = image.shape[:2]
-    for rows, row_crop, row_place in _spans(height, scale, reach, border, size):
-        band = image[rows]
-        for columns, column_crop, column_place in _spans(width, scale, reach, border, size):
-            yield Tile(band[:, columns], (row_crop, column_crop), (row_place, column_place))
+    columns = list(_spans(shape[1], scale, reach, border, size))
+    for row in _spans(shape[0], scale, reach, border, size):
+        for column in columns:
+            yield Tile(row, column)
 
 
-def _spans(
-    length: int, scale: int, reach: int, border: Border, size: int
-) -> Iterator[tuple[NDArray[np.intp], slice, slice]]:
-    """Yield, for one axis, the LR pixels a tile reads and the HR slices `crop` and `place`."""
+def _spans(length: int, scale: int, reach: int, border: Border, size: int) -> Iterator[Span]:
+    """Yield the extents of the tiles along an axis of `length` LR pixels."""
     for start in range(0, length, size):
         end = min(start + size, length)
         first, last = start - reach, end + reach
         if border == "paper":
             first, last = max(first, 0), min(last, length)
         offset = (start - first) * scale
-        crop = slice(offset, offset + (end - start) * scale)
-        yield _mirrored(np.arange(first, last), length), crop, slice(start * scale, end * scale)
+        yield Span(
+            reads=_mirrored(np.arange(first, last), length),
+            crop=slice(offset, offset + (end - start) * scale),
+            place=slice(start * scale, end * scale),
+        )
 
 
 def _mirrored(positions: NDArray[np.intp], length: int) -> NDArray[np.intp]:

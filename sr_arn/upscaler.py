@@ -9,18 +9,21 @@ model it holds, a function from an LR plane to an HR plane. `PatchModel` is such
              -> overlap-average                                        (the missing part)
 """
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, check_luminance, check_scale
+from sr_arn.checks import InputError, check_luminance
 from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
 from sr_arn.patches import overlap_average
 from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
-from sr_arn.tiles import Border, tiles
+from sr_arn.tiles import Border, Tile, tiles
 
 __all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
 
@@ -28,6 +31,7 @@ PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
 
 Plane = NDArray[np.float32]
+Pixels = NDArray[Any]
 
 
 class LuminanceModel(Protocol):
@@ -99,6 +103,9 @@ class Upscaler:
     model : LuminanceModel
     header : dict, optional
         What the model file says about it: see `sr_arn.model_file`.
+    threads : int, optional
+        How many share the tiles; by default as many as the process may use. The result
+        is the same, to the last bit.
 
     Examples
     --------
@@ -108,9 +115,15 @@ class Upscaler:
     (60, 90, 3)
     """
 
-    def __init__(self, model: LuminanceModel, header: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        model: LuminanceModel,
+        header: dict[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.model = model
         self.header = header or {}
+        self.threads = threads
 
     @property
     def scale(self) -> int:
@@ -158,14 +171,10 @@ class Upscaler:
             outermost pixels are predicted like those in the middle; "paper" leaves the
             outermost LR pixel as the published tables do.
         """
-        lr = check_luminance(lr)
-        hr = np.empty([n * self.scale for n in lr.shape], np.float32)
-        for tile in tiles(lr, self.scale, self.model.reach, border):
-            hr[tile.place] = self.model(tile.pixels)[tile.crop]
-        return hr
+        return self._by_tiles(self.model, check_luminance(lr), border)
 
     def _upscale_array(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Up-scale grey [h, w] or RGB [h, w, 3], tile by tile, each from levels to levels."""
+        """Up-scale grey [h, w] or RGB [h, w, 3], each tile from levels to levels."""
         is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
         if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
             raise InputError(
@@ -174,11 +183,26 @@ class Upscaler:
             )
         peak = PEAKS[image.dtype.name]
         upscale = self.model if image.ndim == 2 else self._upscale_rgb
+
+        def upscale_levels(levels: NDArray[Any]) -> NDArray[Any]:
+            hr = upscale(levels.astype(np.float32) / np.float32(peak))
+            return _to_levels(hr, peak, image.dtype)
+
+        return self._by_tiles(upscale_levels, image, "full")
+
+    def _by_tiles(
+        self, upscale: Callable[[Pixels], Pixels], image: Pixels, border: Border
+    ) -> Pixels:
+        """Apply a function from LR to HR pixels to every tile and put the results together."""
         height, width = (n * self.scale for n in image.shape[:2])
         out = np.empty((height, width, *image.shape[2:]), image.dtype)
-        for tile in tiles(image, self.scale, self.model.reach, "full"):
-            hr = upscale(tile.pixels.astype(np.float32) / np.float32(peak))
-            out[tile.place] = _to_levels(hr[tile.crop], peak, image.dtype)
+
+        def work(tile: Tile) -> None:
+            tile.paste(upscale(tile.cut(image)), out)
+
+        with ThreadPoolExecutor(self.threads or len(os.sched_getaffinity(0))) as pool:
+            for _ in pool.map(work, tiles(image.shape, self.scale, self.model.reach, border)):
+                pass  # asking for the result raises what went wrong
         return out
 
     def _upscale_rgb(self, rgb: Plane) -> Plane:

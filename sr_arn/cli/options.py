@@ -56,7 +56,9 @@ def _scale(text: str) -> int:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 1 and value == int(value)):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of at least 1, received {text!r}"
+        )
     return int(value)
 
 

@@ -19,7 +19,6 @@ __all__ = ["APlusRegressor"]
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 2048  # rows whose similarities to all anchors are held at a time: they fit the cache
 AUTO_ANCHORS = 1024
 SAMPLES_PER_ANCHOR = 8
 
@@ -53,7 +52,8 @@ class APlusRegressor(Regressor):
     ----------
     anchors_ : ndarray [m, d]
         Unit vectors.
-    projections_ : ndarray [m, t, d], or [m, d] where y was [n]
+    projections_ : ndarray [m, d, t], or [m, d] where y was [n]
+        Transposed P: a row x is mapped to ``x @ projections_[i]``.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class APlusRegressor(Regressor):
     """
 
     name: ClassVar[str] = "aplus"
-    array_axes: ClassVar[dict[str, str]] = {"anchors": "md", "projections": "mtd"}
+    array_axes: ClassVar[dict[str, str]] = {"anchors": "md", "projections": "mdt"}
 
     anchors_: FloatArray
     projections_: FloatArray
@@ -135,30 +135,15 @@ class APlusRegressor(Regressor):
         -------
         ndarray [n, t], or [n] where the training targets were [n]
         """
-        X = self._validate_predict(X)
-        chosen = self._assign(X)
-        order = np.argsort(chosen, kind="stable")
-        bounds = np.searchsorted(chosen[order], np.arange(len(self.anchors_) + 1))
-        # One product for each anchor over the samples that chose it.
-        sorted_out = np.empty((len(X), *self.projections_.shape[1:-1]), X.dtype)
-        sorted_x = X[order]
-        for anchor in np.flatnonzero(np.diff(bounds)):
-            group = slice(bounds[anchor], bounds[anchor + 1])
-            sorted_out[group] = sorted_x[group] @ self.projections_[anchor].T
-        out = np.empty_like(sorted_out)
-        out[order] = sorted_out
-        return out
+        from sr_arn.kernels import map_rows, strongest
 
-    def _assign(self, X: FloatArray) -> NDArray[np.intp]:
-        """Return the anchor with the largest |c^T x| for every sample."""
-        chosen = np.empty(len(X), np.intp)
-        scores = np.empty((BLOCK, len(self.anchors_)), np.result_type(X, self.anchors_))
-        for start in range(0, len(X), BLOCK):
-            block = X[start : start + BLOCK]
-            similarities = np.matmul(block, self.anchors_.T, out=scores[: len(block)])
-            np.abs(similarities, out=similarities)
-            similarities.argmax(axis=1, out=chosen[start : start + BLOCK])
-        return chosen
+        X = self._validate_predict(X)
+        dtype = np.result_type(X, self.projections_)
+        X, anchors, maps = (
+            a.astype(dtype, copy=False) for a in (X, self.anchors_, self.projections_)
+        )
+        out = map_rows(X, maps.reshape(*anchors.shape, -1), strongest(X, anchors))
+        return out.reshape(len(X), *maps.shape[2:])
 
     def _check_parameters(self, samples: int) -> None:
         for name in ("neighbours", "dictionary_samples"):
@@ -204,8 +189,7 @@ class APlusRegressor(Regressor):
         return anchors / norms
 
     def _ridge(self, X: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the ridge regression [t, d] (or [d]) of y on X: one neighbourhood's eq. 7."""
+        """Return one neighbourhood's ridge regression (eq. 7), transposed: [d, t] or [d]."""
         X, y = X.astype(np.float64), y.astype(np.float64)
         gram = X.T @ X + self.regularisation * np.eye(X.shape[1])
-        solution: NDArray[np.float64] = np.linalg.solve(gram, X.T @ y).T
-        return solution
+        return np.linalg.solve(gram, X.T @ y)

@@ -68,7 +68,7 @@ class Regressor(ABC):
 
     @classmethod
     def _parameter_names(cls) -> list[str]:
-        return sorted(list(inspect.signature(cls).parameters))
+        return sorted(inspect.signature(cls).parameters)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters given to `__init__`, as scikit-learn expects them."""
@@ -111,10 +111,10 @@ class Regressor(ABC):
         """Return X [n, d] and y [n, t] or [n], float32 or float64, both of X's dtype."""
         from sklearn.utils.validation import validate_data
 
-        X, y = validate_data(
+        x_checked, y_checked = validate_data(
             self, X, y, dtype=(np.float32, np.float64), multi_output=True, y_numeric=True
         )
-        return X, np.asarray(y, dtype=X.dtype)
+        return x_checked, np.asarray(y_checked, dtype=x_checked.dtype)
 
     def _validate_predict(self, X: ArrayLike) -> FloatArray:
         """Return X [n, d], float32 or float64; only what does not fit meets scikit-learn."""
@@ -131,7 +131,5 @@ class Regressor(ABC):
         from sklearn.utils.validation import check_is_fitted, validate_data
 
         check_is_fitted(self, "n_features_in_")
-        checked: FloatArray = validate_data(
-            self, X, reset=False, dtype=(np.float32, np.float64)
-        )
+        checked: FloatArray = validate_data(self, X, reset=False, dtype=(np.float32, np.float64))
         return checked

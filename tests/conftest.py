@@ -1,0 +1,34 @@
+"""Where pictures come from: those that ship, and the data sets where they are at hand."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_arn.color import luminance
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of the data sets; tests that need it are skipped where it is missing."""
+    folder = Path(os.environ.get("SR_ARN_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the data sets are not here: set SR_ARN_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def coffee() -> np.ndarray:
+    """RGB uint8 [400, 600, 3]."""
+    return np.array(Image.open(SHIPPED / "coffee.png"))
+
+
+@pytest.fixture(scope="session")
+def planes() -> list[np.ndarray]:
+    """Luminance of the shipped pictures."""
+    return [luminance(np.array(Image.open(path))) for path in sorted(SHIPPED.glob("*.png"))]

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from sr_arn import InputError, imresize
+from sr_arn.features import GradientFeatures
+from sr_arn.pairs import crop_to_multiple, shrink, training_pairs
+from sr_arn.patches import overlap_average
+
+
+@pytest.fixture(scope="module", params=[2, 3, 4])
+def features(request, planes):
+    return GradientFeatures(request.param).fit(shrink(planes, request.param))
+
+
+def test_bicubic_plus_averaged_targets_is_the_original(planes, features):
+    scale = features.scale
+    hr = crop_to_multiple(planes[2][:101, :133], scale)
+    lr = imresize(hr, 1 / scale)
+    _, y = training_pairs([hr], features, sizes=1)
+    rows, columns = (n - 4 for n in lr.shape)
+    patches = y.reshape(rows, columns, 3 * scale, 3 * scale)
+    inside = np.s_[scale:-scale, scale:-scale]
+    restored = imresize(lr, scale)[inside] + overlap_average(patches, scale)
+    np.testing.assert_allclose(restored, hr[inside], atol=1e-6)
+
+
+def test_features_are_those_of_the_shrunk_image(planes, features):
+    hr = crop_to_multiple(planes[0], features.scale)
+    x, _ = training_pairs([hr], features, sizes=1)
+    expected = features.transform(imresize(hr, 1 / features.scale))
+    np.testing.assert_array_equal(x, expected.reshape(len(x), -1))
+
+
+def test_size_by_size_and_the_first_ones_count(planes, features):
+    few = [plane[:120, :130] for plane in planes]
+    x, y = training_pairs(few, features, sizes=3)
+    full_size, _ = training_pairs(few, features, sizes=1)
+    np.testing.assert_array_equal(x[: len(full_size)], full_size)
+    shrunk = [imresize(plane, 0.98) for plane in few]
+    second, _ = training_pairs(shrunk, features, sizes=1)
+    np.testing.assert_array_equal(x[len(full_size) :][: len(second)], second)
+    first_x, first_y = training_pairs(few, features, max_samples=777, sizes=3)
+    np.testing.assert_array_equal(first_x, x[:777])
+    np.testing.assert_array_equal(first_y, y[:777])
+
+
+def test_small_images_give_nothing(planes, features):
+    side = 5 * features.scale
+    big, small = planes[0][:side, :side], planes[0][: side - 1, :200]
+    assert len(training_pairs([big, small], features, sizes=1)[0]) == 1
+    with pytest.raises(InputError, match=f"at least {side} x {side} pixels"):
+        training_pairs([small], features)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sr_arn import InputError, imresize
+from sr_arn.tiles import tiles
+
+side = st.integers(1, 23)
+
+
+@given(side, side, st.integers(1, 4), st.integers(0, 7), st.integers(1, 9))
+def test_tiles_fill_the_picture_once(height, width, scale, reach, size):
+    image = np.arange(height * width).reshape(height, width)
+    filled = np.full((height * scale, width * scale), -1)
+    for tile in tiles(image.shape, scale, reach, "full", size):
+        assert (filled[tile.rows.place, tile.columns.place] == -1).all()
+        tile.paste(np.kron(tile.cut(image), np.ones((scale, scale), int)), filled)
+    np.testing.assert_array_equal(filled, np.kron(image, np.ones((scale, scale), int)))
+
+
+@given(side, side, st.integers(2, 7), st.integers(1, 9))
+def test_surroundings_are_the_mirrored_picture(height, width, reach, size):
+    image = np.arange(height * width).reshape(height, width)
+    padded = np.pad(image, reach, mode="symmetric")
+    for tile in tiles(image.shape, 1, reach, "full", size):
+        rows, columns = tile.rows.place, tile.columns.place
+        expected = padded[
+            rows.start : rows.stop + 2 * reach, columns.start : columns.stop + 2 * reach
+        ]
+        np.testing.assert_array_equal(tile.cut(image), expected)
+
+
+@pytest.mark.parametrize("size", [4, 7, 100])
+def test_paper_border_equals_the_whole_plane_at_once(planes, size):
+    lr = planes[0][:31, :44]
+    hr = np.empty((93, 132), np.float32)
+    for tile in tiles(lr.shape, 3, 2, "paper", size):
+        tile.paste(imresize(tile.cut(lr), 3), hr)
+    np.testing.assert_array_equal(hr, imresize(lr, 3))
+
+
+def test_refuses_other_borders():
+    with pytest.raises(InputError, match='border: expected "full" or "paper", received round'):
+        list(tiles((4, 4), 2, 2, "round"))

@@ -1,0 +1,166 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sr_arn import InputError, imresize, load_model, psnr_y, upscaler
+from sr_arn.pairs import crop_to_multiple
+from sr_arn.tiles import tiles
+from sr_arn.upscaler import BicubicModel, Upscaler
+
+MODELS = ["bicubic", "aplus-x2", "aplus-x3", "aplus-x4"]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request):
+    return load_model(request.param)
+
+
+@pytest.fixture(scope="module")
+def lr(planes):
+    return imresize(planes[1][:300, :450], 1 / 3)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_aplus_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale):
+    for plane in planes:
+        hr = crop_to_multiple(plane, scale)
+        small = imresize(hr, 1 / scale)
+        aplus, bicubic = (
+            psnr_y(hr, load_model(name, scale).upscale_luminance(small, "paper"), scale)
+            for name in (f"aplus-x{scale}", "bicubic")
+        )
+        assert aplus > bicubic + 0.5
+
+
+def test_scores_in_the_header_are_what_the_model_scores(data, model):
+    if not model.header:
+        assert model.model.name == "bicubic"
+        return
+    from sr_arn.benchmark import evaluate
+    from sr_arn.datasets import find_set
+
+    (score,) = evaluate({"m": model}, {"Set5": find_set(data, "Set5")})
+    assert score.psnr == pytest.approx(model.header["scores"]["Set5"]["psnr"], abs=0.002)
+    assert score.ssim == pytest.approx(model.header["scores"]["Set5"]["ssim"], abs=0.0001)
+
+
+def test_bicubic_with_papers_border_is_imresize(lr):
+    up = load_model("bicubic", 3).upscale_luminance(lr, "paper")
+    np.testing.assert_allclose(up, imresize(lr, 3), atol=1e-6)
+
+
+def test_papers_border_leaves_the_outermost_lr_pixel(lr):
+    result = load_model("aplus-x3").upscale_luminance(lr, "paper")
+    changed = np.abs(result - imresize(lr, 3)) > 1e-6
+    assert changed[3:-3, 3:-3].mean() > 0.9
+    changed[3:-3, 3:-3] = False
+    assert not changed.any()
+
+
+def test_full_border_has_the_quality_of_the_middle(planes):
+    # The same pixels once at the border of a crop, once in the middle of the picture.
+    hr = crop_to_multiple(planes[2], 3)
+    whole = imresize(hr, 1 / 3)
+    model = load_model("aplus-x3")
+    middle = model.upscale_luminance(whole)[60:120, 60:120]
+    crop = whole[20:40, 20:40]
+    full, paper = (model.upscale_luminance(crop, border) for border in ("full", "paper"))
+    truth = hr[60:120, 60:120]
+    rim = np.ones_like(truth, bool)
+    rim[3:-3, 3:-3] = False
+    errors = [np.mean((x - truth)[rim] ** 2) for x in (middle, full, paper)]
+    assert errors[0] <= errors[1] < errors[2]
+    np.testing.assert_array_equal(full[15:-15, 15:-15], middle[15:-15, 15:-15])
+
+
+@pytest.mark.parametrize("border", ["full", "paper"])
+@pytest.mark.parametrize(("size", "threads"), [(16, 1), (37, 3), (101, 2), (1000, 1)])
+def test_tiles_and_threads_do_not_change_a_bit(monkeypatch, model, lr, border, size, threads):
+    expected = model.upscale_luminance(lr, border)
+    monkeypatch.setattr(upscaler, "tiles", lambda *args: tiles(*args, size=size))
+    monkeypatch.setattr(model, "threads", threads)
+    np.testing.assert_array_equal(model.upscale_luminance(lr, border), expected)
+
+
+@pytest.mark.parametrize("size", [29, 1000])
+def test_tiles_do_not_change_a_bit_of_a_colour_picture(monkeypatch, model, coffee, size):
+    small = coffee[:133, :211]
+    expected = model.upscale(small)
+    monkeypatch.setattr(upscaler, "tiles", lambda *args: tiles(*args, size=size))
+    np.testing.assert_array_equal(model.upscale(small), expected)
+
+
+def test_a_pixel_beyond_reach_does_not_matter(model, lr):
+    reach, (row, column) = model.model.reach, (30, 40)
+    changed = lr.copy()
+    changed[row, column] += 0.2
+    difference = np.abs(model.upscale_luminance(lr) - model.upscale_luminance(changed))
+    near_rows, near_columns = (
+        slice((centre - reach) * model.scale, (centre + reach + 1) * model.scale)
+        for centre in (row, column)
+    )
+    assert difference[near_rows, near_columns].max() > 0.1
+    difference[near_rows, near_columns] = 0
+    assert difference.max() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 400), (3, 1), (6, 6)])
+@pytest.mark.parametrize("border", ["full", "paper"])
+def test_tiny_pictures(model, shape, border):
+    plane = np.random.default_rng(0).uniform(0.2, 0.8, shape)
+    out = model.upscale_luminance(plane, border)
+    assert out.shape == tuple(n * model.scale for n in shape)
+    assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("colour", [(), (200, 30, 90)])
+def test_flat_areas_keep_their_exact_colour(model, dtype, colour):
+    peak = upscaler.PEAKS[np.dtype(dtype).name]
+    flat = np.empty((9, 11, *([3] if colour else [])), dtype)
+    flat[...] = np.array(colour or 77) * peak / 255
+    out = model.upscale(flat)
+    assert out.dtype == dtype
+    np.testing.assert_allclose(out, np.broadcast_to(flat[0, 0], out.shape), atol=1e-6)
+
+
+def test_grey_as_rgb_is_grey(model, lr):
+    # Grey RGB has luminance in studio range: the same detail, scaled by 219 / 255.
+    levels = (lr * 255).round().astype(np.uint8)
+    rgb = model.upscale(np.repeat(levels[..., None], 3, axis=2)).astype(int)
+    assert np.abs(rgb - rgb[..., :1]).max() <= 1
+    assert np.abs(rgb[..., 0] - model.upscale(levels)).mean() < 0.1
+
+
+def test_kinds_come_back_as_they_went_in(tmp_path, coffee):
+    model = load_model("aplus-x2")
+    small = coffee[:20, :30]
+    expected = model.upscale(small)
+    Image.fromarray(small).save(tmp_path / "in.png")
+    data = (tmp_path / "in.png").read_bytes()
+    for source in (Image.fromarray(small), tmp_path / "in.png", data, io.BytesIO(data)):
+        result = model.upscale(source)
+        assert isinstance(result, Image.Image)
+        np.testing.assert_array_equal(np.asarray(result), expected)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.int32), np.zeros((0, 4), np.uint8)],
+)
+def test_refuses_other_arrays(model, array):
+    with pytest.raises(InputError, match=r"image: expected \[h, w\]"):
+        model.upscale(array)
+
+
+def test_any_function_with_scale_and_reach_is_a_luminance_model():
+    class Nearest(BicubicModel):
+        def __call__(self, lr):
+            return np.kron(lr, np.ones((self.scale, self.scale), np.float32))
+
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    np.testing.assert_array_equal(
+        Upscaler(Nearest(2)).upscale(image), np.kron(image, np.ones((2, 2), np.uint8))
+    )
