@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "data"
 
 
+def opened(path) -> Image.Image:
+    """Return a picture that is read and whose file is closed."""
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of the data sets; tests that need it are skipped where it is missing."""
@@ -25,10 +32,10 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def coffee() -> np.ndarray:
     """RGB uint8 [400, 600, 3]."""
-    return np.array(Image.open(SHIPPED / "coffee.png"))
+    return np.array(opened(SHIPPED / "coffee.png"))
 
 
 @pytest.fixture(scope="session")
 def planes() -> list[np.ndarray]:
     """Luminance of the shipped pictures."""
-    return [luminance(np.array(Image.open(path))) for path in sorted(SHIPPED.glob("*.png"))]
+    return [luminance(np.array(opened(path))) for path in sorted(SHIPPED.glob("*.png"))]

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import opened
 from PIL import Image
 
 from sr_arn import InputError, imresize
@@ -11,9 +12,9 @@ def test_equals_matlab_pixel_for_pixel(data, scale):
     references = sorted((data / "matlab_bicubic" / f"x{scale}").glob("*_HR_*"))
     assert len(references) == 5
     for path in references:
-        hr = np.array(Image.open(path))
+        hr = np.array(opened(path))
         height, width = (n - n % scale for n in hr.shape[:2])
-        matlab = np.array(Image.open(path.with_name(path.name.replace("_HR_", "_LRBI_"))))
+        matlab = np.array(opened(path.with_name(path.name.replace("_HR_", "_LRBI_"))))
         np.testing.assert_array_equal(imresize(hr[:height, :width], 1 / scale), matlab)
 
 

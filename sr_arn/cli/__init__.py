@@ -7,7 +7,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from sr_arn import __version__
@@ -31,9 +32,9 @@ class OneLineParser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0 fine, 2 user error, 130 interrupted."""
     args = _parser().parse_args(argv)
-    _log_to_stderr(quiet=getattr(args, "quiet", False))
     try:
-        args.run(args)
+        with _log_to_stderr(quiet=getattr(args, "quiet", False)):
+            args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone, `| head` say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,9 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_to_stderr(quiet: bool) -> None:
+@contextmanager
+def _log_to_stderr(quiet: bool) -> Iterator[None]:
     """Show the package's log on stderr: progress, or with `quiet` only warnings."""
-    logger = logging.getLogger("sr_arn")
-    logger.handlers = [handler := logging.StreamHandler()]
+    logger, handler = logging.getLogger("sr_arn"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--regressor", default="aplus", metavar="NAME", help="aplus (default)")
     add_scale(parser, default=3)
     parser.add_argument(
-        "--anchors", type=int, default="auto", metavar="M", help="1024, or less for few images"
+        "--anchors", type=int, metavar="M", help="default: 1024, or less for few images"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
@@ -34,11 +34,9 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
         )
-    if args.anchors != "auto":
-        check_integer(args.anchors, "anchors", 1)
-    check_integer(args.seed, "seed", 0)
-    regressor = regressor_class(args.regressor)()
-    regressor.set_params(anchors=args.anchors, random_state=args.seed)
+    anchors = "auto" if args.anchors is None else check_integer(args.anchors, "anchors", 1)
+    seed = check_integer(args.seed, "seed", 0)
+    regressor = regressor_class(args.regressor)().set_params(anchors=anchors, random_state=seed)
     upscaler = train_upscaler(args.images, regressor, args.scale)
     save_model(args.output, upscaler)
     if not args.quiet:

@@ -17,18 +17,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for --scale)"
     )
     add_scale(parser, default=None)
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="default: as many as the process may use"
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, up-scale, write."""
+    from sr_arn.checks import check_integer
     from sr_arn.files import check_output
     from sr_arn.image_io import check_picture_output, read_image, write_image
     from sr_arn.model_file import load_model
 
     check_output(args.output)
+    if args.threads is not None:
+        check_integer(args.threads, "threads", 1)
     picture = read_image(args.input)
     upscaler = load_model(args.model, args.scale)
+    upscaler.threads = args.threads
     height, width = (n * upscaler.scale for n in picture.pixels.shape[:2])
     check_picture_output(args.output, (height, width), picture.pixels.dtype)
     write_image(args.output, picture.with_pixels(upscaler.upscale(picture.pixels)))

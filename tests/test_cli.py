@@ -1,0 +1,245 @@
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import SHIPPED, opened
+from PIL import Image
+
+from sr_arn import imresize
+from sr_arn.cli import main
+from sr_arn.color import luminance
+from sr_arn.image_io import Picture, write_image
+
+
+@pytest.fixture
+def photo(tmp_path, coffee):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(coffee[:60, :80]).save(path)
+    return path
+
+
+def run(*arguments):
+    """Run in this process; return exit code."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as error:
+        return error.code
+
+
+def python(*arguments, **options):
+    """Run in a process of its own."""
+    command = [sys.executable, *(str(argument) for argument in arguments)]
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        command, capture_output=True, text=True, check=False, timeout=120, **options
+    )
+
+
+def test_upscale(photo, tmp_path, capsys):
+    assert run("upscale", photo, "-o", tmp_path / "large.png") == 0
+    assert opened(tmp_path / "large.png").size == (240, 180)
+    assert capsys.readouterr().out.endswith("large.png: 240 x 180 pixels, aplus x3\n")
+    out = tmp_path / "x2.webp"
+    assert run("upscale", photo, "-o", out, "--scale", 2, "--threads", 1, "--quiet") == 0
+    assert opened(out).size == (160, 120)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_same_bytes_whatever_the_threads(photo, tmp_path):
+    for threads in (1, 5):
+        assert run("upscale", photo, "-o", tmp_path / f"{threads}.png", "--threads", threads) == 0
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "5.png").read_bytes()
+
+
+def test_psnr_through_the_command_line_equals_the_benchmark(tmp_path, capsys):
+    hr = SHIPPED / "camera.png"
+    plane = luminance(np.array(opened(hr)))[:510, :510]
+    lr = np.clip(imresize(plane, 1 / 3), 0, 1)
+    write_image(tmp_path / "lr.png", Picture(np.round(lr * 65535).astype(np.uint16)))
+    assert run("upscale", tmp_path / "lr.png", "-o", tmp_path / "sr.png", "--quiet") == 0
+    assert opened(tmp_path / "sr.png").mode == "I;16"
+    assert run("score", hr, tmp_path / "sr.png", "--scale", 3, "--json") == 0
+    score = json.loads(capsys.readouterr().out)
+    (tmp_path / "data" / "one").mkdir(parents=True)
+    shutil.copy(hr, tmp_path / "data" / "one")
+    arguments = ("--data", tmp_path / "data", "--sets", "one", "--models", "aplus-x3", "--json")
+    assert run("benchmark", *arguments, "--border", "full", "--quiet") == 0
+    (expected,) = json.loads(capsys.readouterr().out)["scores"]
+    assert score["psnr"] == pytest.approx(expected["psnr"], abs=0.002)
+    assert score["ssim"] == pytest.approx(expected["ssim"], abs=0.0001)
+
+
+def test_train_then_use_then_benchmark(tmp_path, capsys, photo):
+    images = tmp_path / "data" / "mine"
+    images.mkdir(parents=True)
+    for path in SHIPPED.glob("*.png"):
+        with Image.open(path) as image:
+            image.crop((0, 0, 150, 150)).save(images / path.name)
+    model = tmp_path / "mine.safetensors"
+    arguments = ("--regressor", "aplus", "--scale", 2, "--anchors", 32, "--seed", 1)
+    assert run("train", images, "-o", model, *arguments) == 0
+    captured = capsys.readouterr()
+    assert "samples" in captured.err
+    assert captured.out == f"{model}: aplus x2\n"
+    assert run("upscale", photo, "-o", tmp_path / "out.png", "--model", model) == 0
+    assert opened(tmp_path / "out.png").size == (160, 120)
+    output = tmp_path / "scores.json"
+    arguments = ("--data", tmp_path / "data", "--sets", "mine", "--scale", 2, "--json", output)
+    assert run("benchmark", *arguments, "--models", f"bicubic,{model}") == 0
+    bicubic, mine = json.loads(output.read_text())["scores"]
+    assert mine["psnr"] > bicubic["psnr"]
+    assert f"{mine['psnr']:.2f} / {mine['ssim']:.4f}" in capsys.readouterr().out
+
+
+def test_score(photo, tmp_path, capsys):
+    assert run("score", photo, photo, "--scale", 3) == 0
+    assert capsys.readouterr().out == "PSNR inf dB, SSIM 1.0000\n"
+    assert run("score", photo, photo, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["psnr"] is None
+
+
+def test_models(capsys):
+    assert run("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "name",
+        "bicubic",
+        "aplus-x2",
+        "aplus-x3",
+        "aplus-x4",
+    ]
+    assert all("Set5" in line and "MB" in line for line in lines[2:])
+
+
+def bad_inputs(folder):
+    """What users get wrong: command lines and what the one line must say."""
+    photo = folder / "photo.jpg"
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.jpg").write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
+    (folder / "words.png").write_text("words")
+    (folder / "pickled.safetensors").write_bytes(pickle.dumps([1] * 99))
+    (folder / "nothing").mkdir()
+    out = ("-o", folder / "out.png")
+    up = ("upscale", photo, *out)
+    model = ("-o", folder / "out.safetensors")
+    return [
+        (("upscale", folder / "gone.png", *out), "no such file"),
+        (("upscale", folder, *out), "this is a folder"),
+        (("upscale", folder / "words.png", *out), "expected a PNG, JPEG"),
+        (("upscale", folder / "cut.jpg", *out), "damaged or cut off"),
+        (("upscale", folder / "empty.png", *out), "expected a PNG, JPEG"),
+        ((*up, "--model", "magic"), "neither a file nor in the box"),
+        ((*up, "--model", "aplus-x3", "--scale", "2"), "is for 3, received 2"),
+        ((*up, "--model", folder / "pickled.safetensors"), "is a pickle or PyTorch file"),
+        ((*up, "--model", folder / "nothing"), "Is a directory"),
+        ((*up, "--scale", "0"), "received '0'"),
+        ((*up, "--scale", "-3"), "received '-3'"),
+        ((*up, "--scale", "nan"), "received 'nan'"),
+        ((*up, "--scale", "2.5"), "received '2.5'"),
+        ((*up, "--scale", "5"), "no trained model for 5"),
+        ((*up, "--threads", "0"), "threads: expected an integer of at least 1"),
+        (("upscale", photo, "-o", folder / "gone" / "out.png"), "does not exist; create it"),
+        (("upscale", photo, "-o", folder), "is a folder"),
+        (("upscale", photo, "-o", folder / "out.xyz"), "expected a name ending in"),
+        (("upscale", photo), "required: -o"),
+        (("train", folder / "nothing", *model), "no picture in"),
+        (("train", folder / "gone", *model), "does not exist"),
+        (("train", photo, *model), "is a file"),
+        (("train", SHIPPED, "-o", folder / "m.bin"), r"ending in .safetensors"),
+        (("train", SHIPPED, *model, "--regressor", "magic"), "expected one of aplus"),
+        (("train", SHIPPED, *model, "--anchors", "0"), "anchors: expected an integer"),
+        (("train", SHIPPED, *model, "--scale", "1"), "scale: expected an integer of at least 2"),
+        (("benchmark", "--data", folder, "--sets", "Set5"), "no folder Set5"),
+        (("benchmark", "--data", folder / "gone"), "does not exist"),
+        (("score", photo, SHIPPED / "coffee.png"), "equal sizes"),
+        (("score", photo, photo, "--json", folder / "gone" / "s.json"), "does not exist"),
+        (("sharpen", photo), "invalid choice: 'sharpen'"),
+        ((), "required: COMMAND"),
+    ]
+
+
+def test_bad_input_is_one_line_exit_code_2_and_nothing_written(photo, tmp_path, capsys):
+    for arguments, message in bad_inputs(tmp_path):
+        before = sorted(os.listdir(tmp_path))
+        code = run(*arguments)
+        out, err = capsys.readouterr()
+        assert code == 2, arguments
+        assert message in err, (arguments, err)
+        assert err.startswith("sr-arn: error: ")
+        assert err.count("\n") == 1, err
+        assert out == ""
+        assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
+    def defect(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sr_arn.image_io.read_image", defect)
+    with pytest.raises(ZeroDivisionError):
+        run("upscale", photo, "-o", tmp_path / "out.png")
+
+
+def test_interrupted(photo, tmp_path, monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sr_arn.model_file.load_model", interrupt)
+    assert run("upscale", photo, "-o", tmp_path / "out.png") == 130
+    assert capsys.readouterr().err == "sr-arn: interrupted\n"
+
+
+def test_a_reader_that_leaves_is_no_error():
+    shell = f"{sys.executable} -m sr_arn models | head -c 1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, check=False)  # noqa: S603, S607
+    assert result.returncode == 0
+    assert result.stderr == b""
+
+
+def test_works_where_numba_has_no_cache(photo, tmp_path):
+    # No home, and a package folder and numba cache that cannot be made: a file is in the way.
+    (tmp_path / "file").write_text("")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "file"),
+        "NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache"),
+    }
+    output = tmp_path / "out.png"
+    result = python("-m", "sr_arn", "upscale", photo, "-o", output, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert opened(output).size == (240, 180)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from sr_arn.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'torch', 'numba', 'sklearn', 'skimage', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    result = python("-c", code)
+    assert result.returncode == 0, result.stderr
+    assert "Enlarge a picture" in result.stdout
+
+
+def test_upscaling_loads_neither_torch_nor_scikit_learn(photo, tmp_path):
+    code = (
+        "import sys; from sr_arn.cli import main\n"
+        f"assert main(['upscale', {str(photo)!r}, '-o', {str(tmp_path / 'o.png')!r}]) == 0\n"
+        "heavy = {'torch', 'sklearn', 'skimage'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    result = python("-c", code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_version(capsys):
+    import sr_arn
+
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"sr-arn {sr_arn.__version__}\n"

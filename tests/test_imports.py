@@ -1,0 +1,77 @@
+"""The house: who may import whom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "sr_arn"
+
+# From the ground up; a module imports only what stands in an earlier row.
+FLOORS = [
+    ["checks"],
+    ["files", "kernels", "patches", "resize", "tiles", "color"],
+    ["image_io", "metrics", "features", "ksvd", "neighbours", "regressors.base"],
+    ["regressors.aplus"],
+    ["regressors", "datasets", "pairs"],
+    ["upscaler"],
+    ["model_file", "train", "benchmark"],
+    [""],
+    ["cli.options"],
+    ["cli.upscale", "cli.train", "cli.benchmark", "cli.score", "cli.models"],
+    ["cli"],
+    ["__main__"],
+]
+FLOOR = {module: number for number, row in enumerate(FLOORS) for module in row}
+HEAVY = {"torch", "sklearn", "skimage", "scipy"}  # imported where they are used, not on loading
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(tree, everywhere):
+    """Yield the modules that the code names in import statements, for typing only excepted."""
+    todo = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield inner if inner.removeprefix("sr_arn.") in FLOOR else module
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        elif everywhere or not isinstance(node, ast.FunctionDef):
+            todo.extend(ast.iter_child_nodes(node))
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_downward(path):
+    own = FLOOR[name_of(path)]
+    for module in imports(ast.parse(path.read_text()), everywhere=True):
+        if module == "sr_arn" or module.startswith("sr_arn."):
+            inner = module.removeprefix("sr_arn").removeprefix(".")
+            assert FLOOR[inner] < own, f"{name_of(path)} imports {inner}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_packages_are_imported_where_they_are_used(path):
+    tops = {m.partition(".")[0] for m in imports(ast.parse(path.read_text()), everywhere=False)}
+    assert not tops & HEAVY
+
+
+def test_every_floor_exists():
+    assert {name_of(path) for path in MODULES} == set(FLOOR)
+
+
+def test_the_check_can_fail():
+    tree = ast.parse("def f():\n    from sr_arn.cli import main\n    import torch")
+    assert set(imports(tree, everywhere=True)) == {"sr_arn.cli", "torch"}
+    assert set(imports(tree, everywhere=False)) == set()

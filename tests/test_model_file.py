@@ -1,0 +1,164 @@
+import json
+import pickle
+import struct
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from sr_arn import InputError, load_model, save_model
+from sr_arn.model_file import BOX, LARGEST_HEADER, models_in_the_box, read_header
+
+NAME = "aplus-x2"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return (BOX / f"{NAME}.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def header():
+    return read_header(BOX / f"{NAME}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    rng = np.random.default_rng(0)
+    return {
+        "features.projection": rng.normal(size=(6, 81)).astype(np.float32),
+        "regressor.anchors": rng.normal(size=(4, 6)).astype(np.float32),
+        "regressor.projections": rng.normal(size=(4, 6, 36)).astype(np.float16),
+    }
+
+
+@pytest.fixture
+def write(tmp_path, arrays, header):
+    """Write a small model with some arrays or header fields changed (None: left out)."""
+
+    def write(changed_arrays=None, **changed_fields):
+        path = tmp_path / "small.safetensors"
+        kept = {k: v for k, v in {**arrays, **(changed_arrays or {})}.items() if v is not None}
+        fields = {k: v for k, v in {**header, **changed_fields}.items() if v is not None}
+        path.write_bytes(save(kept, metadata={"sr_arn": json.dumps(fields)}))
+        return path
+
+    return write
+
+
+def test_the_box_holds_a_model_for_every_scale_of_the_tables():
+    assert {"aplus-x2", "aplus-x3", "aplus-x4"} <= set(models_in_the_box())
+    for name in models_in_the_box():
+        upscaler = load_model(name)
+        assert name == f"{upscaler.model.name}-x{upscaler.scale}"
+        assert set(upscaler.header["scores"]) == {"Set5", "Set14", "B100"}
+        assert upscaler.header["licence"] == "BSD-3-Clause"
+        assert len(upscaler.header["training"]["digest"]) == 64
+
+
+def test_saved_again_it_is_the_same_file(tmp_path, data):
+    upscaler = load_model(NAME)
+    header = upscaler.header
+    save_model(tmp_path / "again.safetensors", upscaler, header["licence"], header["scores"])
+    assert (tmp_path / "again.safetensors").read_bytes() == data
+
+
+def test_a_small_model_works(write):
+    assert load_model(write()).upscale(np.zeros((9, 9), np.uint8)).shape == (18, 18)
+
+
+def test_names_paths_and_scales(tmp_path, write):
+    assert load_model().scale == load_model("bicubic").scale == 3
+    assert load_model(scale=4).model.name == "aplus"
+    assert load_model("bicubic", scale=7).scale == 7
+    assert load_model(str(write()), scale=2).scale == 2
+    with pytest.raises(
+        InputError, match="scale: the model aplus-x2 is for 2, received 3; which has"
+    ):
+        load_model("aplus-x2", scale=3)
+    with pytest.raises(InputError, match="no trained model for 5 in the box"):
+        load_model(scale=5)
+    with pytest.raises(InputError, match="model: nonsense is neither a file nor in the box"):
+        load_model("nonsense")
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        load_model(tmp_path)
+    with pytest.raises(InputError, match="model: expected a trained one, received bicubic"):
+        save_model(tmp_path / "b.safetensors", load_model("bicubic"))
+
+
+def test_cut_off_anywhere(tmp_path, data):
+    path = tmp_path / "cut.safetensors"
+    for length in [0, 1, 7, 8, 9, *(len(data) * tenth // 10 for tenth in range(1, 10)), -1]:
+        path.write_bytes(data[:length])
+        with pytest.raises(InputError, match=r"^model .*cut\.safetensors: "):
+            load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps({"weights": list(range(99))}), "is a pickle or PyTorch file"),
+        (b"PK\x03\x04" + bytes(99), "is a pickle or PyTorch file"),
+        (b"text of any other kind", "is no safetensors file"),
+        (struct.pack("<Q", 2**63) + bytes(99), "is no safetensors file"),
+        (struct.pack("<Q", LARGEST_HEADER + 1) + bytes(LARGEST_HEADER + 9), "no safetensors file"),
+        (struct.pack("<Q", 20_000) + b"[" * 20_000, "has no 'sr_arn' entry"),
+        (save({"a": np.zeros(3)}), "has no 'sr_arn' entry"),
+        (save({"a": np.zeros(3)}, {"sr_arn": "{"}), "has no 'sr_arn' entry"),
+        (save({"a": np.zeros(3)}, {"sr_arn": "[]"}), "expected format version 1, received None"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, content, message):
+    (tmp_path / "other").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        load_model(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"format_version": 2},
+        {"kind": "magic"},
+        {"regressor": "os.system"},
+        {"scale": 0},
+        {"scale": True},
+        {"scale": "2"},
+        {"scale": 10**9},
+        {"features": {"energy": float("nan")}},
+        {"features": [1]},
+        {"scores": 3},
+        {"training": None},
+        {"licence": None},
+    ],
+)
+def test_header_fields_are_checked(write, fields):
+    (field,) = fields
+    expected = (
+        r"expected format version 1" if field == "format_version" else f"header field '{field}'"
+    )
+    with pytest.raises(InputError, match=expected):
+        load_model(write(**fields))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"regressor.anchors": None}, "the array 'regressor.anchors' is missing"),
+        ({"regressor.anchors": np.zeros((4, 7), np.float32)}, r"expected shape \[4, 6\]"),
+        ({"regressor.anchors": np.zeros((5, 6), np.float32)}, r"expected shape \[5, 6, 36\]"),
+        ({"regressor.projections": np.zeros((4, 6, 81), np.float16)}, r"shape \[4, 6, 36\]"),
+        ({"features.projection": np.zeros((6, 80), np.float32)}, r"expected shape \[6, 81\]"),
+        ({"features.projection": np.zeros((0, 81), np.float32)}, r"received \[0, 81\]"),
+        ({"features.projection": np.zeros((6, 81), np.float64)}, "is of dtype F64"),
+        ({"regressor.anchors": np.full((4, 6), np.inf, np.float32)}, "entries that are not finite"),
+    ],
+)
+def test_arrays_are_checked(write, changed, message):
+    with pytest.raises(InputError, match=message):
+        load_model(write(changed))
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(write):
+    with pytest.raises(InputError) as error:
+        load_model(write(kind="\x1b[31mred\n"))
+    assert str(error.value).isprintable()
