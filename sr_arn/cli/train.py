@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anchors", type=int, metavar="M", help="default: 1024, or less for few images"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: 0")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
 
 
@@ -34,9 +34,14 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
         )
-    anchors = "auto" if args.anchors is None else check_integer(args.anchors, "anchors", 1)
-    seed = check_integer(args.seed, "seed", 0)
-    regressor = regressor_class(args.regressor)().set_params(anchors=anchors, random_state=seed)
+    regressor = regressor_class(args.regressor)()
+    options = (("anchors", "anchors", args.anchors, 1), ("seed", "random_state", args.seed, 0))
+    for option, parameter, value, minimum in options:
+        if value is None:
+            continue
+        if parameter not in regressor.get_params():
+            raise InputError(f"{option}: the regressor {regressor.name} takes none")
+        regressor.set_params(**{parameter: check_integer(value, option, minimum)})
     upscaler = train_upscaler(args.images, regressor, args.scale)
     save_model(args.output, upscaler)
     if not args.quiet:
