@@ -200,7 +200,7 @@ class Upscaler:
         def work(tile: Tile) -> None:
             tile.paste(upscale(tile.cut(image)), out)
 
-        with ThreadPoolExecutor(self.threads or len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(self.threads or _available_cores()) as pool:
             for _ in pool.map(work, tiles(image.shape, self.scale, self.model.reach, border)):
                 pass  # asking for the result raises what went wrong
         return out
@@ -217,3 +217,10 @@ def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Clip to [0, 1] and, for integers, round half up to 0..peak."""
     values = np.clip(values, 0, 1)
     return (values if peak == 1 else np.floor(values * peak + 0.5)).astype(dtype)
+
+
+def _available_cores() -> int:
+    """Return how many cores the process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows
