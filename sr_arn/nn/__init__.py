@@ -1,0 +1,11 @@
+"""Anchored regression as PyTorch modules, for any network. Needs the extra `torch`."""
+
+try:
+    import torch  # noqa: F401 - only to tell in one line that it is missing
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError('sr_arn.nn needs PyTorch: pip install "sr-arn[torch]"') from error
+
+from sr_arn.nn.anchored import AnchoredRegression
+from sr_arn.nn.deep import DeepAnchoredRegression
+
+__all__ = ["AnchoredRegression", "DeepAnchoredRegression"]

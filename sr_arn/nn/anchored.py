@@ -1,0 +1,146 @@
+"""The Anchored Regression Network layer: linear regressors, mixed by similarity to anchors.
+
+References
+----------
+E. Agustsson, R. Timofte, L. Van Gool, "Anchored Regression Networks applied to Age
+Estimation and Super Resolution", ICCV 2017, equations 4 to 6.
+"""
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from sr_arn.checks import InputError, check_integer, display
+
+__all__ = ["AnchoredRegression", "Similarity"]
+
+Similarity = Literal["dot", "abs_dot", "neg_sqdist"]
+
+
+class AnchoredRegression(nn.Module):
+    """A soft assignment to anchors, each with a linear regressor (Agustsson et al. 2017).
+
+    With similarities s_i(x) to the anchors c_i and sharpness K (eq. 4 to 6)::
+
+        alpha(x) = softmax_i(K s_i(x) + o_i)
+        f(x) = sum_i alpha_i(x) (W_i x + b_i)
+
+    As K grows, f becomes the regressor of the most similar anchor alone.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        d and d', at least 1.
+    anchors : int
+        m, at least 1.
+    similarity : {"dot", "abs_dot", "neg_sqdist"}, default "dot"
+        s_i(x) = c_i^T x, |c_i^T x| or -||x - c_i||^2.
+    sharpness : float, default 1.0
+        K, above 0. Not learned.
+    bias : bool, default True
+        Whether the regressors have the b_i.
+    similarity_bias : bool, default False
+        Whether there are the o_i, as if a 1 were appended to x in the similarity.
+
+    Attributes
+    ----------
+    anchors : Parameter [m, d]
+        At first normal, of standard deviation d^-1/2: similarities near 1 for x near unit
+        variance. For "neg_sqdist" of standard deviation 1, as such x.
+    weight : Parameter [m, d', d]
+        At first Glorot-uniform, and different for each anchor: equal regressors would give
+        the anchors no gradient.
+    bias : Parameter [m, d'] or None
+        At first 0.
+    similarity_bias : Parameter [m] or None
+        At first 0.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = AnchoredRegression(3, 2, anchors=4)
+    >>> layer(torch.zeros(5, 3)).shape
+    torch.Size([5, 2])
+    >>> layer.assignments(torch.zeros(3))
+    tensor([0.2500, 0.2500, 0.2500, 0.2500], grad_fn=<SoftmaxBackward0>)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        anchors: int,
+        similarity: Similarity = "dot",
+        sharpness: float = 1.0,
+        bias: bool = True,
+        similarity_bias: bool = False,
+    ) -> None:
+        super().__init__()
+        self.in_features = check_integer(in_features, "in_features", 1)
+        self.out_features = check_integer(out_features, "out_features", 1)
+        m = check_integer(anchors, "anchors", 1)
+        if similarity not in get_args(Similarity):
+            known = ", ".join(get_args(Similarity))
+            raise InputError(f"similarity: expected one of {known}, received {display(similarity)}")
+        if not 0 < sharpness < math.inf:
+            raise InputError(f"sharpness: expected a finite number above 0, received {sharpness}")
+        self.similarity = similarity
+        self.sharpness = float(sharpness)
+        self.anchors = nn.Parameter(torch.empty(m, in_features))
+        self.weight = nn.Parameter(torch.empty(m, out_features, in_features))
+        self.bias = nn.Parameter(torch.empty(m, out_features)) if bias else None
+        self.similarity_bias = nn.Parameter(torch.empty(m)) if similarity_bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw anchors and regressors anew, by torch's global generator."""
+        spread = 1.0 if self.similarity == "neg_sqdist" else self.in_features**-0.5
+        nn.init.normal_(self.anchors, std=spread)
+        limit = math.sqrt(6 / (self.in_features + self.out_features))
+        nn.init.uniform_(self.weight, -limit, limit)
+        for parameter in (self.bias, self.similarity_bias):
+            if parameter is not None:
+                nn.init.zeros_(parameter)
+
+    def assignments(self, x: Tensor) -> Tensor:
+        """Return alpha(x) [..., m] of x [..., d]: at least 0, summing to 1 over the anchors."""
+        logits = x @ self.anchors.T
+        if self.similarity == "abs_dot":
+            logits = logits.abs()
+        elif self.similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
+            logits = 2 * logits - self.anchors.square().sum(dim=1)
+        logits = self.sharpness * logits
+        if self.similarity_bias is not None:
+            logits = logits + self.similarity_bias
+        return logits.softmax(dim=-1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return f(x) [..., d'] of x [..., d].
+
+        One matrix product; beside it n m min(d, d') numbers are kept, those of the smaller
+        side.
+        """
+        alpha = self.assignments(x)
+        _, out_features, in_features = self.weight.shape
+        if out_features < in_features:  # all regressors, then the mixture
+            each = x @ self.weight.reshape(-1, in_features).T
+            each = each.reshape(*alpha.shape, out_features)
+            mixed = (alpha.unsqueeze(-1) * each).sum(dim=-2)
+        else:  # alpha kron x, then all regressors at once
+            lifted = (alpha.unsqueeze(-1) * x.unsqueeze(-2)).flatten(-2)
+            mixed = lifted @ self.weight.transpose(1, 2).reshape(-1, out_features)
+        return mixed if self.bias is None else mixed + alpha @ self.bias
+
+    def extra_repr(self) -> str:
+        """Show sizes and similarity."""
+        return (
+            f"{self.in_features}, {self.out_features}, anchors={len(self.anchors)}, "
+            f"similarity={self.similarity!r}, sharpness={self.sharpness:g}"
+        )
