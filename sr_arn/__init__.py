@@ -40,4 +40,6 @@ def __getattr__(name: str) -> Any:
     """Import a public name's module on first use, so that `sr-arn --help` loads nothing."""
     if name in _HOMES:
         return getattr(import_module(f"sr_arn.{_HOMES[name]}"), name)
+    if name in ("nn", "regressors"):
+        return import_module(f"sr_arn.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

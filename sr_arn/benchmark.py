@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sr_arn.checks import InputError, display
 from sr_arn.datasets import read_luminances
 from sr_arn.metrics import psnr_y, ssim_y
 from sr_arn.pairs import crop_to_multiple
@@ -81,10 +82,18 @@ def evaluate(
     for name, upscaler in models.items():
         upscaler.upscale_luminance(np.zeros((9, 9)))  # compiles, so that no image is timed with it
         for set_name, paths in sets.items():
-            images = tuple(_score_image(upscaler, path, border) for path in paths)
+            images = tuple(_named_score(upscaler, path, border) for path in paths)
             scores.append(SetScore(name, set_name, images))
             progress(f"{name} on {set_name}: {scores[-1].psnr:.2f} dB")
     return scores
+
+
+def _named_score(upscaler: Upscaler, path: Path, border: Border) -> ImageScore:
+    """Score an image; what is wrong with it is told with its name."""
+    try:
+        return _score_image(upscaler, path, border)
+    except InputError as error:
+        raise InputError(f"{display(path.name)}: {error}") from error
 
 
 def _score_image(upscaler: Upscaler, path: Path, border: Border) -> ImageScore:

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["InputError", "check_integer", "check_luminance", "check_scale", "display"]
+__all__ = [
+    "InputError",
+    "check_integer",
+    "check_luminance",
+    "check_range",
+    "check_scale",
+    "display",
+]
 
 
 class InputError(ValueError):
@@ -30,7 +37,7 @@ def check_scale(scale: float, name: str = "scale") -> float:
     return scale
 
 
-def check_integer(value: int, name: str, minimum: int) -> int:
+def check_integer(value: int | np.integer[Any], name: str, minimum: int) -> int:
     """Return `value` if it is an integer of at least `minimum`, else raise `InputError`."""
     is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_integer or value < minimum:
@@ -47,4 +54,12 @@ def check_luminance(array: NDArray[Any], name: str = "luminance") -> NDArray[np.
             f"{name}: expected a float array [h, w] in [0, 1], "
             f"received {array.dtype} of shape {array.shape}"
         )
+    check_range(array, name)
     return np.asarray(array, dtype=np.float32)
+
+
+def check_range(array: NDArray[Any], name: str) -> None:
+    """Raise `InputError` for floats that cannot be meant to lie in [0, 1], as levels 0..255."""
+    low, high = float(array.min()), float(array.max())
+    if not (low >= -1 and high <= 2):  # overshoot is fine; NaN fails too
+        raise InputError(f"{name}: expected floats in [0, 1], received {low:g} to {high:g}")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError
+from sr_arn.checks import InputError, check_range
 
 __all__ = ["luminance", "luminance_levels", "rgb_to_ycbcr", "ycbcr_to_rgb"]
 
@@ -57,6 +57,7 @@ def luminance_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
     elif image.size and image.ndim == 2 and image.dtype == np.uint16:
         levels = image / 257.0
     elif image.size and image.ndim == 2 and image.dtype.kind == "f":
+        check_range(image, "image")
         levels = np.clip(image, 0, 1) * 255.0
     else:
         raise InputError(

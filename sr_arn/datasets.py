@@ -64,7 +64,8 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
     if not folder:
         raise InputError(f"data: give the folder of the sets, with --data or {DATA_VARIABLE}")
     if not Path(folder).is_dir():
-        raise InputError(f"data: the folder {display(folder)} does not exist")
+        what = "is a file" if Path(folder).exists() else "does not exist"
+        raise InputError(f"data: expected a folder, {display(folder)} {what}")
     return Path(folder)
 
 

@@ -14,7 +14,7 @@ R. Timofte, V. De Smet, L. Van Gool, "A+: Adjusted anchored neighborhood regress
 fast super-resolution", ACCV 2014, section 2 (features after Zeyde et al. 2010).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -43,6 +43,7 @@ BORDER = 1  # LR pixels along each side of the plane that no window covers
 SMALLEST = WINDOW + 2 * BORDER  # LR pixels a side that hold one window
 NEIGHBOURHOOD = 9  # the LR pixels, a side, that such a window's features depend on
 REACH = NEIGHBOURHOOD // 2
+BAND = 64  # rows of windows copied at a time
 
 
 class GradientFeatures:
@@ -79,8 +80,8 @@ class GradientFeatures:
         # 1. second moments of the LR neighbourhoods
         moments = np.zeros((NEIGHBOURHOOD**2, NEIGHBOURHOOD**2))
         for plane in planes:
-            windows = lr_windows(check_luminance(plane)).reshape(-1, NEIGHBOURHOOD**2)
-            moments += windows.T.astype(np.float64) @ windows
+            for _, windows in _bands(lr_windows(check_luminance(plane))):
+                moments += windows.T.astype(np.float64) @ windows
         # 2. through the linear map: second moments of the gradients (PCA without centring)
         gradients = gradient_map(self.scale)
         energies, directions = np.linalg.eigh(gradients @ moments @ gradients.T)
@@ -106,9 +107,12 @@ class GradientFeatures:
         """
         windows = lr_windows(check_luminance(plane))
         rows, columns = windows.shape[:2]
-        flat = windows.reshape(rows * columns, NEIGHBOURHOOD**2)
-        features = map_rows(flat, self.projection_.T[None], np.zeros(len(flat), np.intp))
-        return features.reshape(rows, columns, len(self.projection_))
+        features = np.empty((rows, columns, len(self.projection_)), np.float32)
+        maps = self.projection_.T[None]
+        for band, flat in _bands(windows):
+            mapped = map_rows(flat, maps, np.zeros(len(flat), np.intp))
+            features[band] = mapped.reshape(-1, columns, len(self.projection_))
+        return features
 
 
 def check_patch_scale(scale: int) -> None:
@@ -126,6 +130,13 @@ def lr_windows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.empty((0, 0, NEIGHBOURHOOD, NEIGHBOURHOOD), plane.dtype)
     margin = REACH - BORDER - WINDOW // 2
     return extract(np.pad(plane, margin, mode="edge"), NEIGHBOURHOOD, stride=1)
+
+
+def _bands(windows: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield windows [h, w, 9, 9] as copies [n, 81], some rows at a time to spare memory."""
+    for start in range(0, len(windows), BAND):
+        band = slice(start, start + BAND)
+        yield band, windows[band].reshape(-1, NEIGHBOURHOOD**2)
 
 
 def gradient_map(scale: int) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ def check_output(path: str | os.PathLike[str]) -> Path:
         raise InputError(f"output: the folder {display(path.parent)} does not exist; create it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(f"output: the folder {display(path.parent)} is not writable")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"output: {display(path)} is write-protected")
     return path
 
 
@@ -40,7 +42,11 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
     InputError
         If the folder cannot be written to or the disk is full.
     """
-    path = check_output(path)
+    path = check_output(path).resolve()  # through a link, to the file that it means
+    if path.exists() and not path.is_file():  # a device or a pipe is no file to be replaced
+        with path.open("wb") as stream:
+            write(stream)
+        return
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("xb") as file:

@@ -41,7 +41,8 @@ SUFFIXES = {
 }
 """Format by file name suffix."""
 
-LONGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383}
+LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+PHOTOMETRIC, BITS_PER_SAMPLE = 262, 258  # tags of TIFF 6.0
 SIXTEEN_BIT = ("PNG", "TIFF")
 GREY_16_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 QUALITY = 95  # of JPEG and WebP
@@ -76,9 +77,28 @@ def read_image(source: Source) -> Picture:
     InputError
         If it is missing, no picture, damaged, or of a kind that would lose something.
     """
-    name = _name(source)
+    if isinstance(source, str | os.PathLike):
+        name = display(source)
+        try:
+            with open(source, "rb") as file:
+                return _decode(file, name)
+        except FileNotFoundError:
+            raise InputError(f"{name}: no such file") from None
+        except IsADirectoryError:
+            raise InputError(f"{name}: expected a picture, this is a folder") from None
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if isinstance(source, bytes):
+        return _decode(BytesIO(source), "image")
+    if not hasattr(source, "read"):
+        received = type(source).__name__
+        raise InputError(f"image: expected a path, bytes or a binary file, received {received}")
+    return _decode(source, "image")
+
+
+def _decode(file: IO[bytes], name: str) -> Picture:
+    """Read a picture from an open file; `name` says what to call it in a message."""
     try:
-        file = BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(file, formats=FORMATS) as image:
             return from_pil(image, name)
     except InputError:
@@ -87,18 +107,13 @@ def read_image(source: Source) -> Picture:
         raise InputError(
             f"{name}: expected a PNG, JPEG, BMP, WebP or TIFF picture; this is none"
         ) from None
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{name}: expected a picture, this is a folder") from None
     except Image.DecompressionBombError:
         raise InputError(
             f"{name}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; cut it into parts"
         ) from None
-    except PermissionError:
-        raise InputError(f"{name}: not readable; check its permissions") from None
-    # What Pillow raises on a damaged file depends on the format and on where the damage is.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
+    # What Pillow raises on a damaged file depends on where the damage is: OSError, SyntaxError,
+    # struct.error, IndexError and more have been seen. None of our code is inside.
+    except Exception as error:
         reason = display(error) or type(error).__name__
         raise InputError(f"{name}: damaged or cut off ({reason})") from error
 
@@ -125,6 +140,7 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
             f"{name}: expected 8-bit grey or RGB or 16-bit grey, this is {mode}; convert it first"
         )
     icc_profile = image.info.get("icc_profile")
+    is_white_zero = _tiff_tag(image, PHOTOMETRIC, 1) == 0
     image = ImageOps.exif_transpose(image)
     if mode == "P":
         image = image.convert("RGB")
@@ -133,6 +149,8 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
     pixels = np.asarray(image)
     if mode in GREY_16_MODES:
         pixels = pixels.astype(np.uint16)
+        if is_white_zero:  # Pillow turns such 8-bit pictures round, but not these
+            pixels = 65535 - pixels
     return Picture(pixels, icc_profile)
 
 
@@ -187,17 +205,10 @@ def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
 def _is_16_bit_colour(image: Image.Image) -> bool:
     """Tell whether Pillow has cut a PNG's or TIFF's 16-bit colours down to 8."""
     if image.format == "PNG":
-        return any(rawmode == "RGB;16B" for rawmode in _raw_modes(image))
-    bits = getattr(image, "tag_v2", {}).get(258, (8,))  # TIFF's BitsPerSample
-    return max(np.atleast_1d(bits)) > 8
+        return any(tile[3] == "RGB;16B" for tile in getattr(image, "tile", []))
+    return max(np.atleast_1d(_tiff_tag(image, BITS_PER_SAMPLE, 8))) > 8
 
 
-def _raw_modes(image: Image.Image) -> list[Any]:
-    return [tile[3] for tile in getattr(image, "tile", [])]
-
-
-def _name(source: Source) -> str:
-    """Return what to call the source in a message."""
-    if isinstance(source, bytes):
-        return "image"
-    return display(source if isinstance(source, str | os.PathLike) else "image")
+def _tiff_tag(image: Image.Image, tag: int, default: int) -> Any:
+    """Return a tag of a TIFF file, or the default for other pictures."""
+    return getattr(image, "tag_v2", {}).get(tag, default)

@@ -236,6 +236,8 @@ def _update_atom(
     error = residual[rows] + coefficients[rows, slots, None] * dictionary[atom]
     _, directions = np.linalg.eigh(error.T.astype(np.float64) @ error)
     direction = directions[:, -1].astype(np.float32)
+    if direction @ dictionary[atom] < 0:  # the sign is free, and anchors have one: keep it
+        direction = -direction
     weights = error @ direction
     dictionary[atom] = direction
     coefficients[rows, slots] = weights

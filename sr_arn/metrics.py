@@ -76,7 +76,7 @@ def _shaved_levels(
     if min(a.shape) < smallest + 2 * border:
         raise InputError(
             f"images: expected at least {smallest} x {smallest} pixels inside a border of "
-            f"{border}, received {_size(a)} in all"
+            f"{border}, received {_size(a)} with it"
         )
     height, width = a.shape
     inside = np.s_[border : height - border, border : width - border]

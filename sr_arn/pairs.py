@@ -24,6 +24,11 @@ Plane = NDArray[np.float32]
 def crop_to_multiple(plane: NDArray[np.generic], scale: int) -> NDArray[np.generic]:
     """Cut the bottom and right so that height and width divide by `scale`."""
     height, width = (n - n % scale for n in plane.shape[:2])
+    if not height or not width:
+        raise InputError(
+            f"image: expected at least {scale} x {scale} pixels, "
+            f"received {plane.shape[1]} x {plane.shape[0]}"
+        )
     return plane[:height, :width]
 
 
@@ -86,6 +91,8 @@ def training_pairs(
         if number % len(planes) == 0 or filled == total:
             logger.info("pairs: %s of %s samples", f"{filled:,}", f"{total:,}")
         if filled == total:
+            if number < len(planes):
+                logger.warning("only the first %d of %d images are used", number, len(planes))
             break
     return x, y
 

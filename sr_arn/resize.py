@@ -20,6 +20,7 @@ __all__ = ["imresize", "resized_length"]
 KERNEL_WIDTH = 4.0  # the support of Keys' cubic, in input pixels
 KEYS_A = -0.5
 ROUND_OFF = 1e-9  # `scale * length` this close above an integer is that integer
+SMALLEST_RESULT = 1 / 16  # pixels: below, the kernel is far wider than the array
 GRID = 2.0**32  # distances are rounded to 1 / GRID: a shifted picture gets the same weights
 
 
@@ -59,6 +60,8 @@ def imresize(array: NDArray[Any], scale: float, axes: tuple[int, int] = (0, 1)) 
         raise InputError(
             f"array: expected uint8, uint16, float32 or float64, received {array.dtype}"
         )
+    if scale * min(array.shape[axis] for axis in axes) < SMALLEST_RESULT:
+        raise InputError(f"scale: {scale:g} leaves nothing of an array of shape {array.shape}")
     for axis in axes:
         array = _resize_axis(array, float(scale), axis)
     return array

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from sr_arn.checks import InputError, check_integer
+from sr_arn.checks import InputError, check_integer, display
 from sr_arn.datasets import digest, find_images, read_luminances
 from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
 from sr_arn.pairs import shrink, training_pairs
@@ -57,14 +57,15 @@ def train_upscaler(
     if len(too_small) == len(paths):
         raise InputError(f"images: all are smaller than {side} x {side} pixels; give larger ones")
     if too_small:
-        logger.warning("too small to learn from: %s", ", ".join(too_small))
+        logger.warning("too small to learn from: %s", display(", ".join(too_small)))
     # 2. features, 3. pairs, 4. regressor
+    contents = digest(paths)
     features = GradientFeatures(scale).fit(shrink(planes, scale))
     x, y = training_pairs(planes, features, max_samples)
     regressor.fit(x, y)
     training = {
         "images": len(paths),
-        "digest": digest(paths),
+        "digest": contents,
         "samples": len(x),
         "parameters": {
             name: value if isinstance(value, int | float | str) else "given"

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, check_luminance
+from sr_arn.checks import InputError, check_integer, check_luminance, check_range
 from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
 from sr_arn.patches import overlap_average
@@ -181,6 +181,8 @@ class Upscaler:
                 f"image: expected [h, w] or [h, w, 3] of {', '.join(PEAKS)}, "
                 f"received {image.dtype} of shape {image.shape}"
             )
+        if image.dtype.kind == "f":
+            check_range(image, "image")
         peak = PEAKS[image.dtype.name]
         upscale = self.model if image.ndim == 2 else self._upscale_rgb
 
@@ -194,6 +196,8 @@ class Upscaler:
         self, upscale: Callable[[Pixels], Pixels], image: Pixels, border: Border
     ) -> Pixels:
         """Apply a function from LR to HR pixels to every tile and put the results together."""
+        if self.threads is not None:
+            check_integer(self.threads, "threads", 1)
         height, width = (n * self.scale for n in image.shape[:2])
         out = np.empty((height, width, *image.shape[2:]), image.dtype)
 

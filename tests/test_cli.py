@@ -14,6 +14,8 @@ from sr_arn import imresize
 from sr_arn.cli import main
 from sr_arn.color import luminance
 from sr_arn.image_io import Picture, write_image
+from sr_arn.model_file import read_header
+from sr_arn.upscaler import Upscaler
 
 
 @pytest.fixture
@@ -55,6 +57,17 @@ def test_the_same_bytes_whatever_the_threads(photo, tmp_path):
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "5.png").read_bytes()
 
 
+def test_threads_reach_the_upscaler(photo, tmp_path, monkeypatch):
+    seen = []
+    upscale = Upscaler.upscale
+    monkeypatch.setattr(
+        Upscaler, "upscale", lambda self, image: seen.append(self.threads) or upscale(self, image)
+    )
+    run("upscale", photo, "-o", tmp_path / "out.png", "--threads", 3)
+    run("upscale", photo, "-o", tmp_path / "out.png")
+    assert seen == [3, None]
+
+
 def test_psnr_through_the_command_line_equals_the_benchmark(tmp_path, capsys):
     hr = SHIPPED / "camera.png"
     plane = luminance(np.array(opened(hr)))[:510, :510]
@@ -85,6 +98,8 @@ def test_train_then_use_then_benchmark(tmp_path, capsys, photo):
     captured = capsys.readouterr()
     assert "samples" in captured.err
     assert captured.out == f"{model}: aplus x2\n"
+    parameters = read_header(model)["training"]["parameters"]
+    assert (parameters["anchors"], parameters["random_state"]) == (32, 1)
     assert run("upscale", photo, "-o", tmp_path / "out.png", "--model", model) == 0
     assert opened(tmp_path / "out.png").size == (160, 120)
     output = tmp_path / "scores.json"
@@ -144,6 +159,10 @@ def bad_inputs(folder):
         ((*up, "--threads", "0"), "threads: expected an integer of at least 1"),
         (("upscale", photo, "-o", folder / "gone" / "out.png"), "does not exist; create it"),
         (("upscale", photo, "-o", folder), "is a folder"),
+        (("upscale", photo, "-o", photo), "is the input; give it another name"),
+        (("upscale", photo, "-o", folder / ("a" * 300 + ".png")), "File name too long"),
+        ((*up, "--model", "bicubic", "--scale", "1e300"), "from 1 to 16, received"),
+        (("score", SHIPPED / "camera.png", SHIPPED / "coffee.png"), "one is grey, the other RGB"),
         (("upscale", photo, "-o", folder / "out.xyz"), "expected a name ending in"),
         (("upscale", photo), "required: -o"),
         (("train", folder / "nothing", *model), "no picture in"),
@@ -194,10 +213,36 @@ def test_interrupted(photo, tmp_path, monkeypatch, capsys):
 
 
 def test_a_reader_that_leaves_is_no_error():
-    shell = f"{sys.executable} -m sr_arn models | head -c 1; exit ${{PIPESTATUS[0]}}"
-    result = subprocess.run(["bash", "-c", shell], capture_output=True, check=False)  # noqa: S603, S607
-    assert result.returncode == 0
-    assert result.stderr == b""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "sr_arn", "models"]
+    result = subprocess.run(  # noqa: S603 - our own interpreter
+        command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60
+    )
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_a_full_disk_under_stdout_is_one_line():
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "sr_arn", "models"]
+        result = subprocess.run(  # noqa: S603 - our own interpreter
+            command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60
+        )
+    assert result.returncode == 2
+    assert result.stderr == b"sr-arn: error: No space left on device\n"
+
+
+def test_compiles_without_a_cache(monkeypatch):
+    from sr_arn import kernels
+
+    def njit(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: ("compiled", function)
+
+    monkeypatch.setattr(kernels, "njit", njit)
+    assert kernels.compiled()(len) == ("compiled", len)
 
 
 def test_works_where_numba_has_no_cache(photo, tmp_path):

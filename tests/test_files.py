@@ -39,6 +39,16 @@ def test_a_full_disk_is_told_in_one_line(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_link_stays_a_link_and_a_device_a_device(tmp_path):
+    (tmp_path / "real").write_bytes(b"before")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_whole(tmp_path / "link", lambda file: file.write(b"after"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"after"
+    write_whole("/dev/null", lambda file: file.write(b"gone"))
+    assert not os.path.isfile("/dev/null")
+
+
 def test_refuses_places_that_take_no_file(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         check_output(tmp_path)

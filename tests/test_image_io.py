@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from conftest import opened
 from PIL import Image
 
@@ -140,6 +141,35 @@ def test_cut_off_files_are_told_in_one_line(coffee, kind):
         assert "\n" not in str(error.value)
 
 
+def test_16_bit_tiff_of_another_writer(tmp_path):
+    path = tmp_path / "deep.tif"
+    tifffile.imwrite(path, 65535 - DEEP, photometric="miniswhite")
+    np.testing.assert_array_equal(read_image(path).pixels, DEEP)
+    tifffile.imwrite(path, np.dstack([DEEP] * 3), photometric="rgb")
+    with pytest.raises(InputError, match=r"deep\.tif: "):
+        read_image(path)
+
+
+def test_damaged_exif_is_told_in_one_line(coffee):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = bytearray(saved(Image.fromarray(coffee[:32, :32]), "JPEG", exif=exif))
+    start = whole.index(b"Exif")
+    for place in range(start, start + 40):
+        damaged = whole.copy()
+        damaged[place] ^= 0xFF
+        try:
+            assert read_image(bytes(damaged)).pixels.ndim == 3
+        except InputError as error:
+            assert str(error).isprintable()  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize("source", [None, 3, ["a.png"]])
+def test_other_things_are_no_pictures(source):
+    with pytest.raises(InputError, match="expected a path, bytes or a binary file, received"):
+        read_image(source)
+
+
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.png: no such file"):
         read_image(tmp_path / "nothing.png")
@@ -161,7 +191,7 @@ def test_bombs_are_refused_by_their_header():
     [
         ("a.gif", (9, 9), np.uint8, r"expected a name ending in \.png, .* received a\.gif"),
         ("a", (9, 9), np.uint8, "expected a name ending in"),
-        ("a.jpg", (9, 65536, 3), np.uint8, "JPEG holds 65,535 pixels a side"),
+        ("a.jpg", (9, 65501, 3), np.uint8, "JPEG holds 65,500 pixels a side"),
         ("a.webp", (16384, 9), np.uint8, "WEBP holds 16,383 pixels a side"),
         ("a.jpg", (9, 9), np.uint16, "JPEG holds 8 bits, the picture has 16"),
     ],

@@ -96,6 +96,23 @@ def test_idle_and_duplicate_atoms_start_anew():
     np.testing.assert_array_equal(dictionary[1:], np.eye(6)[[5, 4]])  # the two worst samples
 
 
+def test_fit_replaces_duplicates():
+    rng = np.random.default_rng(0)
+    samples = np.tile(rng.normal(size=(1, 12)), (500, 1))  # the start draws little else
+    samples[:20] = rng.normal(size=(20, 12))
+    dictionary = KSVD(8, iterations=5).fit(samples).dictionary_
+    assert np.abs(np.triu(dictionary @ dictionary.T, k=1)).max() <= 0.99
+
+
+def test_atoms_keep_their_sign():
+    dictionary, samples = planted()
+    support, coefficients = batch_omp(samples, dictionary, 3)
+    residual = ksvd._residual(samples, dictionary, support, coefficients)
+    before = dictionary.copy()
+    ksvd._update_atoms(dictionary, support, coefficients, residual)
+    assert (np.sum(before * dictionary, axis=1) > 0.9).all()
+
+
 def test_refuses_more_atoms_than_samples():
     samples = np.eye(5, dtype=np.float32)
     samples[0] = 0

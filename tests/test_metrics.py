@@ -41,6 +41,11 @@ def test_equal_images(coffee):
     assert ssim_y(coffee, coffee) == pytest.approx(1)
 
 
+def test_nan_is_no_perfect_score():
+    with pytest.raises(InputError, match="expected floats in"):
+        psnr_y(np.zeros((4, 4)), np.full((4, 4), np.nan))
+
+
 def test_border_is_shaved():
     ref = np.zeros((20, 20), np.uint8)
     out = ref.copy()

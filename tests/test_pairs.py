@@ -44,6 +44,13 @@ def test_size_by_size_and_the_first_ones_count(planes, features):
     np.testing.assert_array_equal(first_y, y[:777])
 
 
+def test_twelve_sizes_are_the_default(planes, features):
+    few = [planes[0][:80, :80]]
+    by_default, _ = training_pairs(few, features)
+    spelled_out, _ = training_pairs(few, features, max_samples=5_000_000, sizes=12)
+    np.testing.assert_array_equal(by_default, spelled_out)
+
+
 def test_small_images_give_nothing(planes, features):
     side = 5 * features.scale
     big, small = planes[0][:side, :side], planes[0][: side - 1, :200]

@@ -62,6 +62,19 @@ def test_any_axis_order_gives_the_same_pixels(coffee):
     np.testing.assert_array_equal(channels_first.transpose(1, 2, 0), imresize(small, 3))
 
 
+@pytest.mark.parametrize("scale", [1 / 4, 1 / 3, 2, 3])
+def test_beyond_the_border_the_edge_pixel_repeats(planes, scale):
+    plane, pad = planes[0][:36, :48], 12
+    margin = round(pad * scale)
+    padded = imresize(np.pad(plane, pad, mode="edge"), scale)[margin:-margin, margin:-margin]
+    np.testing.assert_array_equal(imresize(plane, scale), padded)
+
+
+def test_refuses_scales_that_leave_nothing():
+    with pytest.raises(InputError, match="leaves nothing of an array of shape"):
+        imresize(np.zeros((9, 9)), 1e-9)
+
+
 def test_integers_are_rounded_after_each_pass(coffee):
     plane = coffee[:60, :60, 0]
     once = np.floor(np.clip(imresize(plane.astype(float), 1 / 3), 0, 255) + 0.5)

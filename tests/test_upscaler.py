@@ -155,6 +155,19 @@ def test_refuses_other_arrays(model, array):
         model.upscale(array)
 
 
+@pytest.mark.parametrize("values", [[0.0, 255.0], [0.5, np.nan], [np.inf, 0]])
+def test_refuses_floats_that_are_no_pictures(model, values):
+    with pytest.raises(InputError, match=r"expected floats in \[0, 1\], received"):
+        model.upscale(np.tile(values, (4, 2)))
+    with pytest.raises(InputError, match=r"expected floats in \[0, 1\], received"):
+        model.upscale_luminance(np.tile(values, (4, 2)))
+
+
+def test_refuses_threads_that_are_none(coffee):
+    with pytest.raises(InputError, match="threads: expected an integer of at least 1"):
+        Upscaler(BicubicModel(2), threads=0).upscale(coffee[:9, :9])
+
+
 def test_any_function_with_scale_and_reach_is_a_luminance_model():
     class Nearest(BicubicModel):
         def __call__(self, lr):

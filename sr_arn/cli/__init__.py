@@ -4,9 +4,13 @@ Nothing heavy is imported before a command runs, so that `--help` answers at onc
 """
 
 import argparse
+import io
 import logging
 import os
+import signal
 import sys
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -26,26 +30,33 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and leave with exit code 2."""
-        self.exit(USER_ERROR, f"sr-arn: error: {message} (see {self.prog} --help)\n")
+        line = "".join(c if c.isprintable() else " " for c in message)
+        self.exit(USER_ERROR, f"sr-arn: error: {line} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0 fine, 2 user error, 130 interrupted."""
     args = _parser().parse_args(argv)
+    _prepare_process()
     try:
         with _log_to_stderr(quiet=getattr(args, "quiet", False)):
             args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where it was closed
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone, `| head` say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
     except KeyboardInterrupt:
         print("sr-arn: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        from sr_arn.checks import InputError
+        from sr_arn.checks import InputError, display
 
         if isinstance(error, MemoryError):
             error = InputError("out of memory; give a smaller picture or fewer samples")
+        elif isinstance(error, OSError):  # of the machine, not of ours: a full disk, a long name
+            where = f"{display(error.filename)}: " if error.filename else ""
+            error = InputError(f"{where}{error.strerror or error}")
+            _discard_output()
         if not isinstance(error, InputError):
             raise  # a defect of ours: its traceback is wanted
         print(f"sr-arn: error: {error}", file=sys.stderr)
@@ -71,6 +82,28 @@ def _parser() -> argparse.ArgumentParser:
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser
+
+
+def _prepare_process() -> None:
+    """Fit the process to a command: names of any script, nothing half-written on SIGTERM."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):  # Windows has no SIGHUP
+                signal.signal(getattr(signal, name), _leave)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """End by an exception, so that what is half-written is removed."""
+    sys.exit(128 + number)
+
+
+def _discard_output() -> None:
+    """Let what is still to be printed, which cannot be, go nowhere."""
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from sr_arn.cli.options import add_json, add_scale, check_json, emit_json
+from sr_arn.cli.options import add_json, add_scale, check_json, emit_json, names
 
 SUMMARY = "Measure models on sets of images: PSNR and SSIM on Y."
 EXAMPLE = "sr-arn benchmark --data DATA_DIR --sets Set5,Set14 --models bicubic,aplus-x3"
@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.model_file import load_model, models_in_the_box
 
     check_json(args.json)
-    names = (
-        args.models.split(",")
+    chosen = (
+        names(args.models)
         if args.models
         else ["bicubic", *(n for n in models_in_the_box() if n.endswith(f"-x{args.scale}"))]
     )
-    models = {name: load_model(name, args.scale) for name in names}
+    models = {name: load_model(name, args.scale) for name in chosen}
     folder = data_folder(args.data)
-    sets = {name: find_set(folder, name) for name in args.sets.split(",")}
+    sets = {name: find_set(folder, name) for name in names(args.sets)}
     scores = evaluate(models, sets, args.border, progress=logging.getLogger("sr_arn").info)
     if args.json != STDOUT:
         print(table(scores))

@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_json", "add_scale", "check_json", "emit_json"]
+__all__ = ["STDOUT", "add_json", "add_scale", "check_json", "emit_json", "names"]
 
 STDOUT = Path("-")
+LARGEST_SCALE = 16
 
 
 def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
-    """Add `--scale`, a whole number of at least 1."""
+    """Add `--scale`, a whole number from 1 to 16."""
     shown = "the model's" if default is None else default
     parser.add_argument(
         "--scale", type=_scale, default=default, metavar="N", help=f"factor (default: {shown})"
@@ -50,14 +51,19 @@ def emit_json(path: Path, data: dict[str, Any]) -> None:
         write_whole(path, lambda file: file.write(text.encode()))
 
 
+def names(text: str) -> list[str]:
+    """Return the names of a list such as "Set5, Set14"."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _scale(text: str) -> int:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value >= 1 and value == int(value)):
+    if not (1 <= value <= LARGEST_SCALE and value == int(value)):
         raise argparse.ArgumentTypeError(
-            f"expected a whole number of at least 1, received {text!r}"
+            f"expected a whole number from 1 to {LARGEST_SCALE}, received {text!r}"
         )
     return int(value)
 

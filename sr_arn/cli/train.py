@@ -45,4 +45,4 @@ def run(args: argparse.Namespace) -> None:
     upscaler = train_upscaler(args.images, regressor, args.scale)
     save_model(args.output, upscaler)
     if not args.quiet:
-        print(f"{args.output}: {regressor.name} x{args.scale}")
+        print(f"{display(args.output)}: {regressor.name} x{args.scale}")

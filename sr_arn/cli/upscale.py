@@ -25,12 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, up-scale, write."""
-    from sr_arn.checks import check_integer
+    from sr_arn.checks import InputError, check_integer, display
     from sr_arn.files import check_output
     from sr_arn.image_io import check_picture_output, read_image, write_image
     from sr_arn.model_file import load_model
 
-    check_output(args.output)
+    output = check_output(args.output)
+    if output.exists() and args.input.exists() and output.samefile(args.input):
+        raise InputError(f"output: {display(output)} is the input; give it another name")
     if args.threads is not None:
         check_integer(args.threads, "threads", 1)
     picture = read_image(args.input)
@@ -40,4 +42,5 @@ def run(args: argparse.Namespace) -> None:
     check_picture_output(args.output, (height, width), picture.pixels.dtype)
     write_image(args.output, picture.with_pixels(upscaler.upscale(picture.pixels)))
     if not args.quiet:
-        print(f"{args.output}: {width} x {height} pixels, {upscaler.model.name} x{upscaler.scale}")
+        size, model = f"{width} x {height} pixels", upscaler.model.name
+        print(f"{display(args.output)}: {size}, {model} x{upscaler.scale}")

@@ -112,7 +112,7 @@ class APlusRegressor(Regressor):
         # 2. samples on the unit sphere
         norms = np.linalg.norm(X, axis=1)
         units = X / np.where(norms > 0, norms, 1)[:, None]
-        target_scales = np.where(norms < self.norm_floor, 1, norms)
+        target_scales = np.where((norms < self.norm_floor) | (norms == 0), 1, norms)
         # 3. each anchor's neighbourhood, 4. its ridge regression
         neighbourhoods = nearest(units, self.anchors_, min(self.neighbours, len(X)))
         self.projections_ = np.stack(
@@ -148,11 +148,14 @@ class APlusRegressor(Regressor):
     def _check_parameters(self, samples: int) -> None:
         for name in ("neighbours", "dictionary_samples"):
             check_integer(getattr(self, name), name, 1)
-        if not self.regularisation > 0:
+        if not 0 < self.regularisation < np.inf:
             raise InputError(
-                f"regularisation: expected a number above 0, received {self.regularisation}"
+                f"regularisation: expected a finite number above 0, received {self.regularisation}"
             )
-        if isinstance(self.anchors, int) and check_integer(self.anchors, "anchors", 1) > samples:
+        if (
+            isinstance(self.anchors, int | np.integer)
+            and check_integer(self.anchors, "anchors", 1) > samples
+        ):
             raise InputError(
                 f"anchors: expected at most the {samples} samples, received {self.anchors}"
             )
@@ -161,17 +164,18 @@ class APlusRegressor(Regressor):
         """Return the given anchors at unit norm, or K-SVD's atoms on some of the samples."""
         from sr_arn.ksvd import KSVD
 
-        if not isinstance(self.anchors, int | str):
+        if not isinstance(self.anchors, int | np.integer | str):
             return self._given_anchors(X)
         if isinstance(self.anchors, str) and self.anchors != "auto":
             raise InputError(
                 f'anchors: expected an integer, an array or "auto", received {self.anchors!r}'
             )
         is_candidate = X.any(axis=1)
-        count = self.anchors
-        if isinstance(count, str):
+        if isinstance(self.anchors, str):
             wanted = min(AUTO_ANCHORS, max(1, len(X) // SAMPLES_PER_ANCHOR))
             count = max(1, min(wanted, int(is_candidate.sum())))
+        else:
+            count = int(np.asarray(self.anchors).item())
         draw = np.random.default_rng(self.random_state).permutation(np.flatnonzero(is_candidate))
         samples = X[np.sort(draw[: max(self.dictionary_samples, count)])]
         ksvd = KSVD(count, random_state=self.random_state).fit(samples)

@@ -3,7 +3,7 @@
 A regressor maps feature vectors to target vectors and never sees an image. It follows
 scikit-learn's estimator interface to the letter (`check_estimator` passes), but imports
 the library only to train and to check what is not a plain, fitting array: up-scaling a
-picture needs NumPy alone.
+picture does without it.
 """
 
 import inspect

@@ -92,6 +92,34 @@ def test_seed_decides_and_works_in_scikit_learns_tools(samples):
     assert APlusRegressor().fit(X, y).anchors_.shape == (600 // 8, 5)
 
 
+def test_defaults_are_the_papers():
+    assert APlusRegressor().get_params() == {
+        "anchors": "auto",
+        "neighbours": 2048,
+        "regularisation": 0.1,
+        "norm_floor": 0.1,
+        "dictionary_samples": 135_000,
+        "random_state": 0,
+    }
+
+
+def test_counts_may_be_numpy_integers(samples):
+    assert APlusRegressor(anchors=np.int64(7)).fit(*samples).anchors_.shape == (7, 5)
+
+
+def test_ksvd_learns_from_as_many_samples_as_it_is_told(samples):
+    few, all_ = (
+        APlusRegressor(anchors=6, dictionary_samples=n).fit(*samples).anchors_ for n in (50, 600)
+    )
+    assert not np.allclose(few, all_)
+
+
+def test_a_zero_sample_and_no_norm_floor(samples):
+    X, y = samples[0].copy(), samples[1]
+    X[0] = 0
+    assert np.isfinite(APlusRegressor(anchors=4, norm_floor=0).fit(X, y).projections_).all()
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -101,7 +129,7 @@ def test_seed_decides_and_works_in_scikit_learns_tools(samples):
         ({"anchors": np.ones((2, 4))}, r"anchors: expected an array \[m, 5\]"),
         ({"anchors": np.zeros((2, 5))}, "anchors: expected finite vectors other than zero"),
         ({"neighbours": 0}, "neighbours: expected an integer of at least 1"),
-        ({"regularisation": 0}, "regularisation: expected a number above 0"),
+        ({"regularisation": 0}, "regularisation: expected a finite number above 0"),
     ],
 )
 def test_refuses_bad_parameters(samples, parameters, message):
