@@ -6,16 +6,23 @@ loops run without the interpreter's lock, so that Python threads can share the r
 """
 
 import logging
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
 
-__all__ = ["compiled", "map_rows", "strongest"]
+__all__ = ["PARALLEL", "ForgivingCache", "compiled", "map_rows", "strongest"]
 
 logger = logging.getLogger(__name__)
+
+PARALLEL = threading.Lock()
+"""Held around a function compiled with ``parallel=True``: numba's fallback pool of threads,
+"workqueue", ends the process if two of them run at once."""
 
 LANES = 64  # anchors compared side by side; their number is padded to a multiple of it
 ROWS = 4  # rows that share one pass over the anchors
@@ -28,13 +35,38 @@ def compiled(**options: Any) -> Callable[[Function], Function]:
     """Return a decorator that compiles by numba, kept on disk where there is a place for it."""
 
     def decorate(function: Function) -> Function:
+        dispatcher = njit(**options)(function)
         try:
-            return njit(cache=True, **options)(function)
+            dispatcher._cache = ForgivingCache(function)
         except RuntimeError:  # numba finds no folder it can write to: compile in every run
             logger.debug("no cache folder for %s", function.__name__)
-            return njit(**options)(function)
+        return dispatcher
 
     return decorate
+
+
+class ForgivingCache(FunctionCache):
+    """Numba's cache on disk, which at worst does nothing: a full disk or a damaged file.
+
+    It takes the place of the one that ``njit(cache=True)`` gives a function.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled function, or None to have it compiled."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # whatever unpickling a damaged file raises
+            logger.debug("compiled anew, the cache is damaged: %r", error)
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the compiled function, if that can be done."""
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # a full disk, or an index that is damaged
+            logger.debug("not cached: %r", error)
 
 
 def strongest(x: FloatArray, anchors: FloatArray) -> NDArray[np.intp]:

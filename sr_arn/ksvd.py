@@ -16,7 +16,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
-from sr_arn.kernels import compiled
+from sr_arn.kernels import PARALLEL, compiled
 
 __all__ = ["KSVD", "batch_omp"]
 
@@ -130,7 +130,8 @@ def batch_omp(
     for start in range(0, len(samples), BLOCK):
         block = slice(start, start + BLOCK)
         correlations = samples[block] @ dictionary.T
-        _pursue(correlations, gram, support[block], coefficients[block])
+        with PARALLEL:
+            _pursue(correlations, gram, support[block], coefficients[block])
     return support, coefficients
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sr_arn.kernels import compiled
+from sr_arn.kernels import PARALLEL, compiled
 
 __all__ = ["nearest"]
 
@@ -48,7 +48,8 @@ def nearest(
         block = samples[start : start + BLOCK]
         scores = similarities[:, : len(block)]
         np.matmul(anchors, block.T, out=scores)
-        _offer(scores, start, k, best, where, count, threshold)
+        with PARALLEL:
+            _offer(scores, start, k, best, where, count, threshold)
         if start // BLOCK % 100 == 99:
             logger.info("neighbours: %s of %s samples", f"{start + BLOCK:,}", f"{total:,}")
     _keep_best(k, best, where, count)

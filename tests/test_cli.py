@@ -233,18 +233,6 @@ def test_a_full_disk_under_stdout_is_one_line():
     assert result.stderr == b"sr-arn: error: No space left on device\n"
 
 
-def test_compiles_without_a_cache(monkeypatch):
-    from sr_arn import kernels
-
-    def njit(cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: ("compiled", function)
-
-    monkeypatch.setattr(kernels, "njit", njit)
-    assert kernels.compiled()(len) == ("compiled", len)
-
-
 def test_works_where_numba_has_no_cache(photo, tmp_path):
     # No home, and a package folder and numba cache that cannot be made: a file is in the way.
     (tmp_path / "file").write_text("")

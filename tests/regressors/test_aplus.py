@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -146,6 +150,24 @@ def test_refuses_bad_arrays(samples):
         model.predict(X[:, :4])
     with pytest.raises(ValueError, match="parameter: expected one of"):
         model.set_params(colour=1)
+
+
+def test_fits_side_by_side_in_threads(samples):
+    # In a process of its own: numba's workqueue threads would end it.
+    code = (
+        "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
+        "from sr_arn.regressors import APlusRegressor\n"
+        "X = np.random.default_rng(0).normal(size=(4000, 6))\n"
+        "fit = lambda seed: APlusRegressor(anchors=64, random_state=seed % 2).fit(X, X).score(X, X)\n"
+        "scores = list(ThreadPoolExecutor(4).map(fit, range(8)))\n"
+        "assert scores[0::2] == scores[:1] * 4 and scores[1::2] == scores[1:2] * 4"
+    )
+    result = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
 
 
 def test_regressors_are_found_by_name():
