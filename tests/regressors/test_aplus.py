@@ -158,7 +158,8 @@ def test_fits_side_by_side_in_threads(samples):
         "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
         "from sr_arn.regressors import APlusRegressor\n"
         "X = np.random.default_rng(0).normal(size=(4000, 6))\n"
-        "fit = lambda seed: APlusRegressor(anchors=64, random_state=seed % 2).fit(X, X).score(X, X)\n"
+        "model = lambda seed: APlusRegressor(anchors=64, random_state=seed % 2)\n"
+        "fit = lambda seed: model(seed).fit(X, X).score(X, X)\n"
         "scores = list(ThreadPoolExecutor(4).map(fit, range(8)))\n"
         "assert scores[0::2] == scores[:1] * 4 and scores[1::2] == scores[1:2] * 4"
     )
