@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sr-arn: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # told in one line if it is the user's or the machine's
         from sr_arn.checks import InputError, display
 
         if isinstance(error, MemoryError):
