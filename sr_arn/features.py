@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer, check_luminance
-from sr_arn.kernels import map_rows
+from sr_arn.kernels import map_windows
 from sr_arn.patches import extract
 from sr_arn.resize import imresize
 
@@ -80,7 +80,7 @@ class GradientFeatures:
         # 1. second moments of the LR neighbourhoods
         moments = np.zeros((NEIGHBOURHOOD**2, NEIGHBOURHOOD**2))
         for plane in planes:
-            for _, windows in _bands(lr_windows(check_luminance(plane))):
+            for windows in _bands(lr_windows(check_luminance(plane))):
                 moments += windows.T.astype(np.float64) @ windows
         # 2. through the linear map: second moments of the gradients (PCA without centring)
         gradients = gradient_map(self.scale)
@@ -105,14 +105,11 @@ class GradientFeatures:
             One vector for each LR pixel around which a window keeps one pixel off the
             border. Empty below 5 x 5 pixels.
         """
-        windows = lr_windows(check_luminance(plane))
-        rows, columns = windows.shape[:2]
-        features = np.empty((rows, columns, len(self.projection_)), np.float32)
-        maps = self.projection_.T[None]
-        for band, flat in _bands(windows):
-            mapped = map_rows(flat, maps, np.zeros(len(flat), np.intp))
-            features[band] = mapped.reshape(-1, columns, len(self.projection_))
-        return features
+        plane = check_luminance(plane)
+        if min(plane.shape) < SMALLEST:
+            rows, columns = (max(0, n - (SMALLEST - 1)) for n in plane.shape)
+            return np.empty((rows, columns, len(self.projection_)), np.float32)
+        return map_windows(_with_margin(plane), NEIGHBOURHOOD, self.projection_.T)
 
 
 def check_patch_scale(scale: int) -> None:
@@ -128,15 +125,18 @@ def lr_windows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if min(plane.shape) < SMALLEST:
         return np.empty((0, 0, NEIGHBOURHOOD, NEIGHBOURHOOD), plane.dtype)
-    margin = REACH - BORDER - WINDOW // 2
-    return extract(np.pad(plane, margin, mode="edge"), NEIGHBOURHOOD, stride=1)
+    return extract(_with_margin(plane), NEIGHBOURHOOD, stride=1)
 
 
-def _bands(windows: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def _bands(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Yield windows [h, w, 9, 9] as copies [n, 81], some rows at a time to spare memory."""
     for start in range(0, len(windows), BAND):
-        band = slice(start, start + BAND)
-        yield band, windows[band].reshape(-1, NEIGHBOURHOOD**2)
+        yield windows[start : start + BAND].reshape(-1, NEIGHBOURHOOD**2)
+
+
+def _with_margin(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Repeat the edge pixels, so that the outermost windows have all of their 9 x 9 LR pixels."""
+    return np.pad(plane, REACH - BORDER - WINDOW // 2, mode="edge")
 
 
 def gradient_map(scale: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The two inner loops of prediction, compiled: which anchor, and its linear map.
+"""The inner loops of prediction, compiled: windows to features, which anchor, its linear map.
 
 A row's result here depends on that row alone, to the last bit: not on how many rows come
 with it, nor on threads or tiles. BLAS does not promise that, and does not keep it. The
@@ -16,7 +16,7 @@ from numba import njit
 from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
 
-__all__ = ["PARALLEL", "ForgivingCache", "compiled", "map_rows", "strongest"]
+__all__ = ["PARALLEL", "ForgivingCache", "compiled", "map_rows", "map_windows", "strongest"]
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +111,27 @@ def map_rows(x: FloatArray, maps: FloatArray, chosen: NDArray[np.intp]) -> Float
     return out
 
 
+def map_windows(plane: FloatArray, size: int, columns: FloatArray) -> FloatArray:
+    """Return every `size` x `size` window of a plane, row by row of it, times a matrix.
+
+    Parameters
+    ----------
+    plane : ndarray [h, w]
+        At least `size` pixels a side.
+    size : int
+    columns : ndarray [size * size, d]
+        Same dtype as `plane`, float32 or float64.
+
+    Returns
+    -------
+    ndarray [h - size + 1, w - size + 1, d]
+    """
+    rows, width = (n - size + 1 for n in plane.shape)
+    out = np.empty((rows, width, columns.shape[1]), plane.dtype)
+    _map_windows(np.ascontiguousarray(plane), size, np.ascontiguousarray(columns), out)
+    return out
+
+
 @compiled(nogil=True, fastmath={"contract"})
 def _strongest(x: FloatArray, columns: FloatArray, chosen: NDArray[np.intp]) -> None:
     """Fill `chosen`; `columns` are the anchors [d, padded m]."""
@@ -191,3 +212,19 @@ def _map_rows(
             for j in range(t):
                 total[j] += x[row, k] * columns[k, j]
         out[row] = total
+
+
+@compiled(nogil=True, fastmath={"contract"})
+def _map_windows(plane: FloatArray, size: int, columns: FloatArray, out: FloatArray) -> None:
+    """Fill `out` with the windows of the plane times `columns`."""
+    rows, width, d = out.shape
+    total = np.empty(d, plane.dtype)
+    for row in range(rows):
+        for column in range(width):
+            total[:] = 0
+            for i in range(size):
+                for j in range(size):
+                    value = plane[row + i, column + j]
+                    for k in range(d):
+                        total[k] += value * columns[i * size + j, k]
+            out[row, column] = total

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sr_arn import kernels
-from sr_arn.kernels import map_rows, strongest
+from sr_arn.kernels import map_rows, map_windows, strongest
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -34,6 +34,16 @@ def test_map_rows_is_the_product_with_the_chosen_map(d, t, dtype):
     chosen = rng.integers(0, 6, 50)
     expected = np.einsum("nd,ndt->nt", x.astype(np.float64), maps[chosen].astype(np.float64))
     np.testing.assert_allclose(map_rows(x, maps, chosen), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 9])
+def test_map_windows_is_the_product_with_each_window(size):
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(11, 14)).astype(np.float32)
+    columns = rng.normal(size=(size * size, 5)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(plane, (size, size))
+    expected = windows.reshape(*windows.shape[:2], -1).astype(np.float64) @ columns
+    np.testing.assert_allclose(map_windows(plane, size, columns), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
