@@ -7,6 +7,7 @@ profile is kept.
 """
 
 import os
+import struct
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -51,6 +52,17 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": QUALITY},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
+
+DAMAGE = (  # what Pillow raises on damaged files, by format and by place
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+)
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
@@ -111,9 +123,7 @@ def _decode(file: IO[bytes], name: str) -> Picture:
         raise InputError(
             f"{name}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; cut it into parts"
         ) from None
-    # What Pillow raises on a damaged file depends on where the damage is: OSError, SyntaxError,
-    # struct.error, IndexError and more have been seen. None of our code is inside.
-    except Exception as error:
+    except DAMAGE as error:
         reason = display(error) or type(error).__name__
         raise InputError(f"{name}: damaged or cut off ({reason})") from error
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import pickle
@@ -10,10 +11,10 @@ import pytest
 from conftest import SHIPPED, opened
 from PIL import Image
 
-from sr_arn import imresize
+from sr_arn import InputError, imresize
 from sr_arn.cli import main
 from sr_arn.color import luminance
-from sr_arn.image_io import Picture, write_image
+from sr_arn.image_io import Picture, read_image, write_image
 from sr_arn.model_file import read_header
 from sr_arn.upscaler import Upscaler
 
@@ -245,6 +246,21 @@ def test_works_where_numba_has_no_cache(photo, tmp_path):
     result = python("-m", "sr_arn", "upscale", photo, "-o", output, env=environment)
     assert result.returncode == 0, result.stderr
     assert opened(output).size == (240, 180)
+
+
+def test_odd_exif_prints_no_lines_of_code(tmp_path, coffee):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a maker of cameras"
+    path = tmp_path / "odd.jpg"
+    Image.fromarray(coffee[:32, :32]).save(path, exif=exif)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"a maker") - 12] ^= 0xFF  # into the directory of tags before the text
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match=r"EXIF|Skipping tag"), contextlib.suppress(InputError):
+        read_image(path)
+    result = python("-m", "sr_arn", "upscale", path, "-o", tmp_path / "out.png", "--quiet")
+    assert result.returncode in (0, 2)
+    assert result.stderr.count("\n") == (1 if result.returncode else 0), result.stderr
 
 
 def test_help_loads_nothing_heavy():

@@ -150,6 +150,7 @@ def test_16_bit_tiff_of_another_writer(tmp_path):
         read_image(path)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns of EXIF it skips
 def test_damaged_exif_is_told_in_one_line(coffee):
     exif = Image.Exif()
     exif[0x0112] = 6

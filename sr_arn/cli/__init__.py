@@ -88,7 +88,7 @@ def _prepare_process() -> None:
     """Fit the process to a command: names of any script, nothing half-written on SIGTERM."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # large pictures, odd EXIF: no lines of code
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name):  # Windows has no SIGHUP
