@@ -13,6 +13,7 @@ import argparse
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from sr_arn.benchmark import evaluate, table
 from sr_arn.datasets import find_set
@@ -20,8 +21,17 @@ from sr_arn.model_file import BOX, SUFFIX, load_model, save_model
 from sr_arn.regressors import regressor_class
 from sr_arn.train import train_upscaler
 
-RECIPES = {
-    f"aplus-x{scale}": ("aplus", scale, {"anchors": 1024, "random_state": 0}) for scale in (2, 3, 4)
+APLUS = {"anchors": 1024, "random_state": 0}
+DEEP = {"anchors": 16, "layers": 7, "random_state": 0}
+RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "aplus-x2": ("aplus", 2, APLUS),
+    "aplus-x3": ("aplus", 3, APLUS),
+    "aplus-x4": ("aplus", 4, APLUS),
+    "global-arn-x3": ("global-arn", 3, {"anchors": 1024, "random_state": 0}),
+    "arn-x3": ("arn", 3, {"anchors": 1024, "epochs": 5, "random_state": 0}),
+    "deep-arn-x2": ("deep-arn", 2, DEEP | {"epochs": 8}),
+    "deep-arn-x3": ("deep-arn", 3, DEEP | {"epochs": 12}),
+    "deep-arn-x4": ("deep-arn", 4, DEEP | {"epochs": 14}),
 }
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"

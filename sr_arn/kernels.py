@@ -5,68 +5,21 @@ with it, nor on threads or tiles. BLAS does not promise that, and does not keep 
 loops run without the interpreter's lock, so that Python threads can share the rows.
 """
 
-import logging
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.core.caching import FunctionCache
 from numpy.typing import NDArray
 
-__all__ = ["PARALLEL", "ForgivingCache", "compiled", "map_rows", "map_windows", "strongest"]
+from sr_arn.compilation import compiled
 
-logger = logging.getLogger(__name__)
-
-PARALLEL = threading.Lock()
-"""Held around a function compiled with ``parallel=True``: numba's fallback pool of threads,
-"workqueue", ends the process if two of them run at once."""
+__all__ = ["map_rows", "map_windows", "soft_rows", "strongest"]
 
 LANES = 64  # anchors compared side by side; their number is padded to a multiple of it
-ROWS = 4  # rows that share one pass over the anchors
+NARROW_LANES = 16  # numbers of an output added to side by side, likewise
+ROWS = 4  # rows that share one pass over a matrix
+TINY = 1e-12  # least length that a vector is divided by, as in torch
 
 FloatArray = NDArray[np.floating[Any]]
-Function = Callable[..., Any]
-
-
-def compiled(**options: Any) -> Callable[[Function], Function]:
-    """Return a decorator that compiles by numba, kept on disk where there is a place for it."""
-
-    def decorate(function: Function) -> Function:
-        dispatcher = njit(**options)(function)
-        try:
-            dispatcher._cache = ForgivingCache(function)
-        except RuntimeError:  # numba finds no folder it can write to: compile in every run
-            logger.debug("no cache folder for %s", function.__name__)
-        return dispatcher
-
-    return decorate
-
-
-class ForgivingCache(FunctionCache):
-    """Numba's cache on disk, which at worst does nothing: a full disk or a damaged file.
-
-    It takes the place of the one that ``njit(cache=True)`` gives a function.
-    """
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled function, or None to have it compiled."""
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception as error:  # whatever unpickling a damaged file raises
-            logger.debug("compiled anew, the cache is damaged: %r", error)
-            with suppress(OSError):
-                self.flush()
-            return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the compiled function, if that can be done."""
-        try:
-            super().save_overload(sig, data)
-        except Exception as error:  # a full disk, or an index that is damaged
-            logger.debug("not cached: %r", error)
 
 
 def strongest(x: FloatArray, anchors: FloatArray) -> NDArray[np.intp]:
@@ -82,9 +35,7 @@ def strongest(x: FloatArray, anchors: FloatArray) -> NDArray[np.intp]:
     -------
     ndarray of intp [n]
     """
-    m, d = anchors.shape
-    columns = np.zeros((d, -(-m // LANES) * LANES), anchors.dtype)
-    columns[:, :m] = anchors.T
+    columns = _padded(anchors.T, LANES)
     chosen = np.empty(len(x), np.intp)
     _strongest(np.ascontiguousarray(x), columns, chosen)
     return chosen
@@ -132,6 +83,68 @@ def map_windows(plane: FloatArray, size: int, columns: FloatArray) -> FloatArray
     return out
 
 
+def soft_rows(
+    x: FloatArray,
+    anchors: FloatArray,
+    offsets: FloatArray,
+    maps: FloatArray,
+    mixing: FloatArray | None = None,
+    absolute: bool = False,
+    cosine: bool = False,
+) -> FloatArray:
+    """Return sum_j beta_j(x) (x, 1) maps_j for every row, by soft assignment to anchors.
+
+    The weights are alpha(x) = softmax(x^T c_i + o_i), or mixing^T alpha(x).
+
+    Parameters
+    ----------
+    x : ndarray [n, d]
+    anchors : ndarray [m, d]
+    offsets : ndarray [m]
+        The o_i.
+    maps : ndarray [m, d + 1, t], or [r, d + 1, t] with `mixing`
+    mixing : ndarray [m, r], optional
+        All arrays are of the dtype of `x`, float32 or float64.
+    absolute : bool, default False
+        Whether |x^T c_i| stands for x^T c_i.
+    cosine : bool, default False
+        Whether x / ||x|| stands for x there; 0 stays 0.
+
+    Returns
+    -------
+    ndarray [n, t]
+    """
+    shared, _, t = maps.shape
+    columns = _padded(anchors.T, LANES)
+    padded = columns.shape[1]
+    every_offset = np.full(padded, -np.inf, x.dtype)
+    every_offset[: len(offsets)] = offsets
+    every_mixing = np.zeros((padded, 0 if mixing is None else shared), x.dtype)
+    if mixing is not None:
+        every_mixing[: len(mixing)] = mixing
+    every_map = _padded(maps.reshape(-1, t), NARROW_LANES)
+    out = np.empty((len(x), t), x.dtype)
+    _soft_rows(
+        np.ascontiguousarray(x),
+        columns,
+        every_offset,
+        every_mixing,
+        every_map,
+        absolute,
+        cosine,
+        out,
+    )
+    return out
+
+
+def _padded(matrix: FloatArray, lanes: int) -> FloatArray:
+    """Return the matrix with columns of zeros, up to a multiple of `lanes`."""
+    rows, columns = matrix.shape
+    out = np.zeros((rows, -(-columns // lanes) * lanes), matrix.dtype)
+    out[:, :columns] = matrix
+    return out
+
+
 @compiled(nogil=True, fastmath={"contract"})
 def _strongest(x: FloatArray, columns: FloatArray, chosen: NDArray[np.intp]) -> None:
     """Fill `chosen`; `columns` are the anchors [d, padded m]."""
@@ -142,17 +155,17 @@ def _strongest(x: FloatArray, columns: FloatArray, chosen: NDArray[np.intp]) -> 
     for start in range(0, n, ROWS):
         group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
         rows[:group] = x[start : start + group]
-        _scores(rows, columns, scores)
+        _multiply(rows, columns, scores)
         for i in range(group):
             chosen[start + i] = _largest(scores[i], best, block)
 
 
 @compiled(nogil=True, fastmath={"contract"})
-def _scores(rows: FloatArray, columns: FloatArray, scores: FloatArray) -> None:
-    """Set scores [4, m] to rows [4, d] times columns [d, m], three terms at a time."""
+def _multiply(rows: FloatArray, columns: FloatArray, out: FloatArray) -> None:
+    """Set out [4, m] to rows [4, d] times columns [d, m], three terms at a time."""
     d, m = columns.shape
-    s0, s1, s2, s3 = scores[0], scores[1], scores[2], scores[3]
-    scores[:] = 0
+    o0, o1, o2, o3 = out[0], out[1], out[2], out[3]
+    out[:] = 0
     whole = d - d % 3
     for k in range(0, whole, 3):
         c0, c1, c2 = columns[k], columns[k + 1], columns[k + 2]
@@ -162,14 +175,14 @@ def _scores(rows: FloatArray, columns: FloatArray, scores: FloatArray) -> None:
         x30, x31, x32 = rows[3, k], rows[3, k + 1], rows[3, k + 2]
         for j in range(m):
             u, v, w = c0[j], c1[j], c2[j]
-            s0[j] = s0[j] + x00 * u + x01 * v + x02 * w
-            s1[j] = s1[j] + x10 * u + x11 * v + x12 * w
-            s2[j] = s2[j] + x20 * u + x21 * v + x22 * w
-            s3[j] = s3[j] + x30 * u + x31 * v + x32 * w
+            o0[j] = o0[j] + x00 * u + x01 * v + x02 * w
+            o1[j] = o1[j] + x10 * u + x11 * v + x12 * w
+            o2[j] = o2[j] + x20 * u + x21 * v + x22 * w
+            o3[j] = o3[j] + x30 * u + x31 * v + x32 * w
     for k in range(whole, d):
         for i in range(ROWS):
             for j in range(m):
-                scores[i, j] = scores[i, j] + rows[i, k] * columns[k, j]
+                out[i, j] = out[i, j] + rows[i, k] * columns[k, j]
 
 
 @compiled(nogil=True)
@@ -228,3 +241,67 @@ def _map_windows(plane: FloatArray, size: int, columns: FloatArray, out: FloatAr
                     for k in range(d):
                         total[k] += value * columns[i * size + j, k]
             out[row, column] = total
+
+
+@compiled(nogil=True, fastmath={"contract"})
+def _soft_rows(
+    x: FloatArray,
+    columns: FloatArray,
+    offsets: FloatArray,
+    mixing: FloatArray,
+    maps: FloatArray,
+    absolute: bool,
+    cosine: bool,
+    out: FloatArray,
+) -> None:
+    """Fill `out`; `soft_rows` prepares the arrays."""
+    n, d = x.shape
+    padded, shared = mixing.shape
+    own = shared == 0  # each anchor has its own map
+    rows = np.zeros((ROWS, d), x.dtype)
+    scores = np.empty((ROWS, padded), x.dtype)
+    mixed = np.empty((ROWS, shared), x.dtype)
+    lifted = np.zeros((ROWS, len(maps)), x.dtype)
+    result = np.empty((ROWS, maps.shape[1]), x.dtype)
+    for start in range(0, n, ROWS):
+        group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
+        rows[:group] = x[start : start + group]
+        # 1. similarities, 2. soft assignment
+        _multiply(rows, columns, scores)
+        for i in range(group):
+            length = np.sqrt(np.sum(rows[i] * rows[i])) if cosine else 1
+            _softmax(scores[i], 1 / max(length, TINY), offsets, absolute)
+        # 3. anchors to shared maps, 4. weights times (x, 1), 5. all maps at once
+        if own:
+            _lift(scores, rows, lifted)
+        else:
+            _multiply(scores, mixing, mixed)
+            _lift(mixed, rows, lifted)
+        _multiply(lifted, maps, result)
+        out[start : start + group] = result[:group, : out.shape[1]]
+
+
+@compiled(nogil=True)
+def _softmax(scores: FloatArray, factor: float, offsets: FloatArray, absolute: bool) -> None:
+    """Turn products with the anchors into their shares; an offset of -infinity gives 0."""
+    for j in range(len(scores)):
+        score = abs(scores[j]) if absolute else scores[j]
+        scores[j] = score * factor + offsets[j]
+    top = scores.max()
+    for j in range(len(scores)):
+        scores[j] = np.exp(scores[j] - top)
+    total = scores.sum()
+    for j in range(len(scores)):
+        scores[j] /= total
+
+
+@compiled(nogil=True)
+def _lift(weights: FloatArray, rows: FloatArray, lifted: FloatArray) -> None:
+    """Set lifted [4, m (d + 1)] to weights [4, m] kron (rows [4, d], 1)."""
+    d = rows.shape[1]
+    for i in range(ROWS):
+        for j in range(lifted.shape[1] // (d + 1)):
+            weight, start = weights[i, j], j * (d + 1)
+            for k in range(d):
+                lifted[i, start + k] = weight * rows[i, k]
+            lifted[i, start + d] = weight

@@ -16,7 +16,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
-from sr_arn.kernels import PARALLEL, compiled
+from sr_arn.compilation import PARALLEL, compiled
 
 __all__ = ["KSVD", "batch_omp"]
 

@@ -6,6 +6,7 @@ The metadata of the file has one entry, "sr_arn", a JSON object:
 format_version  1
 kind            "patch": features, regressor, overlap-average
 regressor       the regressor's name, as on the command line
+settings        {parameter: value} of the regressor that its predictions depend on
 scale           HR pixels per LR pixel
 features        {"energy": share of the energy that PCA kept}
 training        what it was trained on: images, their digest, samples, settings
@@ -119,6 +120,7 @@ def save_model(
         "format_version": FORMAT_VERSION,
         "kind": "patch",
         "regressor": model.regressor.name,
+        "settings": {name: getattr(model.regressor, name) for name in model.regressor.settings},
         "scale": model.scale,
         "features": {"energy": model.features.energy},
         "training": upscaler.header.get("training", {}),
@@ -168,13 +170,14 @@ def _load_file(path: Path) -> Upscaler:
     """Read, check and put together the model of a file."""
     header = read_header(path)
     where = f"model {display(path)}"
-    arrays = _read_arrays(path, _expected_axes(header, where), where)
+    arrays = _read_arrays(path, _expected_axes(header), where)
     # 1. features
     features = GradientFeatures(header["scale"], header["features"]["energy"])
     features.projection_ = arrays.pop("features.projection")
     # 2. regressor on them
     regressor = regressor_class(header["regressor"]).from_arrays(
-        {name.removeprefix("regressor."): array for name, array in arrays.items()}
+        {name.removeprefix("regressor."): array for name, array in arrays.items()},
+        **header["settings"],
     )
     return Upscaler(PatchModel(features, regressor), header)
 
@@ -200,6 +203,7 @@ def _read_header(file: IO[bytes], name: str) -> Header:
             "train it again or use the version of sr-arn that wrote it"
         )
     _check_header(header, where)
+    header["settings"] = _check_settings(header, where)
     return header
 
 
@@ -222,11 +226,24 @@ def _check_header(header: Header, where: str) -> None:
             raise InputError(f"{where}: header field {field!r} is {display(header.get(field))}")
 
 
-def _expected_axes(header: Header, where: str) -> dict[str, tuple[str | int, ...]]:
+def _check_settings(header: Header, where: str) -> dict[str, Any]:
+    """Return the regressor's settings, once they are what its class expects."""
+    kind, settings = regressor_class(header["regressor"]), header.get("settings", {})
+    if not isinstance(settings, dict) or set(settings) != set(kind.settings):
+        raise InputError(f"{where}: header field 'settings' is {display(settings)}")
+    try:
+        kind(**settings).check_settings()
+    except InputError as error:
+        raise InputError(f"{where}: header field 'settings': {error}") from error
+    return settings
+
+
+def _expected_axes(header: Header) -> dict[str, tuple[str | int, ...]]:
     """Return each array's axes: a length, or a letter that stands for one."""
     lengths: dict[str, str | int] = {"t": (WINDOW * header["scale"]) ** 2}
     axes: dict[str, tuple[str | int, ...]] = {"features.projection": ("d", NEIGHBOURHOOD**2)}
-    for name, letters in regressor_class(header["regressor"]).array_axes.items():
+    regressor = regressor_class(header["regressor"])(**header["settings"])
+    for name, letters in regressor.array_axes.items():
         axes[f"regressor.{name}"] = tuple(lengths.get(letter, letter) for letter in letters)
     return axes
 

@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from sr_arn.kernels import PARALLEL, compiled
+from sr_arn.compilation import PARALLEL, compiled
 
 __all__ = ["nearest"]
 

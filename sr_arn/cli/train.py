@@ -1,22 +1,57 @@
 """`sr-arn train`."""
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.options import add_scale
 
+if TYPE_CHECKING:
+    from sr_arn.nn.training import Progress
+    from sr_arn.regressors import Regressor
+
 SUMMARY = "Train an up-scaler on a folder of images."
-EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor aplus --scale 3"
+EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor deep-arn --scale 3"
+OPTIONS = {  # the regressor's parameter of an option, and its least value
+    "anchors": ("anchors", 1),
+    "layers": ("layers", 1),
+    "epochs": ("epochs", 1),
+    "seed": ("random_state", 0),
+    "device": ("device", None),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("images", type=Path, metavar="IMAGES_DIR")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL")
-    parser.add_argument("--regressor", default="aplus", metavar="NAME", help="aplus (default)")
+    parser.add_argument(
+        "--regressor",
+        default="aplus",
+        metavar="NAME",
+        help="aplus (default), global-arn; arn and deep-arn, which need torch",
+    )
     add_scale(parser, default=3)
     parser.add_argument(
-        "--anchors", type=int, metavar="M", help="default: 1024, or less for few images"
+        "--anchors",
+        type=int,
+        metavar="M",
+        help="default: 1024 (deep-arn: 16), or less for few images",
+    )
+    parser.add_argument("--layers", type=int, metavar="L", help="of deep-arn (default: 7)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10)")
+    parser.add_argument(
+        "--device", metavar="NAME", help="of arn, deep-arn: auto (default), cpu or cuda"
+    )
+    parser.add_argument(
+        "--resume", type=Path, metavar="CKPT", help="go on from a checkpoint of the same training"
+    )
+    parser.add_argument(
+        "--validation",
+        type=int,
+        metavar="N",
+        help="images held out to measure PSNR on (default: one in ten, at most ten)",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="default: 0")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
@@ -24,25 +59,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
-    from sr_arn.checks import InputError, check_integer, display
+    from sr_arn.checks import InputError, display
     from sr_arn.files import check_output
     from sr_arn.model_file import SUFFIX, save_model
     from sr_arn.regressors import regressor_class
-    from sr_arn.train import train_upscaler
+    from sr_arn.train import is_trained_in_epochs, train_upscaler
 
     if check_output(args.output).suffix != SUFFIX:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
         )
     regressor = regressor_class(args.regressor)()
-    options = (("anchors", "anchors", args.anchors, 1), ("seed", "random_state", args.seed, 0))
-    for option, parameter, value, minimum in options:
+    _set_parameters(regressor, args)
+    checkpoint = args.output.with_suffix(f".checkpoint{SUFFIX}")
+    options: dict[str, Any] = {}
+    if is_trained_in_epochs(regressor):
+        options = {"checkpoint": checkpoint, "resume": args.resume}
+        if sys.stderr is not None and sys.stderr.isatty() and not args.quiet:
+            options["observe"] = _show
+    elif args.resume is not None:
+        raise InputError(f"resume: the regressor {regressor.name} makes no checkpoints")
+    try:
+        upscaler = train_upscaler(
+            args.images, regressor, args.scale, validation=args.validation, **options
+        )
+    except KeyboardInterrupt:
+        if options and checkpoint.exists():
+            print(f"go on with --resume {display(checkpoint)}", file=sys.stderr)
+        raise
+    save_model(args.output, upscaler)
+    if options:
+        checkpoint.unlink(missing_ok=True)
+    if not args.quiet:
+        print(f"{display(args.output)}: {regressor.name} x{args.scale}")
+
+
+def _set_parameters(regressor: "Regressor", args: argparse.Namespace) -> None:
+    """Give the regressor what the command line says of it."""
+    from sr_arn.checks import InputError, check_integer
+
+    for option, (parameter, minimum) in OPTIONS.items():
+        value = getattr(args, option)
         if value is None:
             continue
         if parameter not in regressor.get_params():
             raise InputError(f"{option}: the regressor {regressor.name} takes none")
-        regressor.set_params(**{parameter: check_integer(value, option, minimum)})
-    upscaler = train_upscaler(args.images, regressor, args.scale)
-    save_model(args.output, upscaler)
-    if not args.quiet:
-        print(f"{display(args.output)}: {regressor.name} x{args.scale}")
+        if minimum is not None:
+            check_integer(value, option, minimum)
+        regressor.set_params(**{parameter: value})
+
+
+def _show(progress: "Progress") -> None:
+    """Keep one line of a terminal up to date; the end of an epoch is a line of the log."""
+    if progress.epoch_ended:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        return
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    print(
+        f"\repoch {progress.epoch} of {progress.epochs}: {progress.share:4.0%} of all, "
+        f"loss {progress.loss:.6f}, {minutes} min {seconds:02d} s left",
+        end="\x1b[K",
+        file=sys.stderr,
+        flush=True,
+    )

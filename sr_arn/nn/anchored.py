@@ -16,7 +16,7 @@ from sr_arn.checks import InputError, check_integer, display
 
 __all__ = ["AnchoredRegression", "Similarity"]
 
-Similarity = Literal["dot", "abs_dot", "neg_sqdist"]
+Similarity = Literal["dot", "abs_dot", "neg_sqdist", "abs_cosine"]
 
 
 class AnchoredRegression(nn.Module):
@@ -35,27 +35,33 @@ class AnchoredRegression(nn.Module):
         d and d', at least 1.
     anchors : int
         m, at least 1.
-    similarity : {"dot", "abs_dot", "neg_sqdist"}, default "dot"
-        s_i(x) = c_i^T x, |c_i^T x| or -||x - c_i||^2.
+    similarity : {"dot", "abs_dot", "neg_sqdist", "abs_cosine"}, default "dot"
+        s_i(x) = c_i^T x, |c_i^T x|, -||x - c_i||^2 or |c_i^T x| / ||x||, which is 0 at 0.
     sharpness : float, default 1.0
         K, above 0. Not learned.
     bias : bool, default True
         Whether the regressors have the b_i.
     similarity_bias : bool, default False
         Whether there are the o_i, as if a 1 were appended to x in the similarity.
+    rank : int, optional
+        r: the anchors share r regressors, W_i = sum_j U_ij V_j and likewise the b_i, so
+        that sum_i alpha_i W_i = sum_j (U^T alpha)_j V_j costs r, not m, regressors. By
+        default each anchor has its own.
 
     Attributes
     ----------
     anchors : Parameter [m, d]
         At first normal, of standard deviation d^-1/2: similarities near 1 for x near unit
         variance. For "neg_sqdist" of standard deviation 1, as such x.
-    weight : Parameter [m, d', d]
+    weight : Parameter [m, d', d], or [r, d', d]
         At first Glorot-uniform, and different for each anchor: equal regressors would give
         the anchors no gradient.
-    bias : Parameter [m, d'] or None
+    bias : Parameter [m, d'], or [r, d'], or None
         At first 0.
     similarity_bias : Parameter [m] or None
         At first 0.
+    mixing : Parameter [m, r] or None
+        U, with a rank only. At first normal, of standard deviation 1.
 
     Raises
     ------
@@ -81,6 +87,7 @@ class AnchoredRegression(nn.Module):
         sharpness: float = 1.0,
         bias: bool = True,
         similarity_bias: bool = False,
+        rank: int | None = None,
     ) -> None:
         super().__init__()
         self.in_features = check_integer(in_features, "in_features", 1)
@@ -94,8 +101,10 @@ class AnchoredRegression(nn.Module):
         self.similarity = similarity
         self.sharpness = float(sharpness)
         self.anchors = nn.Parameter(torch.empty(m, in_features))
-        self.weight = nn.Parameter(torch.empty(m, out_features, in_features))
-        self.bias = nn.Parameter(torch.empty(m, out_features)) if bias else None
+        regressors = m if rank is None else check_integer(rank, "rank", 1)
+        self.weight = nn.Parameter(torch.empty(regressors, out_features, in_features))
+        self.bias = nn.Parameter(torch.empty(regressors, out_features)) if bias else None
+        self.mixing = None if rank is None else nn.Parameter(torch.empty(m, regressors))
         self.similarity_bias = nn.Parameter(torch.empty(m)) if similarity_bias else None
         self.reset_parameters()
 
@@ -105,14 +114,18 @@ class AnchoredRegression(nn.Module):
         nn.init.normal_(self.anchors, std=spread)
         limit = math.sqrt(6 / (self.in_features + self.out_features))
         nn.init.uniform_(self.weight, -limit, limit)
+        if self.mixing is not None:
+            nn.init.normal_(self.mixing)
         for parameter in (self.bias, self.similarity_bias):
             if parameter is not None:
                 nn.init.zeros_(parameter)
 
     def assignments(self, x: Tensor) -> Tensor:
         """Return alpha(x) [..., m] of x [..., d]: at least 0, summing to 1 over the anchors."""
+        if self.similarity == "abs_cosine":
+            x = nn.functional.normalize(x, dim=-1)
         logits = x @ self.anchors.T
-        if self.similarity == "abs_dot":
+        if self.similarity in ("abs_dot", "abs_cosine"):
             logits = logits.abs()
         elif self.similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
             logits = 2 * logits - self.anchors.square().sum(dim=1)
@@ -124,23 +137,26 @@ class AnchoredRegression(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return f(x) [..., d'] of x [..., d].
 
-        One matrix product; beside it n m min(d, d') numbers are kept, those of the smaller
-        side.
+        One matrix product; beside it n m min(d, d') numbers are kept (n r min(d, d') with a
+        rank), those of the smaller side.
         """
         alpha = self.assignments(x)
+        if self.mixing is not None:
+            alpha = alpha @ self.mixing
         _, out_features, in_features = self.weight.shape
         if out_features < in_features:  # all regressors, then the mixture
             each = x @ self.weight.reshape(-1, in_features).T
             each = each.reshape(*alpha.shape, out_features)
             mixed = (alpha.unsqueeze(-1) * each).sum(dim=-2)
         else:  # alpha kron x, then all regressors at once
-            lifted = (alpha.unsqueeze(-1) * x.unsqueeze(-2)).flatten(-2)
+            lifted = (alpha.unsqueeze(-1) * x.to(alpha.dtype).unsqueeze(-2)).flatten(-2)
             mixed = lifted @ self.weight.transpose(1, 2).reshape(-1, out_features)
         return mixed if self.bias is None else mixed + alpha @ self.bias
 
     def extra_repr(self) -> str:
         """Show sizes and similarity."""
+        rank = "" if self.mixing is None else f", rank={len(self.weight)}"
         return (
             f"{self.in_features}, {self.out_features}, anchors={len(self.anchors)}, "
-            f"similarity={self.similarity!r}, sharpness={self.sharpness:g}"
+            f"similarity={self.similarity!r}, sharpness={self.sharpness:g}{rank}"
         )

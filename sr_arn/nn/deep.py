@@ -25,7 +25,7 @@ class DeepAnchoredRegression(nn.Module):
         m of every layer, at least 1.
     layers : int
         L, at least 1; with one layer it is `AnchoredRegression`.
-    similarity : {"dot", "abs_dot", "neg_sqdist"}, default "abs_dot"
+    similarity : {"dot", "abs_dot", "neg_sqdist", "abs_cosine"}, default "abs_dot"
     sharpness : float, default 1.0
         Above 0.
 

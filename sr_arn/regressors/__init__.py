@@ -8,10 +8,26 @@ from sr_arn.regressors.base import Regressor
 
 if TYPE_CHECKING:
     from sr_arn.regressors.aplus import APlusRegressor
+    from sr_arn.regressors.arn import ARNRegressor
+    from sr_arn.regressors.deep_arn import DeepARNRegressor
+    from sr_arn.regressors.global_arn import GlobalARNRegressor
 
-__all__ = ["REGRESSORS", "APlusRegressor", "Regressor", "regressor_class"]
+__all__ = [
+    "REGRESSORS",
+    "APlusRegressor",
+    "ARNRegressor",
+    "DeepARNRegressor",
+    "GlobalARNRegressor",
+    "Regressor",
+    "regressor_class",
+]
 
-REGRESSORS = {"aplus": "APlusRegressor"}
+REGRESSORS = {
+    "aplus": "APlusRegressor",
+    "global-arn": "GlobalARNRegressor",
+    "arn": "ARNRegressor",
+    "deep-arn": "DeepARNRegressor",
+}
 """Class of each regressor by its name; the module has the name's letters."""
 
 

@@ -7,20 +7,18 @@ fast super-resolution", ACCV 2014.
 """
 
 import logging
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sr_arn.checks import InputError, check_integer
+from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray, Regressor
 
 __all__ = ["APlusRegressor"]
 
 logger = logging.getLogger(__name__)
-
-AUTO_ANCHORS = 1024
-SAMPLES_PER_ANCHOR = 8
 
 
 class APlusRegressor(Regressor):
@@ -66,14 +64,12 @@ class APlusRegressor(Regressor):
     """
 
     name: ClassVar[str] = "aplus"
-    array_axes: ClassVar[dict[str, str]] = {"anchors": "md", "projections": "mdt"}
-
     anchors_: FloatArray
     projections_: FloatArray
 
     def __init__(
         self,
-        anchors: int | ArrayLike | Literal["auto"] = "auto",
+        anchors: Anchors = "auto",
         neighbours: int = 2048,
         regularisation: float = 0.1,
         norm_floor: float = 0.1,
@@ -108,7 +104,7 @@ class APlusRegressor(Regressor):
         X, y = self._validate_fit(X, y)
         self._check_parameters(len(X))
         # 1. anchors
-        self.anchors_ = self._learn_anchors(X)
+        self.anchors_ = learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
         # 2. samples on the unit sphere
         norms = np.linalg.norm(X, axis=1)
         units = X / np.where(norms > 0, norms, 1)[:, None]
@@ -123,6 +119,11 @@ class APlusRegressor(Regressor):
         ).astype(X.dtype)
         logger.info("A+: %d anchors, %d features each", *self.anchors_.shape)
         return self
+
+    @property
+    def array_axes(self) -> dict[str, str]:
+        """Axes of the learned arrays."""
+        return {"anchors": "md", "projections": "mdt"}
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Map each sample by the projection of its anchor: argmax over |c^T x|.
@@ -152,45 +153,8 @@ class APlusRegressor(Regressor):
             raise InputError(
                 f"regularisation: expected a finite number above 0, received {self.regularisation}"
             )
-        if (
-            isinstance(self.anchors, int | np.integer)
-            and check_integer(self.anchors, "anchors", 1) > samples
-        ):
-            raise InputError(
-                f"anchors: expected at most the {samples} samples, received {self.anchors}"
-            )
-
-    def _learn_anchors(self, X: FloatArray) -> FloatArray:
-        """Return the given anchors at unit norm, or K-SVD's atoms on some of the samples."""
-        from sr_arn.ksvd import KSVD
-
-        if not isinstance(self.anchors, int | np.integer | str):
-            return self._given_anchors(X)
-        if isinstance(self.anchors, str) and self.anchors != "auto":
-            raise InputError(
-                f'anchors: expected an integer, an array or "auto", received {self.anchors!r}'
-            )
-        is_candidate = X.any(axis=1)
-        if isinstance(self.anchors, str):
-            wanted = min(AUTO_ANCHORS, max(1, len(X) // SAMPLES_PER_ANCHOR))
-            count = max(1, min(wanted, int(is_candidate.sum())))
-        else:
-            count = int(np.asarray(self.anchors).item())
-        draw = np.random.default_rng(self.random_state).permutation(np.flatnonzero(is_candidate))
-        samples = X[np.sort(draw[: max(self.dictionary_samples, count)])]
-        ksvd = KSVD(count, random_state=self.random_state).fit(samples)
-        return ksvd.dictionary_.astype(X.dtype)
-
-    def _given_anchors(self, X: FloatArray) -> FloatArray:
-        anchors = np.array(self.anchors, dtype=X.dtype)
-        if anchors.ndim != 2 or len(anchors) == 0 or anchors.shape[1] != X.shape[1]:
-            raise InputError(
-                f"anchors: expected an array [m, {X.shape[1]}], received {anchors.shape}"
-            )
-        norms = np.linalg.norm(anchors, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or not norms.all():
-            raise InputError("anchors: expected finite vectors other than zero")
-        return anchors / norms
+        if not are_given(self.anchors):
+            count_anchors(self.anchors, samples)
 
     def _ridge(self, X: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """Return one neighbourhood's ridge regression (eq. 7), transposed: [d, t] or [d]."""

@@ -23,7 +23,7 @@ class Regressor(ABC):
 
     A subclass states `name` and `array_axes`, stores its parameters in `__init__`, and
     defines `fit` and `predict`. Listed in `sr_arn.regressors`, it is then known to the
-    command line and to model files.
+    command line and to model files. Parameters that matter to `predict` are its `settings`.
 
     Attributes
     ----------
@@ -34,9 +34,8 @@ class Regressor(ABC):
     name: ClassVar[str]
     """The regressor's name on the command line and in model files."""
 
-    array_axes: ClassVar[dict[str, str]]
-    """Learned arrays by name (without the ending _) with their axes, a letter each: m
-    anchors, d features, t targets; equal letters are equal lengths."""
+    settings: ClassVar[tuple[str, ...]] = ()
+    """Parameters of `__init__` that `predict` depends on: a model file keeps them."""
 
     n_features_in_: int
 
@@ -48,6 +47,20 @@ class Regressor(ABC):
     def predict(self, X: ArrayLike) -> FloatArray:
         """Return the targets [n, t] (or [n]) of features X [n, d]."""
 
+    @property
+    @abstractmethod
+    def array_axes(self) -> dict[str, str]:
+        """Learned arrays by name (without the ending _) with their axes, a letter each.
+
+        m anchors, d features, t targets, and letters of one's own; equal letters are equal
+        lengths. It may depend on the `settings`.
+        """
+
+    def check_settings(self) -> None:
+        """Raise `InputError` unless the `settings` are sound; who has some defines this."""
+        if self.settings:
+            raise NotImplementedError(f"{type(self).__name__}.check_settings")
+
     # --- model files ---------------------------------------------------------------
 
     def arrays(self) -> dict[str, FloatArray]:
@@ -55,10 +68,10 @@ class Regressor(ABC):
         return {name: getattr(self, f"{name}_") for name in self.array_axes}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, FloatArray]) -> Self:
-        """Return a fitted regressor made of what `arrays` returned."""
-        regressor = cls()
-        for name, axes in cls.array_axes.items():
+    def from_arrays(cls, arrays: dict[str, FloatArray], **settings: Any) -> Self:
+        """Return a fitted regressor made of what `arrays` returned, and of its `settings`."""
+        regressor = cls(**settings)
+        for name, axes in regressor.array_axes.items():
             setattr(regressor, f"{name}_", arrays[name])
             if "d" in axes:
                 regressor.n_features_in_ = arrays[name].shape[axes.index("d")]

@@ -1,0 +1,254 @@
+"""The one training loop of every torch model: seeded, observed, resumable.
+
+With the same data, recipe and seed, a run that is stopped and resumed ends with the same
+numbers as one that is not (on a CPU, to the last bit).
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sr_arn.checks import InputError, display
+from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
+
+__all__ = ["Batches", "Progress", "Recipe", "Shuffled", "find_device", "train"]
+
+REPORT_EVERY = 50  # steps between looks at the loss, which make a GPU wait
+WARM_UP = 0.1  # share of a cycle in which the rate rises
+FIRST_RATE = 0.04  # share of the highest rate that a cycle starts with
+HALVE_EVERY = 20  # epochs (Agustsson et al. 2017)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: optimiser, rates, length.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the data.
+    learning_rate : float
+        The highest.
+    optimiser : {"adam", "sgd"}, default "adam"
+        Stochastic gradient descent has a momentum of 0.9.
+    schedule : {"one-cycle", "halving"}, default "one-cycle"
+        "one-cycle" rises for a tenth of all steps, then falls to 0 as a cosine; "halving"
+        halves the rate every 20 epochs, as Agustsson et al. 2017 do.
+    weight_decay : float, default 0.0
+    seed : int, default 0
+        Orders the samples.
+    """
+
+    epochs: int
+    learning_rate: float
+    optimiser: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["one-cycle", "halving"] = "one-cycle"
+    weight_decay: float = 0.0
+    seed: int = 0
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """Return the learning rate of a step, counted from 0 over all epochs."""
+        if self.schedule == "halving":
+            return float(self.learning_rate * 0.5 ** (step // (HALVE_EVERY * steps_per_epoch)))
+        done = step / (self.epochs * steps_per_epoch)
+        if done < WARM_UP:
+            share = FIRST_RATE + (1 - FIRST_RATE) * done / WARM_UP
+        else:
+            share = (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
+        return self.learning_rate * share
+
+
+class Batches(Protocol):
+    """Training data: the same batches whenever the same epoch is asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        ...
+
+    def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the inputs and targets of each batch of an epoch, counted from 0."""
+        ...
+
+    def identity(self) -> str:
+        """Return what tells these data from others, for checkpoints."""
+        ...
+
+
+class Shuffled:
+    """Pairs of rows in random order, anew in every epoch.
+
+    Parameters
+    ----------
+    inputs, targets : Tensor [n, ...]
+    batch_size : int
+        The rows left over at the end of an epoch are left out; with fewer rows, all are
+        one batch.
+    seed : int
+    """
+
+    def __init__(self, inputs: Tensor, targets: Tensor, batch_size: int, seed: int) -> None:
+        self.inputs, self.targets = inputs, targets
+        self.batch_size = min(batch_size, len(inputs))
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return len(self.inputs) // self.batch_size
+
+    def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of an epoch, counted from 0."""
+        self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
+        order = np.random.default_rng((self.seed, number)).permutation(len(self.inputs))
+        rows = torch.from_numpy(order).to(device)
+        for batch in rows[: len(self) * self.batch_size].reshape(len(self), -1):
+            yield self.inputs[batch], self.targets[batch]
+
+    def identity(self) -> str:
+        """Return shapes, order and sums of the data."""
+        sums = [float(data.sum(dtype=torch.float64)) for data in (self.inputs, self.targets)]
+        shapes = [list(data.shape) for data in (self.inputs, self.targets)]
+        return f"{shapes} {sums} {self.batch_size} {self.seed}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an observer is told.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        The epoch that runs or has just ended, counted from 1, of how many.
+    share : float
+        Of all training that is done, 0 to 1.
+    loss : float
+        Mean over the epoch so far.
+    seconds_left : float
+        Estimated.
+    epoch_ended : bool
+    """
+
+    epoch: int
+    epochs: int
+    share: float
+    loss: float
+    seconds_left: float
+    epoch_ended: bool
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device "cpu", "cuda" or, for "auto", the better one; else raise `InputError`."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: expected auto, cpu or cuda, received {display(name)}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("device: there is no CUDA device that this torch can use; take cpu")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def train(
+    module: nn.Module,
+    batches: Batches,
+    recipe: Recipe,
+    loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.mse_loss,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    resume: Path | None = None,
+    observe: Callable[[Progress], None] | None = None,
+) -> None:
+    """Train a module in place; it ends on the CPU.
+
+    Parameters
+    ----------
+    module : Module
+    batches : Batches
+    recipe : Recipe
+    loss : function of outputs and targets, default mean squared error
+    device : {"auto", "cpu", "cuda"}, default "auto"
+    checkpoint : path, optional
+        Is written anew after every epoch.
+    resume : path, optional
+        A checkpoint of the same module, data and recipe to go on from.
+    observe : function of a Progress, optional
+        Is called every 50 steps and after every epoch.
+
+    Raises
+    ------
+    InputError
+        If the device is missing, the checkpoint is of another run or damaged, or the loss
+        becomes infinite or NaN; the last checkpoint then stays.
+    """
+    place = find_device(device)
+    module.to(place).train()
+    optimiser = _optimiser(module, recipe)
+    settings = {"recipe": asdict(recipe), "model": repr(module), "data": batches.identity()}
+    first = 0 if resume is None else read_checkpoint(resume, module, optimiser, settings)
+    watch = _Watch(recipe.epochs, len(batches), first, observe)
+    for epoch in range(first, recipe.epochs):
+        for number, (inputs, targets) in enumerate(batches.epoch(epoch, place)):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.rate(epoch * len(batches) + number, len(batches))
+            value = loss(module(inputs), targets)
+            optimiser.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            watch.step(epoch, number, value.detach())
+        if checkpoint is not None:
+            write_checkpoint(checkpoint, module, optimiser, settings, epoch + 1)
+        watch.epoch_ended(epoch)
+    module.cpu().eval()
+
+
+class _Watch:
+    """Follows the loss, stops at one that is not finite, and tells the observer."""
+
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        first: int,
+        observe: Callable[[Progress], None] | None,
+    ) -> None:
+        self.epochs, self.steps, self.first = epochs, steps, first
+        self.observe = observe
+        self.start = time.monotonic()
+        self.total: Tensor | float = 0.0
+
+    def step(self, epoch: int, number: int, loss: Tensor) -> None:
+        """Take note of the loss of a step."""
+        self.total = loss.double() + (self.total if number else 0.0)
+        is_last = number + 1 == self.steps
+        if (number + 1) % REPORT_EVERY == 0 or is_last:
+            mean = float(self.total) / (number + 1)
+            if not math.isfinite(mean):
+                raise InputError(
+                    f"training: the loss is {mean} in epoch {epoch + 1}; lower the learning "
+                    "rate; the last checkpoint, if any, is kept"
+                )
+            if not is_last:
+                self._tell(epoch, number + 1, mean, ended=False)
+
+    def epoch_ended(self, epoch: int) -> None:
+        """Tell the observer that an epoch and its checkpoint are done."""
+        self._tell(epoch, self.steps, float(self.total) / self.steps, ended=True)
+
+    def _tell(self, epoch: int, steps: int, mean: float, ended: bool) -> None:
+        if self.observe is None:
+            return
+        done = epoch - self.first + steps / self.steps
+        left = (time.monotonic() - self.start) / done * (self.epochs - self.first - done)
+        share = (epoch + steps / self.steps) / self.epochs
+        self.observe(Progress(epoch + 1, self.epochs, share, mean, left, ended))
+
+
+def _optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    settings: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(module.parameters(), momentum=0.9, **settings)
+    return torch.optim.Adam(module.parameters(), **settings)

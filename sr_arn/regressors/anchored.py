@@ -1,0 +1,88 @@
+"""What the three forms of ARN share: layers of soft assignment, applied without torch."""
+
+import math
+from typing import ClassVar
+
+from numpy.typing import ArrayLike
+
+from sr_arn.checks import InputError, check_integer, display
+from sr_arn.regressors.base import FloatArray, Regressor
+from sr_arn.soft import SIMILARITIES, SoftLayer
+
+__all__ = ["AnchoredRegressor"]
+
+
+class AnchoredRegressor(Regressor):
+    """A regressor that predicts by an anchored regression layer.
+
+    Attributes
+    ----------
+    anchors_ : ndarray [m, d]
+    mixing_ : ndarray [m, r]
+        Where there is a rank: see `sr_arn.soft.SoftLayer`.
+    weight_ : ndarray [m, t, d], or [r, t, d]; without t where y was [n]
+    bias_ : ndarray [m, t], or [r, t]; without t where y was [n]
+    """
+
+    settings: ClassVar[tuple[str, ...]] = ("similarity", "sharpness", "rank")
+
+    similarity: str
+    sharpness: float
+    rank: int | None
+
+    anchors_: FloatArray
+    mixing_: FloatArray
+    weight_: FloatArray
+    bias_: FloatArray
+
+    @property
+    def array_axes(self) -> dict[str, str]:
+        """Axes of the learned arrays."""
+        if self.rank is None:
+            return {"anchors": "md", "weight": "mtd", "bias": "mt"}
+        return {"anchors": "md", "mixing": "mr", "weight": "rtd", "bias": "rt"}
+
+    def check_settings(self) -> None:
+        """Raise `InputError` unless similarity, sharpness and rank are sound."""
+        if self.similarity not in SIMILARITIES:
+            known = ", ".join(SIMILARITIES)
+            raise InputError(
+                f"similarity: expected one of {known}, received {display(self.similarity)}"
+            )
+        is_number = isinstance(self.sharpness, int | float)
+        if not is_number or not 0 < self.sharpness < math.inf:
+            raise InputError(
+                f"sharpness: expected a finite number above 0, received {display(self.sharpness)}"
+            )
+        if self.rank is not None:
+            check_integer(self.rank, "rank", 1)
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Return the targets of features.
+
+        Parameters
+        ----------
+        X : array-like [n, d]
+
+        Returns
+        -------
+        ndarray [n, t], or [n] where the training targets were [n]
+        """
+        X = self._validate_predict(X)
+        return self._output(self._layer()(X))
+
+    def _output(self, rows: FloatArray) -> FloatArray:
+        """Return rows [n, t] in the shape of the training targets."""
+        return rows.reshape(len(rows), *self.bias_.shape[1:])
+
+    def _layer(self) -> SoftLayer:
+        """Return the (last) layer."""
+        count, width = len(self.weight_), self.anchors_.shape[1]
+        return SoftLayer(
+            self.anchors_,
+            self.weight_.reshape(count, -1, width),
+            self.bias_.reshape(count, -1),
+            None if self.rank is None else self.mixing_,
+            self.similarity,
+            self.sharpness,
+        )

@@ -1,0 +1,103 @@
+"""ARN: anchors and regressors learned together by stochastic gradient descent.
+
+References
+----------
+E. Agustsson, R. Timofte, L. Van Gool, "Anchored Regression Networks applied to Age
+Estimation and Super Resolution", ICCV 2017.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sr_arn.regressors.anchors import Anchors
+from sr_arn.regressors.gradient import GradientRegressor
+
+if TYPE_CHECKING:
+    from sr_arn.nn import AnchoredRegression
+
+__all__ = ["ARNRegressor"]
+
+
+class ARNRegressor(GradientRegressor):
+    """Anchored Regression Network (Agustsson et al. 2017), trained by torch.
+
+    f(x) = sum_i alpha_i(x) (W_i x + b_i) with alpha(x) = softmax_i(K s(x, c_i)), eq. 4 to
+    6; the c_i, W_i and b_i minimise the mean squared error. `predict` runs without torch.
+
+    Parameters
+    ----------
+    anchors : int, array-like [m, d] or "auto", default "auto"
+        How many, or where they start; "auto" is min(1024, max(1, n // 8)).
+    similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
+        s(x, c): |x^T c| / ||x||, |x^T c| (the paper's for super-resolution), x^T c, or
+        -||x - c||^2.
+    sharpness : float, default 12.0
+        K.
+    rank : int or None, default 128
+        The anchors share that many regressors, W_i = sum_j U_ij V_j, which trains and
+        predicts several times as fast as a regressor of its own for each (None).
+    recipe : {"one-cycle", "paper"}, default "one-cycle"
+        "one-cycle": Adam, a rate that rises and falls, features and targets scaled, anchors
+        that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90 epochs,
+        batches of 1000, decay 1e-8, nothing scaled, random start.
+    epochs, batch_size : int, optional
+        By default the recipe's: 10 epochs (more where they would be under 1000 steps) of
+        batches of 2048 (less for under 131,072 samples).
+    learning_rate : float, optional
+        The highest; by default the recipe's, 0.01 or 20.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        Where torch trains.
+    random_state : int, default 0
+        Chooses start and order of the samples.
+
+    Attributes
+    ----------
+    anchors_ : ndarray [m, d]
+    mixing_ : ndarray [m, r]
+        U; not there without a rank.
+    weight_ : ndarray [r, t, d], or [r, d] where y was [n]
+        V; with rank None the W_i, [m, ...].
+    bias_ : ndarray [r, t] or [r]
+    intercept_ : ndarray [t] or []
+        Is added to all predictions.
+    """
+
+    name: ClassVar[str] = "arn"
+
+    def __init__(
+        self,
+        anchors: Anchors = "auto",
+        similarity: str = "abs_cosine",
+        sharpness: float = 12.0,
+        rank: int | None = 128,
+        recipe: Literal["one-cycle", "paper"] = "one-cycle",
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        device: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.anchors = anchors
+        self.similarity = similarity
+        self.sharpness = sharpness
+        self.rank = rank
+        self.recipe = recipe
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.device = device
+        self.random_state = random_state
+
+    def _network(self, in_features: int, out_features: int, anchors: int) -> Any:
+        from sr_arn.nn import AnchoredRegression
+
+        return AnchoredRegression(
+            in_features,
+            out_features,
+            anchors,
+            self.similarity,  # type: ignore[arg-type] # checked when training begins
+            self.sharpness,
+            rank=self.rank,
+        )
+
+    def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":
+        return [module]

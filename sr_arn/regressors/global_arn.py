@@ -1,0 +1,170 @@
+"""Global ARN: fixed anchors, and the regressors that are best for all samples at once.
+
+References
+----------
+E. Agustsson, R. Timofte, L. Van Gool, "Anchored Regression Networks applied to Age
+Estimation and Super Resolution", ICCV 2017, equations 11 to 17.
+"""
+
+import logging
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sr_arn.checks import InputError, check_integer
+from sr_arn.regressors.anchored import AnchoredRegressor
+from sr_arn.regressors.anchors import Anchors, learn_anchors
+from sr_arn.regressors.base import FloatArray
+from sr_arn.regressors.normal_equations import NormalEquations
+from sr_arn.soft import assignments
+
+__all__ = ["GlobalARNRegressor"]
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 65_536  # samples between two lines of progress
+MIXING_SAMPLES = 100_000  # that decide the rank's directions
+LARGEST_SYSTEM = 40_000  # unknowns per target: 13 GB of float64
+
+
+class GlobalARNRegressor(AnchoredRegressor):
+    """Anchored regression network in closed form (Agustsson et al. 2017, eq. 17).
+
+    With K-SVD's anchors and their soft assignment alpha(x) kept fixed, f(x) = sum_i
+    alpha_i(x) (W_i x + b_i) is linear in alpha(x) kron (x, 1), and ridge regression over
+    all samples gives the W_i and b_i in one pass. It needs no torch.
+
+    Assignments that change slowly with x span few directions. With a `rank`, the
+    regressors are confined to the r directions that hold most of the assignments' energy:
+    a system of r (d + 1) unknowns instead of m (d + 1).
+
+    Parameters
+    ----------
+    anchors : int, array-like [m, d] or "auto", default "auto"
+        How many anchors K-SVD learns, or unit vectors to use; "auto" is
+        min(1024, max(1, n // 8)).
+    similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
+        s(x, c): |x^T c| / ||x||, |x^T c|, x^T c, or -||x - c||^2.
+    sharpness : float, default 6.0
+        K in alpha(x) = softmax_i(K s(x, c_i)).
+    rank : int or None, default 256
+        r; None, or not below m, is the exact solution.
+    regularisation : float, default 1e-3
+        lambda of eq. 10, above 0, against a sum over samples; it holds biases too.
+    dictionary_samples : int, default 135_000
+        Samples that K-SVD learns from at most, drawn at random.
+    random_state : int, default 0
+        Chooses these samples and those that K-SVD starts from.
+
+    Attributes
+    ----------
+    anchors_ : ndarray [m, d]
+        Unit vectors.
+    mixing_ : ndarray [m, r]
+        Orthonormal directions; not there with rank None.
+    weight_ : ndarray [r, t, d], or [r, d] where y was [n]
+        With rank None the W_i, [m, ...].
+    bias_ : ndarray [r, t] or [r]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sr_arn.regressors import GlobalARNRegressor
+    >>> X = np.random.default_rng(0).normal(size=(1000, 3))
+    >>> y = X[:, 0] ** 3 / np.sum(X**2, axis=1)  # grows with x, bends with its direction
+    >>> bool(GlobalARNRegressor(anchors=32).fit(X, y).score(X, y) > 0.99)
+    True
+    """
+
+    name: ClassVar[str] = "global-arn"
+
+    def __init__(
+        self,
+        anchors: Anchors = "auto",
+        similarity: str = "abs_cosine",
+        sharpness: float = 6.0,
+        rank: int | None = 256,
+        regularisation: float = 1e-3,
+        dictionary_samples: int = 135_000,
+        random_state: int = 0,
+    ) -> None:
+        self.anchors = anchors
+        self.similarity = similarity
+        self.sharpness = sharpness
+        self.rank = rank
+        self.regularisation = regularisation
+        self.dictionary_samples = dictionary_samples
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn anchors and regressors.
+
+        Parameters
+        ----------
+        X : array-like [n, d]
+            Features, finite.
+        y : array-like [n, t] or [n]
+            Targets, finite.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other, a parameter is out of range, or the system
+            is too large.
+        """
+        X, y = self._validate_fit(X, y)
+        self._check_parameters()
+        # 1. anchors, 2. the directions of their assignments that matter
+        self.anchors_ = learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
+        mixing = self._directions(X)
+        weights = len(self.anchors_) if mixing is None else mixing.shape[1]
+        if weights * (X.shape[1] + 1) > LARGEST_SYSTEM:
+            raise InputError(
+                f"rank: a system of {weights} x {X.shape[1] + 1} unknowns is too large, at most "
+                f"{LARGEST_SYSTEM} fit; give a lower rank"
+            )
+        # 3. one pass over the samples, 4. the solution
+        targets = y.reshape(len(y), -1)
+        equations = NormalEquations(weights, X.shape[1], targets.shape[1])
+        for start in range(0, len(X), CHUNK):
+            rows = slice(start, start + CHUNK)
+            alpha = self._assignments(X[rows])
+            equations.add(alpha if mixing is None else alpha @ mixing, X[rows], targets[rows])
+            logger.info("global ARN: %s of %s samples", f"{rows.stop:,}", f"{len(X):,}")
+        solution = equations.solve(self.regularisation).transpose(0, 2, 1).astype(X.dtype)
+        shape = (weights, *y.shape[1:])
+        self.weight_ = np.ascontiguousarray(solution[..., :-1]).reshape(*shape, X.shape[1])
+        self.bias_ = np.ascontiguousarray(solution[..., -1]).reshape(shape)
+        if mixing is not None:
+            self.mixing_ = mixing
+        return self
+
+    def _check_parameters(self) -> None:
+        self.check_settings()
+        check_integer(self.dictionary_samples, "dictionary_samples", 1)
+        if not 0 < self.regularisation < np.inf:
+            raise InputError(
+                f"regularisation: expected a finite number above 0, received {self.regularisation}"
+            )
+
+    def _directions(self, X: FloatArray) -> FloatArray | None:
+        """Return the r principal directions [m, r] of the assignments, weighted by ||x||^2.
+
+        A regressor's share of the result is proportional to alpha_i and to x.
+        """
+        if self.rank is None:
+            return None
+        rng = np.random.default_rng(self.random_state)
+        drawn = rng.choice(len(X), min(MIXING_SAMPLES, len(X)), replace=False)
+        moment = np.zeros((len(self.anchors_),) * 2)
+        for rows in np.array_split(X[drawn], -(-len(drawn) // 4096)):
+            weighted = self._assignments(rows) * np.linalg.norm(rows, axis=1, keepdims=True)
+            moment += weighted.T @ weighted
+        _, vectors = np.linalg.eigh(moment)
+        kept = vectors[:, ::-1][:, : self.rank]
+        signs = np.where(kept.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
+        return np.ascontiguousarray(kept * signs).astype(X.dtype)
+
+    def _assignments(self, X: FloatArray) -> FloatArray:
+        return assignments(X, self.anchors_, self.similarity, self.sharpness)

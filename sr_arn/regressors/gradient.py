@@ -1,0 +1,272 @@
+"""What the regressors trained by stochastic gradient descent share; torch trains them."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sr_arn.checks import InputError, check_integer, display
+from sr_arn.regressors.anchored import AnchoredRegressor
+from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, given_anchors
+from sr_arn.regressors.base import FloatArray
+from sr_arn.soft import SoftLayer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sr_arn.nn import AnchoredRegression
+    from sr_arn.nn.training import Progress, Recipe
+
+__all__ = ["GradientRegressor"]
+
+INPUT_RMS = 0.6  # that features and targets are brought to for training, chosen on BSD200
+TARGET_RMS = 0.8
+LEAST_STEPS = 1000  # of a whole training, by default: few samples are passed over more often
+SMALLEST_BATCH = 16
+PAPER_EPOCHS, PAPER_RATE, PAPER_BATCH, PAPER_DECAY = 90, 20.0, 1000, 1e-8
+
+
+class GradientRegressor(AnchoredRegressor):
+    """Training by torch: scales, starting anchors, the loop, and what is kept of it.
+
+    The parameters that subclasses share:
+
+    recipe : {"one-cycle", "paper"}
+        "one-cycle" is Adam with rates that rise and fall, on scaled features and targets.
+        "paper" is that of Agustsson et al. 2017: momentum 0.9, rate 20, halved every 20 of
+        90 epochs, batches of 1000, decay 1e-8, nothing scaled, random start.
+    epochs, batch_size, learning_rate : optional
+        By default those of the recipe.
+    device : {"auto", "cpu", "cuda"}
+    """
+
+    anchors: Anchors
+    recipe: Literal["one-cycle", "paper"]
+    epochs: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    device: str
+    random_state: int
+
+    intercept_: FloatArray
+
+    most_anchors = 1024
+    default_epochs = 10
+    default_rate = 0.01
+
+    @property
+    def array_axes(self) -> dict[str, str]:
+        """Axes of the learned arrays."""
+        return super().array_axes | {"intercept": "t"}
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        observe: "Callable[[Progress], None] | None" = None,
+        checkpoint: Path | None = None,
+        resume: Path | None = None,
+    ) -> Self:
+        """Learn anchors and regressors together.
+
+        Parameters
+        ----------
+        X : array-like [n, d]
+            Features, finite.
+        y : array-like [n, t] or [n]
+            Targets, finite.
+        observe : function of a `sr_arn.nn.training.Progress`, optional
+            Is called now and then, and after every epoch, when `predict` already takes what
+            was learned so far.
+        checkpoint : path, optional
+            Is written anew after every epoch.
+        resume : path, optional
+            A checkpoint of the same data and parameters to go on from.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other, a parameter is out of range, torch is not
+            installed or the checkpoint is of another run.
+        """
+        training = _training_module()
+        import torch
+
+        X, y = self._validate_fit(X, y)
+        self.check_settings()
+        recipe, batch_size = self._plan(len(X))
+        # 1. scales: the recipe's rates are meant for features and targets of a known size
+        mean = np.zeros(y.shape[1:], X.dtype) if self.recipe == "paper" else y.mean(axis=0)
+        x_scale, y_scale = self._scales(X, y - mean)
+        inputs = torch.from_numpy((X * X.dtype.type(x_scale)).astype(np.float32, copy=False))
+        targets = torch.from_numpy(
+            ((y - mean) * X.dtype.type(y_scale)).astype(np.float32, copy=False).reshape(len(y), -1)
+        )
+        # 2. the network and where it starts
+        with torch.random.fork_rng():
+            torch.manual_seed(self.random_state)
+            module = self._network(inputs.shape[1], targets.shape[1], self._count(len(X)))
+        self._start(module, inputs.numpy())
+        # 3. training; 4. what is kept of it, at the end and whenever someone looks
+        shape = y.shape[1:]
+
+        def look(progress: "Progress") -> None:
+            if progress.epoch_ended:
+                self._keep(module, x_scale, y_scale, mean, shape)
+            if observe is not None:
+                observe(progress)
+
+        training.train(
+            module,
+            training.Shuffled(inputs, targets, batch_size, self.random_state),
+            recipe,
+            device=self.device,
+            checkpoint=checkpoint,
+            resume=resume,
+            observe=look,
+        )
+        self._keep(module, x_scale, y_scale, mean, shape)
+        return self
+
+    @abstractmethod
+    def _network(self, in_features: int, out_features: int, anchors: int) -> "nn.Module":
+        """Return the module to be trained."""
+
+    @abstractmethod
+    def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":
+        """Return its layers in order; all but the last are residual."""
+
+    def _keep_hidden(self, layers: list[SoftLayer]) -> None:
+        """Keep the layers before the last."""
+
+    def _count(self, samples: int) -> int:
+        if are_given(self.anchors):
+            return len(np.asarray(self.anchors))
+        return count_anchors(self.anchors, samples, self.most_anchors)
+
+    def _plan(self, samples: int) -> "tuple[Recipe, int]":
+        """Return recipe and batch size for a number of samples."""
+        from sr_arn.nn.training import Recipe
+
+        if self.recipe not in ("one-cycle", "paper"):
+            raise InputError(
+                f"recipe: expected one-cycle or paper, received {display(self.recipe)}"
+            )
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                check_integer(getattr(self, name), name, 1)
+        if self.learning_rate is not None and not 0 < self.learning_rate < np.inf:
+            raise InputError(
+                f"learning_rate: expected a finite number above 0, received {self.learning_rate}"
+            )
+        paper = self.recipe == "paper"
+        batch_size = self.batch_size or (
+            PAPER_BATCH if paper else max(SMALLEST_BATCH, min(2048, samples // 64))
+        )
+        steps = max(1, samples // batch_size)
+        epochs = self.epochs or (
+            PAPER_EPOCHS if paper else max(self.default_epochs, -(-LEAST_STEPS // steps))
+        )
+        rate = self.learning_rate or (PAPER_RATE if paper else self.default_rate)
+        recipe = Recipe(
+            epochs=epochs,
+            learning_rate=rate,
+            optimiser="sgd" if paper else "adam",
+            schedule="halving" if paper else "one-cycle",
+            weight_decay=PAPER_DECAY if paper else 0.0,
+            seed=self.random_state,
+        )
+        return recipe, batch_size
+
+    def _scales(self, X: FloatArray, y: FloatArray) -> tuple[float, float]:
+        """Return the factors of features and targets.
+
+        Squared distances keep the unit that the sharpness was chosen in.
+        """
+        if self.recipe == "paper":
+            return 1.0, 1.0
+        x_rms, y_rms = (float(np.sqrt(np.mean(np.square(a), dtype=np.float64))) for a in (X, y))
+        x_scale = INPUT_RMS / x_rms if x_rms > 0 and self.similarity != "neg_sqdist" else 1.0
+        return x_scale, TARGET_RMS / y_rms if y_rms > 0 else 1.0
+
+    def _start(self, module: "nn.Module", X: FloatArray) -> None:
+        """Put the anchors on training samples (or those given), and the regressors to 0.
+
+        The paper's recipe starts at random.
+        """
+        import torch
+
+        rng = np.random.default_rng(self.random_state)
+        candidates = np.flatnonzero(X.any(axis=1))
+        for layer in self._torch_layers(module):
+            count = len(layer.anchors)
+            if are_given(self.anchors):
+                start = given_anchors(self.anchors, X)
+            elif self.recipe == "paper" or len(candidates) == 0:
+                continue
+            else:
+                drawn = rng.choice(candidates, count, replace=count > len(candidates))
+                start = X[drawn]
+                if self.similarity != "neg_sqdist":
+                    start = start / np.linalg.norm(start, axis=1, keepdims=True)
+            with torch.no_grad():
+                layer.anchors.copy_(torch.from_numpy(start))
+                if self.recipe != "paper":
+                    layer.weight.zero_()
+
+    def _keep(
+        self,
+        module: "nn.Module",
+        x_scale: float,
+        y_scale: float,
+        mean: FloatArray,
+        shape: tuple[int, ...],
+    ) -> None:
+        """Keep the network as arrays that take and give unscaled numbers."""
+        *hidden, last = (_arrays(layer) for layer in self._torch_layers(module))
+        self._keep_hidden([layer.rescaled(x_scale, x_scale) for layer in hidden])
+        last = last.rescaled(x_scale, y_scale)
+        self.anchors_ = last.anchors
+        count, _, d = last.weight.shape
+        self.weight_ = last.weight.reshape(count, *shape, d)
+        self.bias_ = last.bias.reshape(count, *shape)
+        if last.mixing is not None:
+            self.mixing_ = last.mixing
+        self.intercept_ = np.asarray(mean, np.float32)
+
+    def _output(self, rows: FloatArray) -> FloatArray:
+        return super()._output(rows) + self.intercept_.astype(rows.dtype)
+
+
+def _training_module() -> Any:
+    """Import the training loop, or say what is missing."""
+    try:
+        from sr_arn.nn import training
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError(
+            'torch: is not installed and training this regressor needs it; install "sr-arn[torch]"'
+        ) from error
+    return training
+
+
+def _arrays(layer: "AnchoredRegression") -> SoftLayer:
+    """Return a torch layer as arrays of its own."""
+
+    def array(parameter: "nn.Parameter") -> FloatArray:
+        return parameter.detach().cpu().numpy().copy()
+
+    if layer.bias is None:
+        raise ValueError("the layer has no bias")
+    return SoftLayer(
+        array(layer.anchors),
+        array(layer.weight),
+        array(layer.bias),
+        None if layer.mixing is None else array(layer.mixing),
+        layer.similarity,
+        layer.sharpness,
+    )

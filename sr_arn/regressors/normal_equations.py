@@ -1,0 +1,118 @@
+"""The least squares problem of the global ARN, as sums over samples that add up.
+
+References
+----------
+E. Agustsson, R. Timofte, L. Van Gool, "Anchored Regression Networks applied to Age
+Estimation and Super Resolution", ICCV 2017, equations 11 to 17.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.checks import InputError
+
+__all__ = ["NormalEquations"]
+
+BLOCK = 4096  # samples whose products are summed before they join the float64 sums
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class NormalEquations:
+    """Sums over samples of z z^T and y z^T, where z = weights kron (x, 1) (eq. 13 to 17).
+
+    z z^T is (w w^T) kron (x x^T): both factors are symmetric, so that a quarter of the
+    entries is summed. Those of one set of samples and of another add to those of both.
+
+    Parameters
+    ----------
+    weights, features, targets : int
+        Lengths r, d and t of a sample's weights w, features x and targets y.
+
+    Attributes
+    ----------
+    gram : ndarray of float64 [r (r + 1) / 2, (d + 1) (d + 2) / 2]
+        Sums of w_a w_b x_i x_j, a <= b and i <= j, row by row of the upper triangles.
+    moments : ndarray of float64 [r (d + 1), t]
+        Sums of z y^T.
+    """
+
+    def __init__(self, weights: int, features: int, targets: int) -> None:
+        self.weights, self.features = weights, features + 1
+        self.gram = np.zeros((_triangle(self.weights), _triangle(self.features)))
+        self.moments = np.zeros((self.weights * self.features, targets))
+
+    def add(self, weights: FloatArray, x: FloatArray, y: FloatArray) -> Self:
+        """Add samples: weights [n, r], features [n, d], targets [n, t], of one dtype."""
+        for start in range(0, len(x), BLOCK):
+            rows = slice(start, start + BLOCK)
+            self._add_block(weights[rows], x[rows], y[rows])
+        return self
+
+    def __iadd__(self, other: "NormalEquations") -> Self:
+        """Add the sums over other samples."""
+        self.gram += other.gram
+        self.moments += other.moments
+        return self
+
+    def solve(self, regularisation: float) -> NDArray[np.float64]:
+        """Return the minimiser of the squared error + lambda ||V||^2 (eq. 17).
+
+        Returns
+        -------
+        ndarray of float64 [r, d + 1, t]
+            Transposed regressors, the last of the d + 1 rows being the biases.
+
+        Raises
+        ------
+        InputError
+            If the system is singular.
+        """
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+        system = self._full_gram()
+        system[np.diag_indices_from(system)] += regularisation
+        try:
+            factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError as error:
+            raise InputError(
+                "regularisation: the samples do not determine the regressors; "
+                f"give more than {regularisation:g}"
+            ) from error
+        solution = cho_solve(factor, self.moments, check_finite=False)
+        return solution.reshape(self.weights, self.features, -1)
+
+    def _add_block(self, weights: FloatArray, x: FloatArray, y: FloatArray) -> None:
+        columns = np.empty((self.features, len(x)), x.dtype)
+        columns[:-1], columns[-1] = x.T, 1
+        i, j = np.triu_indices(self.features)
+        pairs = np.ascontiguousarray((columns[i] * columns[j]).T)
+        w = np.ascontiguousarray(weights.T)
+        first = 0
+        for a in range(self.weights):
+            last = first + self.weights - a
+            self.gram[first:last] += (w[a] * w[a:]) @ pairs
+            first = last
+        z = (w[:, None] * columns).reshape(-1, len(x))
+        self.moments += z @ y
+
+    def _full_gram(self) -> NDArray[np.float64]:
+        """Return the sums of z z^T, [r (d + 1), r (d + 1)]."""
+        r, d = self.weights, self.features
+        full = np.empty((r, d, r, d))
+        i, j = np.triu_indices(d)
+        block = np.empty((r, d, d))
+        first = 0
+        for a in range(r):
+            last = first + r - a
+            block[a:, i, j] = block[a:, j, i] = self.gram[first:last]
+            full[a, :, a:] = block[a:].transpose(1, 0, 2)
+            full[a:, :, a] = block[a:]
+            first = last
+        return full.reshape(r * d, r * d)
+
+
+def _triangle(n: int) -> int:
+    return n * (n + 1) // 2
