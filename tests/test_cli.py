@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,77 @@ def test_psnr_through_the_command_line_equals_the_benchmark(tmp_path, capsys):
     (expected,) = json.loads(capsys.readouterr().out)["scores"]
     assert score["psnr"] == pytest.approx(expected["psnr"], abs=0.002)
     assert score["ssim"] == pytest.approx(expected["ssim"], abs=0.0001)
+
+
+@pytest.fixture
+def folder_of_parts(tmp_path):
+    """A folder of small parts of the shipped pictures."""
+    images = tmp_path / "parts"
+    images.mkdir()
+    for path in SHIPPED.glob("*.png"):
+        with Image.open(path) as image:
+            image.crop((200, 100, 260, 160)).save(images / path.name)
+    return images
+
+
+@pytest.mark.parametrize("name", ["global-arn", "arn", "deep-arn"])
+def test_train_each_form_of_arn(tmp_path, capsys, photo, folder_of_parts, name):
+    arguments = ["--regressor", name, "--anchors", 4, "--validation", 1]
+    if name != "global-arn":
+        pytest.importorskip("torch", reason='needs the extra "torch"')
+        arguments += ["--epochs", 2, "--device", "cpu"]
+    model = tmp_path / "m.safetensors"
+    assert run("train", folder_of_parts, "-o", model, *arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{model}: {name} x3\n"
+    assert "images: 2, 1 held out, x3" in captured.err
+    assert re.search(rf"held out: bicubic [\d.]+ dB, {name} [\d.]+ dB", captured.err)
+    if name != "global-arn":
+        line = r"epoch 2 of 2: loss [\d.]+, held out [\d.]+ dB, 0 min 00 s left"
+        assert re.search(line, captured.err)
+    assert list(tmp_path.glob("*.safetensors")) == [model]  # the checkpoint is gone
+    assert run("upscale", photo, "-o", tmp_path / "out.png", "--model", model) == 0
+    assert opened(tmp_path / "out.png").size == (240, 180)
+
+
+def test_interrupted_training_goes_on_from_its_checkpoint(
+    tmp_path, capsys, monkeypatch, folder_of_parts
+):
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    from sr_arn.nn import training
+
+    arguments = ("--regressor", "deep-arn", "--layers", 2, "--anchors", 2, "--epochs", 3)
+    whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
+    assert run("train", folder_of_parts, "-o", whole, *arguments) == 0
+    write = training.write_checkpoint
+
+    def interrupted(path, module, optimiser, settings, epochs):
+        if epochs == 2:
+            raise KeyboardInterrupt
+        write(path, module, optimiser, settings, epochs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_checkpoint", interrupted)
+        assert run("train", folder_of_parts, "-o", cut, *arguments) == 130
+    checkpoint = tmp_path / "cut.checkpoint.safetensors"
+    assert f"go on with --resume {checkpoint}" in capsys.readouterr().err
+    assert not cut.exists()
+    assert run("train", folder_of_parts, "-o", cut, *arguments, "--resume", checkpoint) == 0
+    assert cut.read_bytes() == whole.read_bytes()
+    assert not checkpoint.exists()
+
+
+def test_a_terminal_sees_progress_in_one_line(capsys):
+    from sr_arn.cli.train import _show
+
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    from sr_arn.nn.training import Progress
+
+    _show(Progress(2, 9, 0.125, 0.25, 61.4, epoch_ended=False))
+    _show(Progress(2, 9, 0.25, 0.25, 50.0, epoch_ended=True))
+    shown = capsys.readouterr().err
+    line = "epoch 2 of 9:  12% of all, loss 0.250000, 1 min 01 s left"
+    assert shown == f"\r{line}\x1b[K\r\x1b[K"
 
 
 def test_train_then_use_then_benchmark(tmp_path, capsys, photo):
@@ -173,6 +245,12 @@ def bad_inputs(folder):
         (("train", SHIPPED, "-o", folder / "m.bin"), r"ending in .safetensors"),
         (("train", SHIPPED, *model, "--regressor", "magic"), "expected one of aplus"),
         (("train", SHIPPED, *model, "--anchors", "0"), "anchors: expected an integer"),
+        (("train", SHIPPED, *model, "--layers", "3"), "layers: the regressor aplus takes none"),
+        (("train", SHIPPED, *model, "--epochs", "3"), "epochs: the regressor aplus takes none"),
+        (("train", SHIPPED, *model, "--device", "cpu"), "device: the regressor aplus takes none"),
+        (("train", SHIPPED, *model, "--resume", "c"), "aplus makes no checkpoints"),
+        (("train", SHIPPED, *model, "--validation", "3"), "fewer than the 3 images, received 3"),
+        (("train", SHIPPED, *model, "--validation", "-1"), "validation: expected an integer"),
         (("train", SHIPPED, *model, "--scale", "1"), "scale: expected an integer of at least 2"),
         (("benchmark", "--data", folder, "--sets", "Set5"), "no folder Set5"),
         (("benchmark", "--data", folder / "gone"), "does not exist"),

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from sr_arn import kernels
+from sr_arn import compilation
 from sr_arn.kernels import map_rows, map_windows, strongest
 
 
@@ -64,8 +64,8 @@ def test_compiles_where_there_is_no_cache(monkeypatch):
     def no_locator(function):
         raise RuntimeError("cannot cache function: no locator available")
 
-    monkeypatch.setattr(kernels, "ForgivingCache", no_locator)
-    assert kernels.compiled()(lambda x: x + 1)(2) == 3
+    monkeypatch.setattr(compilation, "ForgivingCache", no_locator)
+    assert compilation.compiled()(lambda x: x + 1)(2) == 3
 
 
 CODE = (

@@ -199,6 +199,7 @@ def train(
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             watch.step(epoch, number, value.detach())
+        watch.check_parameters(module, epoch)
         if checkpoint is not None:
             write_checkpoint(checkpoint, module, optimiser, settings, epoch + 1)
         watch.epoch_ended(epoch)
@@ -227,12 +228,14 @@ class _Watch:
         if (number + 1) % REPORT_EVERY == 0 or is_last:
             mean = float(self.total) / (number + 1)
             if not math.isfinite(mean):
-                raise InputError(
-                    f"training: the loss is {mean} in epoch {epoch + 1}; lower the learning "
-                    "rate; the last checkpoint, if any, is kept"
-                )
+                raise _diverged(f"the loss is {mean}", epoch)
             if not is_last:
                 self._tell(epoch, number + 1, mean, ended=False)
+
+    def check_parameters(self, module: nn.Module, epoch: int) -> None:
+        """Stop before a checkpoint that would be of no use."""
+        if not all(bool(p.isfinite().all()) for p in module.parameters()):
+            raise _diverged("parameters are no longer finite", epoch)
 
     def epoch_ended(self, epoch: int) -> None:
         """Tell the observer that an epoch and its checkpoint are done."""
@@ -245,6 +248,13 @@ class _Watch:
         left = (time.monotonic() - self.start) / done * (self.epochs - self.first - done)
         share = (epoch + steps / self.steps) / self.epochs
         self.observe(Progress(epoch + 1, self.epochs, share, mean, left, ended))
+
+
+def _diverged(what: str, epoch: int) -> InputError:
+    return InputError(
+        f"training: {what} in epoch {epoch + 1}; lower the learning rate; "
+        "the last checkpoint, if any, is kept"
+    )
 
 
 def _optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

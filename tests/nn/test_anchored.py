@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 from sr_arn import InputError  # noqa: E402 - after the check for torch
 from sr_arn.nn import AnchoredRegression, DeepAnchoredRegression  # noqa: E402
 
-SIMILARITIES = ["dot", "abs_dot", "neg_sqdist"]
+SIMILARITIES = ["dot", "abs_dot", "neg_sqdist", "abs_cosine"]
 
 # Worked out independently for these inputs: x, anchors, W, b as in `fixture`.
 OUTPUTS = {
@@ -52,7 +52,7 @@ def assert_close(actual, expected, atol=1e-12):
     torch.testing.assert_close(actual.detach(), expected, atol=atol, rtol=0)
 
 
-@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("similarity", list(OUTPUTS))
 def test_fixtures(similarity):
     layer, x = fixture(similarity)
     assert_close(layer(x)[:, 0], OUTPUTS[similarity], atol=1e-9)
@@ -83,6 +83,7 @@ def test_is_the_sum_of_equation_5(similarity, out):
             "dot": lambda c, row=row: c @ row,
             "abs_dot": lambda c, row=row: abs(c @ row),
             "neg_sqdist": lambda c, row=row: -((row - c) ** 2).sum(),
+            "abs_cosine": lambda c, row=row: abs(c @ row) / row.norm(),
         }[similarity]
         logits = torch.stack([1.3 * score(c) for c in layer.anchors]) + layer.similarity_bias
         alpha = logits.exp() / logits.exp().sum()
@@ -118,6 +119,10 @@ def test_gradients_are_equations_20_to_22(similarity):
             "dot": (layer.anchors, x.expand(4, -1)),
             "abs_dot": (signs * layer.anchors, signs * x),
             "neg_sqdist": (-2 * (x - layer.anchors), 2 * (x - layer.anchors)),
+            "abs_cosine": (
+                signs * (layer.anchors - (layer.anchors @ x)[:, None] * x / x.dot(x)) / x.norm(),
+                signs * x / x.norm(),
+            ),
         }[similarity]
         dalpha_dx = alpha[:, None] * (ds_dx - alpha @ ds_dx)
         df_dx = alpha @ layer.weight[:, 0] + each @ dalpha_dx  # (20)
@@ -170,6 +175,39 @@ def test_neg_sqdist_is_dot_with_a_similarity_bias():
         same.weight.copy_(layer.weight)
         same.bias.copy_(layer.bias)
     assert_close(same(x), layer(x).detach())
+
+
+def test_abs_cosine_is_abs_dot_of_the_direction():
+    layer, x = random_layer("abs_cosine")
+    units = x / x.norm(dim=1, keepdim=True)
+    alpha = layer.assignments(x).detach()
+    layer.similarity = "abs_dot"
+    assert_close(layer.assignments(units), alpha)
+    assert not torch.allclose(layer.assignments(x), alpha)
+    zero = torch.zeros(5, dtype=torch.float64, requires_grad=True)
+    layer.similarity = "abs_cosine"
+    layer(zero).sum().backward()
+    assert zero.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("out", [1, 8])
+def test_shared_regressors_are_mixed(out):
+    torch.manual_seed(0)
+    layer = AnchoredRegression(5, out, 4, "abs_cosine", rank=2).double()
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(7, 5, dtype=torch.float64)
+    whole = AnchoredRegression(5, out, 4, "abs_cosine").double()
+    with torch.no_grad():
+        whole.anchors.copy_(layer.anchors)
+        whole.weight.copy_(torch.einsum("mr,rtd->mtd", layer.mixing, layer.weight))
+        whole.bias.copy_(layer.mixing @ layer.bias)
+    assert_close(layer(x), whole(x).detach())
+    names, values = zip(*layer.named_parameters(), strict=True)
+
+    def run(x, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), x)
+
+    assert torch.autograd.gradcheck(run, (x.requires_grad_(), *values))
 
 
 def test_the_order_of_the_anchors_does_not_matter():

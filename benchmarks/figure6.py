@@ -1,9 +1,9 @@
-"""Draw the before/after picture of the README from a shipped picture.
+"""Draw parts of a picture as each model enlarges it, with PSNR: Figure 6 of the ARN paper.
 
-    python benchmarks/before_after.py data/camera.png -o docs/before_after.png
+    python benchmarks/figure6.py data/camera.png -o docs/figure6.png
 
-The picture is shrunk by bicubic to a third, then enlarged again by bicubic and by the
-model; the strip shows a part of each beside the original, with PSNR on Y.
+The picture is shrunk by bicubic to a third, then enlarged again by each model; the strip
+shows a part of each beside the original, with PSNR on Y of the whole picture.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from sr_arn import imresize, load_model, psnr_y
 from sr_arn.image_io import Picture, read_image, write_image
 from sr_arn.pairs import crop_to_multiple
 
-MODEL = "aplus-x3"
+MODELS = "bicubic,aplus-x3,global-arn-x3,arn-x3,deep-arn-x3"
+SCALE = 3
 ZOOM = 2  # screen pixels per HR pixel, by repetition, so that pixels stay visible
 CAPTION = 18
 
@@ -29,16 +30,12 @@ def main() -> None:
     parser.add_argument(
         "--crop", type=int, nargs=4, default=(220, 60, 180, 150), metavar=("X", "Y", "W", "H")
     )
+    parser.add_argument("--models", default=MODELS, help=f"default: {MODELS}")
     args = parser.parse_args()
-    upscaler = load_model(MODEL)
-    scale = upscaler.scale
-    hr = crop_to_multiple(read_image(args.picture).pixels, scale)
-    lr = imresize(hr, 1 / scale)
-    panels = {
-        "bicubic": load_model("bicubic", scale).upscale(lr),
-        MODEL: upscaler.upscale(lr),
-        "original": hr,
-    }
+    hr = crop_to_multiple(read_image(args.picture).pixels, SCALE)
+    lr = imresize(hr, 1 / SCALE)
+    panels = {name: load_model(name, SCALE).upscale(lr) for name in args.models.split(",")}
+    panels["original"] = hr
     x, y, width, height = args.crop
     strip = Image.new(
         "RGB", (len(panels) * (width * ZOOM + 4) - 4, height * ZOOM + CAPTION), "white"
@@ -49,7 +46,7 @@ def main() -> None:
         part = Image.fromarray(pixels[y : y + height, x : x + width]).convert("RGB")
         part = part.resize((width * ZOOM, height * ZOOM), Image.Resampling.NEAREST)
         strip.paste(part, (left, CAPTION))
-        label = name if pixels is hr else f"{name}: {psnr_y(hr, pixels, scale):.2f} dB"
+        label = name if pixels is hr else f"{name}: {psnr_y(hr, pixels, SCALE):.2f} dB"
         draw.text((left + 4, 3), label, fill="black")
     write_image(args.output, Picture(np.asarray(strip)))
     print(args.output)

@@ -1,0 +1,261 @@
+"""ARN and Deep ARN trained by torch: laws, determinism, checkpoints, mistakes."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+
+from sklearn.utils.estimator_checks import check_estimator  # noqa: E402 - after torch's check
+
+from sr_arn import InputError  # noqa: E402
+from sr_arn.nn import AnchoredRegression  # noqa: E402
+from sr_arn.nn.training import Recipe, Shuffled, train  # noqa: E402
+from sr_arn.regressors import ARNRegressor, DeepARNRegressor, GlobalARNRegressor  # noqa: E402
+from sr_arn.soft import SIMILARITIES  # noqa: E402
+
+REGRESSORS = [
+    ARNRegressor(anchors=6, rank=4, epochs=3),
+    ARNRegressor(anchors=6, rank=None, epochs=3),
+    DeepARNRegressor(anchors=4, layers=3, epochs=3),
+    DeepARNRegressor(anchors=4, layers=1, epochs=3),
+]
+
+
+def clone(model, **changes):
+    return type(model)(**{**model.get_params(), **changes})
+
+
+@pytest.fixture(scope="module")
+def samples():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 5)).astype(np.float32)
+    bent = np.abs(X[:, :1]) * X / np.linalg.norm(X, axis=1, keepdims=True)
+    return X, (bent[:, :3] + 7).astype(np.float32)
+
+
+@pytest.mark.filterwarnings("ignore:Estimator .* does not inherit", "ignore:Skipping check")
+@pytest.mark.parametrize("model", [ARNRegressor(epochs=20), DeepARNRegressor(layers=2, epochs=20)])
+def test_scikit_learn_accepts_it(model):
+    results = check_estimator(model, on_fail=None)
+    assert len(results) > 40
+    assert [r for r in results if r["status"] not in ("passed", "skipped")] == []
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=repr)
+def test_learns_what_a_line_cannot(samples, model):
+    X, y = samples
+    linear = GlobalARNRegressor(anchors=1).fit(X[:2000], y[:2000])
+    model = clone(model, epochs=15, batch_size=32).fit(X[:2000], y[:2000])
+    assert model.score(X[2000:], y[2000:]) > 0.8 > linear.score(X[2000:], y[2000:])
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("model", REGRESSORS, ids=repr)
+def test_torch_and_numpy_predict_alike(samples, model, similarity):
+    X, y = samples
+    model = clone(model, similarity=similarity, sharpness=1.5)
+    kept = []
+    build = model._network
+    model._network = lambda *sizes: kept.append(build(*sizes)) or kept[0]
+    predicted = model.fit(X[:500], y[:500]).predict(X)
+    mean = y[:500].mean(axis=0)
+    x_scale, y_scale = model._scales(X[:500], y[:500] - mean)
+    with torch.no_grad():
+        expected = kept[0](torch.from_numpy(X) * x_scale).numpy() / y_scale + mean
+    np.testing.assert_allclose(predicted, expected, atol=1e-5)
+
+
+def test_seed_decides(samples):
+    X, y = samples
+    for model in REGRESSORS:
+        first, again = (clone(model).fit(X, y).predict(X) for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        other = clone(model, random_state=1).fit(X, y).predict(X)
+        assert not np.array_equal(first, other)
+
+
+def test_fitting_leaves_torchs_generator_alone(samples):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    clone(REGRESSORS[0]).fit(*samples)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_more_anchors_than_regressors_share_them(samples):
+    model = clone(REGRESSORS[0]).fit(*samples)
+    shapes = {name: array.shape for name, array in model.arrays().items()}
+    assert shapes == {
+        "anchors": (6, 5), "mixing": (6, 4), "weight": (4, 3, 5), "bias": (4, 3), "intercept": (3,),
+    }  # fmt: skip
+    whole = AnchoredRegression(5, 3, 6, "abs_cosine", model.sharpness).double()
+    mix = torch.from_numpy(model.mixing_).double()
+    with torch.no_grad():
+        whole.anchors.copy_(torch.from_numpy(model.anchors_))
+        whole.weight.copy_(
+            torch.einsum("mr,rtd->mtd", mix, torch.from_numpy(model.weight_).double())
+        )
+        whole.bias.copy_(mix @ torch.from_numpy(model.bias_).double())
+        expected = whole(torch.from_numpy(samples[0]).double()).numpy() + model.intercept_
+    np.testing.assert_allclose(model.predict(samples[0].astype(float)), expected, atol=1e-6)
+
+
+def test_given_anchors_are_where_it_starts(samples):
+    anchors = np.eye(5)[:3]
+    model = ARNRegressor(anchors=anchors, epochs=1, learning_rate=1e-9).fit(*samples)
+    np.testing.assert_allclose(model.anchors_, anchors, atol=1e-6)
+
+
+def test_with_fixed_anchors_it_approaches_the_closed_form(samples):
+    X, y = (torch.from_numpy(a) for a in samples)
+    closed = GlobalARNRegressor(anchors=np.eye(5), rank=None, regularisation=1e-6).fit(*samples)
+    layer = AnchoredRegression(5, 3, 5, "abs_cosine", closed.sharpness)
+    with torch.no_grad():
+        layer.anchors.copy_(torch.from_numpy(closed.anchors_))
+    layer.anchors.requires_grad_(False)
+    train(layer, Shuffled(X, y, 100, 0), Recipe(60, 0.1), device="cpu")
+    with torch.no_grad():
+        trained = float((layer(X) - y).square().mean())
+    best = float(np.square(closed.predict(samples[0]) - samples[1]).mean())
+    assert best <= trained < 1.01 * best
+
+
+def test_the_papers_recipe_lowers_the_loss():
+    rng = np.random.default_rng(0)
+    X = (0.2 * rng.normal(size=(2000, 5))).astype(np.float32)
+    y = 0.2 * np.abs(X[:, :2])
+    losses = []
+    model = ARNRegressor(8, "abs_dot", 1.0, None, recipe="paper", epochs=5, learning_rate=1.0)
+    model.fit(X, y, observe=lambda p: losses.append(p.loss) if p.epoch_ended else None)
+    assert losses == sorted(losses, reverse=True)
+    rates = [Recipe(90, 20.0, "sgd", "halving").rate(e * 7, 7) for e in (0, 19, 20, 60, 89)]
+    assert rates == [20, 20, 10, 2.5, 1.25]
+
+
+def test_progress_is_told(samples):
+    told = []
+    model = ARNRegressor(anchors=4, epochs=2, batch_size=16)
+
+    def observe(progress):
+        told.append(progress)
+        if progress.epoch_ended:
+            assert model.score(*samples) < 1  # what was learned so far already predicts
+
+    model.fit(*samples, observe=observe)
+    ends = [p for p in told if p.epoch_ended]
+    assert [(p.epoch, p.epochs, p.share) for p in ends] == [(1, 2, 0.5), (2, 2, 1.0)]
+    assert len(told) == 2 * (3000 // 16 // 50 + 1)
+    assert ends[1].loss < ends[0].loss
+    assert ends[0].seconds_left > ends[1].seconds_left == 0
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(epoch):
+    def observe(progress):
+        if progress.epoch_ended and progress.epoch == epoch:
+            raise Stop
+
+    return observe
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=repr)
+def test_resumed_it_ends_with_the_same_numbers(tmp_path, samples, model):
+    path = tmp_path / "c.safetensors"
+    whole = clone(model).fit(*samples)
+    with pytest.raises(Stop):
+        clone(model).fit(*samples, checkpoint=path, observe=stop_after(2))
+    resumed = clone(model).fit(*samples, resume=path)
+    for name, array in whole.arrays().items():
+        np.testing.assert_array_equal(resumed.arrays()[name], array)
+
+
+def test_checkpoints_of_other_runs_are_refused(tmp_path, samples):
+    X, y = samples
+    path = tmp_path / "c.safetensors"
+    model = REGRESSORS[0]
+    clone(model).fit(X, y, checkpoint=path)
+    for change, message in (
+        ({"epochs": 4}, "is of another recipe"),
+        ({"random_state": 3}, "is of another recipe"),
+        ({"anchors": 5}, "is of another model"),
+        ({"sharpness": 5.0}, "is of another model"),
+        ({"batch_size": 99}, "is of another data"),
+    ):
+        with pytest.raises(InputError, match=message):
+            clone(model, **change).fit(X, y, resume=path)
+    with pytest.raises(InputError, match="is of another data"):
+        clone(model).fit(X + 1, y, resume=path)
+    with pytest.raises(InputError, match="there is no such file"):
+        clone(model).fit(X, y, resume=tmp_path / "none")
+    whole = path.read_bytes()
+    for length in range(0, len(whole), len(whole) // 10):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="is damaged or cut off"):
+            clone(model).fit(X, y, resume=path)
+    path.write_bytes(b"\x80\x05nonsense")
+    with pytest.raises(InputError, match="is damaged or cut off"):
+        clone(model).fit(X, y, resume=path)
+
+
+def test_a_model_is_no_checkpoint(samples):
+    from sr_arn.model_file import BOX
+
+    with pytest.raises(InputError, match="is no checkpoint of sr-arn"):
+        clone(REGRESSORS[0]).fit(*samples, resume=BOX / "aplus-x2.safetensors")
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samples):
+    from safetensors.numpy import load_file
+
+    path = tmp_path / "c.safetensors"
+    model = ARNRegressor(
+        4, "dot", rank=None, recipe="paper", batch_size=3000, epochs=90, learning_rate=1e4
+    )
+    with pytest.raises(InputError, match=r"training: .* in epoch \d+; lower the learning rate"):
+        model.fit(*samples, checkpoint=path)
+    assert all(np.isfinite(array).all() for array in load_file(path).values())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"anchors": 0}, "anchors: expected an integer of at least 1"),
+        ({"anchors": 3001}, "anchors: expected at most the 3000 samples"),
+        ({"anchors": np.eye(4)}, r"anchors: expected an array \[m, 5\]"),
+        ({"similarity": "cosine"}, "similarity: expected one of dot"),
+        ({"sharpness": np.inf}, "sharpness: expected a finite number above 0"),
+        ({"recipe": "best"}, "recipe: expected one-cycle or paper"),
+        ({"epochs": 0}, "epochs: expected an integer of at least 1"),
+        ({"batch_size": 0.5}, "batch_size: expected an integer of at least 1"),
+        ({"learning_rate": -1}, "learning_rate: expected a finite number above 0"),
+        ({"device": "tpu"}, "device: expected auto, cpu or cuda"),
+    ],
+)
+def test_refuses_bad_parameters(samples, parameters, message):
+    for model in (REGRESSORS[0], REGRESSORS[2]):
+        with pytest.raises(InputError, match=message):
+            clone(model, **parameters).fit(*samples)
+    with pytest.raises(InputError, match="layers: expected an integer"):
+        DeepARNRegressor(layers=0).fit(*samples)
+    with pytest.raises(InputError, match="rank: expected an integer"):
+        ARNRegressor(rank=0).fit(*samples)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_says_that_there_is_no_cuda_device(samples):
+    with pytest.raises(InputError, match="device: there is no CUDA device"):
+        clone(REGRESSORS[0], device="cuda").fit(*samples)
+
+
+def test_refuses_bad_arrays(samples):
+    X, y = samples
+    bad = X.copy()
+    bad[3, 1] = np.nan
+    for model in (REGRESSORS[0], REGRESSORS[2]):
+        with pytest.raises(ValueError, match="NaN"):
+            clone(model).fit(bad, y)
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            clone(model).fit(X, y[:7])
