@@ -4,9 +4,12 @@
 
 DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on
 them). Without names, every model is trained. Each of them is, but for its scores and
-licence, what this command writes:
+licence, what a command like these writes:
 
-    sr-arn train DATA_DIR/T91 --regressor aplus --scale 3 --anchors 1024 --seed 0 -o my.safetensors
+    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \\
+        --regressor aplus --scale 3 --anchors 1024
+    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \\
+        --regressor deep-arn --scale 3 --anchors 16 --layers 7 --epochs 12
 """
 
 import argparse

@@ -6,7 +6,8 @@ The metadata of the file has one entry, "sr_arn", a JSON object:
 format_version  1
 kind            "patch": features, regressor, overlap-average
 regressor       the regressor's name, as on the command line
-settings        {parameter: value} of the regressor that its predictions depend on
+settings        {parameter: value} of the regressor that its predictions depend on; none
+                where there are none
 scale           HR pixels per LR pixel
 features        {"energy": share of the energy that PCA kept}
 training        what it was trained on: images, their digest, samples, settings
@@ -120,13 +121,15 @@ def save_model(
         "format_version": FORMAT_VERSION,
         "kind": "patch",
         "regressor": model.regressor.name,
-        "settings": {name: getattr(model.regressor, name) for name in model.regressor.settings},
         "scale": model.scale,
         "features": {"energy": model.features.energy},
         "training": upscaler.header.get("training", {}),
         "scores": scores or {},
         "licence": licence,
     }
+    if model.regressor.settings:
+        settings = {name: getattr(model.regressor, name) for name in model.regressor.settings}
+        header["settings"] = settings
     arrays = {"features.projection": model.features.projection_}
     arrays |= {f"regressor.{name}": array for name, array in model.regressor.arrays().items()}
     stored = {name: _compact(array) for name, array in arrays.items()}

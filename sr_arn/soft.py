@@ -26,7 +26,7 @@ class SoftLayer:
 
     The same function as `sr_arn.nn.AnchoredRegression`, without its similarity bias.
 
-    Parameters
+    Attributes
     ----------
     anchors : ndarray [m, d]
         c_i.

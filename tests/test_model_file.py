@@ -163,7 +163,7 @@ def test_a_deep_model_there_and_back(tmp_path):
 
 def test_names_paths_and_scales(tmp_path, write):
     assert load_model().scale == load_model("bicubic").scale == 3
-    assert load_model(scale=4).model.name == "aplus"
+    assert load_model(scale=4).model.name == "deep-arn"
     assert load_model("bicubic", scale=7).scale == 7
     assert load_model(str(write()), scale=2).scale == 2
     with pytest.raises(

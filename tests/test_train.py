@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import numpy as np
@@ -66,6 +67,20 @@ def test_images_beyond_the_samples_are_told(caplog):
     with caplog.at_level("WARNING"):
         train_upscaler(SHIPPED, APlusRegressor(anchors=2), max_samples=500)
     assert "only the first 1 of 3 images are used" in caplog.text
+
+
+def test_held_out_images_are_not_trained_on_but_measured(caplog):
+    with caplog.at_level("INFO"):
+        trained = train_upscaler(
+            SHIPPED, APlusRegressor(anchors=8), max_samples=20_000, validation=1
+        )
+    training = trained.header["training"]
+    assert (training["images"], training["held_out"]) == (2, 1)
+    assert training["digest"] == digest([SHIPPED / "camera.png", SHIPPED / "coffee.png"])
+    found = re.search(r"held out: bicubic ([\d.]+) dB, aplus ([\d.]+) dB", caplog.text)
+    assert float(found[2]) > float(found[1]) + 0.3
+    with pytest.raises(InputError, match="fewer than the 3 images, received 3"):
+        train_upscaler(SHIPPED, APlusRegressor(), validation=3)
 
 
 def test_refuses_folders_without_use(tmp_path):

@@ -9,7 +9,7 @@ from sr_arn.pairs import crop_to_multiple
 from sr_arn.tiles import tiles
 from sr_arn.upscaler import BicubicModel, Upscaler
 
-MODELS = ["bicubic", "aplus-x2", "aplus-x3", "aplus-x4"]
+MODELS = ["bicubic", "aplus-x2", "aplus-x3", "aplus-x4", "arn-x3", "deep-arn-x3"]
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -23,15 +23,16 @@ def lr(planes):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_aplus_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale):
+@pytest.mark.parametrize("name", ["aplus", "deep-arn"])
+def test_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale, name):
     for plane in planes:
         hr = crop_to_multiple(plane, scale)
         small = imresize(hr, 1 / scale)
-        aplus, bicubic = (
-            psnr_y(hr, load_model(name, scale).upscale_luminance(small, "paper"), scale)
-            for name in (f"aplus-x{scale}", "bicubic")
+        ours, bicubic = (
+            psnr_y(hr, load_model(model, scale).upscale_luminance(small, "paper"), scale)
+            for model in (f"{name}-x{scale}", "bicubic")
         )
-        assert aplus > bicubic + 0.5
+        assert ours > bicubic + 0.5
 
 
 def test_scores_in_the_header_are_what_the_model_scores(data, model):

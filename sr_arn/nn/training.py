@@ -30,7 +30,7 @@ HALVE_EVERY = 20  # epochs (Agustsson et al. 2017)
 class Recipe:
     """How to train: optimiser, rates, length.
 
-    Parameters
+    Attributes
     ----------
     epochs : int
         Passes over the data.

@@ -173,5 +173,8 @@ def test_fits_side_by_side_in_threads(samples):
 
 def test_regressors_are_found_by_name():
     assert {name: regressor_class(name).name for name in REGRESSORS} == {n: n for n in REGRESSORS}
-    with pytest.raises(InputError, match="regressor: expected one of aplus, global-arn, arn, deep-arn, received magic"):
+    with pytest.raises(
+        InputError,
+        match="regressor: expected one of aplus, global-arn, arn, deep-arn, received magic",
+    ):
         regressor_class("magic")
