@@ -1,4 +1,4 @@
-"""Train the models in the box, score them and write them where the package finds them.
+r"""Train the models in the box, score them and write them where the package finds them.
 
     python benchmarks/train_models.py --data DATA_DIR [NAME ...]
 
@@ -6,9 +6,9 @@ DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is ch
 them). Without names, every model is trained. Each of them is, but for its scores and
 licence, what a command like these writes:
 
-    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \\
+    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
         --regressor aplus --scale 3 --anchors 1024
-    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \\
+    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
         --regressor deep-arn --scale 3 --anchors 16 --layers 7 --epochs 12
 """
 
@@ -31,10 +31,14 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "aplus-x3": ("aplus", 3, APLUS),
     "aplus-x4": ("aplus", 4, APLUS),
     "global-arn-x3": ("global-arn", 3, {"anchors": 1024, "random_state": 0}),
-    "arn-x3": ("arn", 3, {"anchors": 1024, "epochs": 5, "random_state": 0}),
-    "deep-arn-x2": ("deep-arn", 2, DEEP | {"epochs": 8}),
+    "arn-x3": (
+        "arn",
+        3,
+        {"anchors": 1024, "epochs": 7, "precision": "bfloat16", "random_state": 0},
+    ),
+    "deep-arn-x2": ("deep-arn", 2, DEEP | {"epochs": 6}),
     "deep-arn-x3": ("deep-arn", 3, DEEP | {"epochs": 12}),
-    "deep-arn-x4": ("deep-arn", 4, DEEP | {"epochs": 14}),
+    "deep-arn-x4": ("deep-arn", 4, DEEP | {"epochs": 10}),
 }
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"

@@ -42,6 +42,9 @@ class Recipe:
         "one-cycle" rises for a tenth of all steps, then falls to 0 as a cosine; "halving"
         halves the rate every 20 epochs, as Agustsson et al. 2017 do.
     weight_decay : float, default 0.0
+    precision : {"float32", "bfloat16"}, default "float32"
+        Of the products, by torch's autocast; parameters and sums stay float32. On a
+        processor that multiplies bfloat16 itself, wide layers train in two thirds of the time.
     seed : int, default 0
         Orders the samples.
     """
@@ -51,6 +54,7 @@ class Recipe:
     optimiser: Literal["adam", "sgd"] = "adam"
     schedule: Literal["one-cycle", "halving"] = "one-cycle"
     weight_decay: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
@@ -194,7 +198,9 @@ def train(
         for number, (inputs, targets) in enumerate(batches.epoch(epoch, place)):
             for group in optimiser.param_groups:
                 group["lr"] = recipe.rate(epoch * len(batches) + number, len(batches))
-            value = loss(module(inputs), targets)
+            with torch.autocast(place.type, torch.bfloat16, recipe.precision == "bfloat16"):
+                outputs = module(inputs)
+            value = loss(outputs.float(), targets)
             optimiser.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -48,7 +48,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         s(x, c): |x^T c| / ||x||, |x^T c|, x^T c, or -||x - c||^2.
     sharpness : float, default 6.0
         K in alpha(x) = softmax_i(K s(x, c_i)).
-    rank : int or None, default 256
+    rank : int or None, default 192
         r; None, or not below m, is the exact solution.
     regularisation : float, default 1e-3
         lambda of eq. 10, above 0, against a sum over samples; it holds biases too.
@@ -84,7 +84,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         anchors: Anchors = "auto",
         similarity: str = "abs_cosine",
         sharpness: float = 6.0,
-        rank: int | None = 256,
+        rank: int | None = 192,
         regularisation: float = 1e-3,
         dictionary_samples: int = 135_000,
         random_state: int = 0,

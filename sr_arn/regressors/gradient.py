@@ -41,6 +41,8 @@ class GradientRegressor(AnchoredRegressor):
     epochs, batch_size, learning_rate : optional
         By default those of the recipe.
     device : {"auto", "cpu", "cuda"}
+    precision : {"float32", "bfloat16"}
+        Of products in training.
     """
 
     anchors: Anchors
@@ -49,6 +51,7 @@ class GradientRegressor(AnchoredRegressor):
     batch_size: int | None
     learning_rate: float | None
     device: str
+    precision: Literal["float32", "bfloat16"]
     random_state: int
 
     intercept_: FloatArray
@@ -155,6 +158,10 @@ class GradientRegressor(AnchoredRegressor):
             raise InputError(
                 f"recipe: expected one-cycle or paper, received {display(self.recipe)}"
             )
+        if self.precision not in ("float32", "bfloat16"):
+            raise InputError(
+                f"precision: expected float32 or bfloat16, received {display(self.precision)}"
+            )
         for name in ("epochs", "batch_size"):
             if getattr(self, name) is not None:
                 check_integer(getattr(self, name), name, 1)
@@ -177,6 +184,7 @@ class GradientRegressor(AnchoredRegressor):
             optimiser="sgd" if paper else "adam",
             schedule="halving" if paper else "one-cycle",
             weight_decay=PAPER_DECAY if paper else 0.0,
+            precision=self.precision,
             seed=self.random_state,
         )
         return recipe, batch_size

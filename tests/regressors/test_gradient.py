@@ -74,6 +74,16 @@ def test_seed_decides(samples):
         assert not np.array_equal(first, other)
 
 
+def test_half_precision_learns_as_well(samples):
+    X, y = samples
+    for model in REGRESSORS:
+        scores = [
+            clone(model, epochs=10, batch_size=50, precision=precision).fit(X, y).score(X, y)
+            for precision in ("float32", "bfloat16")
+        ]
+        assert scores[1] > scores[0] - 0.02
+
+
 def test_fitting_leaves_torchs_generator_alone(samples):
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -231,6 +241,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samp
         ({"epochs": 0}, "epochs: expected an integer of at least 1"),
         ({"batch_size": 0.5}, "batch_size: expected an integer of at least 1"),
         ({"learning_rate": -1}, "learning_rate: expected a finite number above 0"),
+        ({"precision": "half"}, "precision: expected float32 or bfloat16"),
         ({"device": "tpu"}, "device: expected auto, cpu or cuda"),
     ],
 )
