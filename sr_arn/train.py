@@ -10,13 +10,14 @@ from sr_arn.datasets import digest, find_images, read_luminances
 from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
 from sr_arn.pairs import shrink, training_pairs
 from sr_arn.regressors.base import Regressor
+from sr_arn.regressors.gradient import GradientRegressor
 from sr_arn.upscaler import BicubicModel, PatchModel, Upscaler
 from sr_arn.validation import Validation, hold_out
 
 if TYPE_CHECKING:
     from sr_arn.nn.training import Progress
 
-__all__ = ["is_trained_in_epochs", "train_upscaler"]
+__all__ = ["train_upscaler"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,8 @@ def train_upscaler(
     """
     check_patch_scale(scale)
     check_integer(max_samples, "max_samples", 1)
+    if isinstance(regressor, GradientRegressor):
+        regressor.check_parameters(fit_options.get("resume"))
     # 1. images to luminance
     paths, held_out = hold_out(find_images(images), validation)
     planes = list(read_luminances(paths))
@@ -81,7 +84,7 @@ def train_upscaler(
     features = GradientFeatures(scale).fit(shrink(planes, scale))
     x, y = training_pairs(planes, features, max_samples)
     upscaler = Upscaler(PatchModel(features, regressor))
-    if is_trained_in_epochs(regressor):
+    if isinstance(regressor, GradientRegressor):
 
         def follow(progress: "Progress") -> None:
             if observe is not None:
@@ -107,11 +110,6 @@ def train_upscaler(
     }
     upscaler.header = {"training": training}
     return upscaler
-
-
-def is_trained_in_epochs(regressor: Regressor) -> bool:
-    """Return whether `fit` takes an observer, a checkpoint and one to resume from."""
-    return "epochs" in regressor.get_params()
 
 
 def _line(progress: "Progress", psnr: float | None) -> str:

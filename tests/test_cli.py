@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -209,6 +210,15 @@ def test_models(capsys):
     assert all("Set5" in line and "MB" in line for line in lines[2:])
 
 
+def bad_training(folder, model):
+    """Mistakes that are told by what needs torch."""
+    arn = ("train", SHIPPED, *model, "--regressor", "arn")
+    return [
+        ((*arn, "--device", "tpu"), "device: expected auto, cpu or cuda, received tpu"),
+        ((*arn, "--resume", folder / "gone"), "gone: there is no such file"),
+    ]
+
+
 def bad_inputs(folder):
     """What users get wrong: command lines and what the one line must say."""
     photo = folder / "photo.jpg"
@@ -250,6 +260,7 @@ def bad_inputs(folder):
         (("train", SHIPPED, "-o", folder / "m.bin"), r"ending in .safetensors"),
         (("train", SHIPPED, *model, "--regressor", "magic"), "expected one of aplus"),
         (("train", SHIPPED, *model, "--anchors", "0"), "anchors: expected an integer"),
+        *(bad_training(folder, model) if find_spec("torch") else ()),
         (("train", SHIPPED, *model, "--layers", "3"), "layers: the regressor aplus takes none"),
         (("train", SHIPPED, *model, "--epochs", "3"), "epochs: the regressor aplus takes none"),
         (("train", SHIPPED, *model, "--device", "cpu"), "device: the regressor aplus takes none"),

@@ -1,3 +1,4 @@
+import itertools
 import json
 import pickle
 import struct
@@ -75,6 +76,13 @@ def test_the_box_holds_a_model_for_every_scale_of_the_tables():
 def test_the_box_reaches_the_published_quality(name, floors):
     scores = load_model(name).header["scores"]
     assert all(scores[name]["psnr"] >= floor for name, floor in floors.items())
+
+
+def test_each_form_of_arn_beats_the_one_before():
+    names = ("aplus-x3", "global-arn-x3", "arn-x3", "deep-arn-x3")
+    scores = [load_model(name).header["scores"] for name in names]
+    for weaker, stronger in itertools.pairwise(scores):
+        assert all(stronger[s]["psnr"] > weaker[s]["psnr"] for s in ("Set5", "Set14", "B100"))
 
 
 def test_saved_again_it_is_the_same_file(tmp_path, data):

@@ -14,7 +14,7 @@ def run(args: argparse.Namespace) -> None:
     """Print name, scale, regressor, size and the measured PSNR of each model."""
     from sr_arn.model_file import BOX, SUFFIX, models_in_the_box, read_header
 
-    row = "{:<12} {:>5}  {:<12} {:>8}  {}".format
+    row = "{:<13} {:>5}  {:<12} {:>8}  {}".format
     print(row("name", "scale", "regressor", "size", "PSNR on Y, dB"))
     print(row("bicubic", "any", "-", "-", "-"))
     for name in models_in_the_box():

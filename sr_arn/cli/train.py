@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.files import check_output
     from sr_arn.model_file import SUFFIX, save_model
     from sr_arn.regressors import regressor_class
-    from sr_arn.train import is_trained_in_epochs, train_upscaler
+    from sr_arn.regressors.gradient import GradientRegressor
+    from sr_arn.train import train_upscaler
 
     if check_output(args.output).suffix != SUFFIX:
         raise InputError(
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     _set_parameters(regressor, args)
     checkpoint = args.output.with_suffix(f".checkpoint{SUFFIX}")
     options: dict[str, Any] = {}
-    if is_trained_in_epochs(regressor):
+    if isinstance(regressor, GradientRegressor):
         options = {"checkpoint": checkpoint, "resume": args.resume}
         if sys.stderr is not None and sys.stderr.isatty() and not args.quiet:
             options["observe"] = _show

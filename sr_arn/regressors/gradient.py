@@ -95,11 +95,12 @@ class GradientRegressor(AnchoredRegressor):
             If the arrays do not fit each other, a parameter is out of range, torch is not
             installed or the checkpoint is of another run.
         """
-        training = _training_module()
+        self.check_parameters(resume)
         import torch
 
+        from sr_arn.nn.training import Shuffled, train
+
         X, y = self._validate_fit(X, y)
-        self.check_settings()
         recipe, batch_size = self._plan(len(X))
         # 1. scales: the recipe's rates are meant for features and targets of a known size
         mean = np.zeros(y.shape[1:], X.dtype) if self.recipe == "paper" else y.mean(axis=0)
@@ -122,9 +123,9 @@ class GradientRegressor(AnchoredRegressor):
             if observe is not None:
                 observe(progress)
 
-        training.train(
+        train(
             module,
-            training.Shuffled(inputs, targets, batch_size, self.random_state),
+            Shuffled(inputs, targets, batch_size, self.random_state),
             recipe,
             device=self.device,
             checkpoint=checkpoint,
@@ -150,10 +151,14 @@ class GradientRegressor(AnchoredRegressor):
             return len(np.asarray(self.anchors))
         return count_anchors(self.anchors, samples, self.most_anchors)
 
-    def _plan(self, samples: int) -> "tuple[Recipe, int]":
-        """Return recipe and batch size for a number of samples."""
-        from sr_arn.nn.training import Recipe
+    def check_parameters(self, resume: Path | None = None) -> None:
+        """Raise `InputError` for what can be known to be wrong before there are data.
 
+        Parameters
+        ----------
+        resume : path, optional
+            The checkpoint to go on from.
+        """
         if self.recipe not in ("one-cycle", "paper"):
             raise InputError(
                 f"recipe: expected one-cycle or paper, received {display(self.recipe)}"
@@ -169,6 +174,15 @@ class GradientRegressor(AnchoredRegressor):
             raise InputError(
                 f"learning_rate: expected a finite number above 0, received {self.learning_rate}"
             )
+        self.check_settings()
+        _find_device(self.device)
+        if resume is not None and not resume.is_file():
+            raise InputError(f"checkpoint {display(resume)}: there is no such file")
+
+    def _plan(self, samples: int) -> "tuple[Recipe, int]":
+        """Return recipe and batch size for a number of samples."""
+        from sr_arn.nn.training import Recipe
+
         paper = self.recipe == "paper"
         batch_size = self.batch_size or (
             PAPER_BATCH if paper else max(SMALLEST_BATCH, min(2048, samples // 64))
@@ -249,17 +263,17 @@ class GradientRegressor(AnchoredRegressor):
         return super()._output(rows) + self.intercept_.astype(rows.dtype)
 
 
-def _training_module() -> Any:
-    """Import the training loop, or say what is missing."""
+def _find_device(name: str) -> None:
+    """Check that torch is installed and has the device."""
     try:
-        from sr_arn.nn import training
+        from sr_arn.nn.training import find_device
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise InputError(
             'torch: is not installed and training this regressor needs it; install "sr-arn[torch]"'
         ) from error
-    return training
+    find_device(name)
 
 
 def _arrays(layer: "AnchoredRegression") -> SoftLayer:

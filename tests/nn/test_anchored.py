@@ -241,10 +241,11 @@ def test_any_leading_axes(shape, out):
         assert_close(layer(x).reshape(-1, out), layer(x.reshape(-1, 5)).detach())
 
 
-@pytest.mark.parametrize("out", [1, 9])
-def test_autocast_stays_near_and_finite(out):
+@pytest.mark.parametrize(("similarity", "rank"), [("abs_dot", None), ("abs_cosine", 4)])
+@pytest.mark.parametrize("out", [1, 9, 40])
+def test_autocast_stays_near_and_finite(out, similarity, rank):
     torch.manual_seed(0)
-    layer = AnchoredRegression(32, out, 16, "abs_dot")
+    layer = AnchoredRegression(32, out, 16, similarity, rank=rank)
     x = torch.randn(64, 32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         low = layer(x)
@@ -253,8 +254,16 @@ def test_autocast_stays_near_and_finite(out):
     torch.testing.assert_close(low.float(), layer(x).detach(), atol=0.05, rtol=0.05)
 
 
-def test_export():
-    layer = DeepAnchoredRegression(6, 9, anchors=3, layers=2).eval()
+@pytest.mark.parametrize(
+    "layer",
+    [
+        DeepAnchoredRegression(6, 9, anchors=3, layers=2),
+        AnchoredRegression(6, 9, anchors=5, similarity="abs_cosine", rank=2),
+    ],
+    ids=["deep", "shared"],
+)
+def test_export(layer):
+    layer.eval()
     batch = torch.export.Dim("batch", min=2, max=999)
     program = torch.export.export(layer, (torch.zeros(4, 6),), dynamic_shapes=({0: batch},))
     x = torch.randn(17, 6)
