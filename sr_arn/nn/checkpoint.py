@@ -67,30 +67,41 @@ def read_checkpoint(
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
-            if not isinstance(header, dict) or not isinstance(header.get("epochs"), int):
+            epochs = header.get("epochs") if isinstance(header, dict) else None
+            if type(epochs) is not int or epochs < 1:
                 raise InputError(f"{where}: is no checkpoint of sr-arn")
             _check_settings(header.get("settings"), settings, where)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-    except (SafetensorError, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: is damaged or cut off ({display(error)})") from error
-    state: dict[int, dict[str, Any]] = {}
+    try:
+        _restore(tensors, module, optimiser)
+    except (RuntimeError, ValueError, LookupError) as error:
+        raise InputError(f"{where}: does not fit the model ({display(error)})") from error
+    return epochs
+
+
+def _restore(
+    tensors: dict[str, torch.Tensor], module: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    """Load what `write_checkpoint` kept; `RuntimeError`, `ValueError` if it does not fit."""
+    shapes = [parameter.shape for parameter in module.parameters()]
+    state: dict[int, dict[str, torch.Tensor]] = {number: {} for number in range(len(shapes))}
     model = {}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         if part == "model":
             model[rest] = tensor
-        else:
-            number, _, entry = rest.partition(".")
-            state.setdefault(int(number), {})[entry] = tensor
-    try:
-        module.load_state_dict(model)
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise InputError(f"{where}: does not fit the model ({display(error)})") from error
-    return int(header["epochs"])
+            continue
+        number, _, entry = rest.partition(".")
+        if tensor.shape not in (shapes[int(number)], ()):
+            raise ValueError(f"{name} of shape {list(tensor.shape)}")
+        state[int(number)][entry] = tensor
+    module.load_state_dict(model)
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _check_settings(found: Any, expected: dict[str, Any], where: str) -> None:

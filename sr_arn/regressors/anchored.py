@@ -69,7 +69,11 @@ class AnchoredRegressor(Regressor):
         ndarray [n, t], or [n] where the training targets were [n]
         """
         X = self._validate_predict(X)
-        return self._output(self._layer()(X))
+        return self._output(self._layer()(self._hidden(X)))
+
+    def _hidden(self, x: FloatArray) -> FloatArray:
+        """Return what the last layer takes."""
+        return x
 
     def _output(self, rows: FloatArray) -> FloatArray:
         """Return rows [n, t] in the shape of the training targets."""

@@ -9,7 +9,6 @@ Estimation and Super Resolution", ICCV 2017.
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from sr_arn.checks import check_integer
 from sr_arn.regressors.anchors import Anchors
@@ -116,23 +115,12 @@ class DeepARNRegressor(GradientRegressor):
         check_integer(self.layers, "layers", 1)
         super().check_settings()
 
-    def predict(self, X: ArrayLike) -> FloatArray:
-        """Return the targets of features.
-
-        Parameters
-        ----------
-        X : array-like [n, d]
-
-        Returns
-        -------
-        ndarray [n, t], or [n] where the training targets were [n]
-        """
-        x = self._validate_predict(X)
+    def _hidden(self, x: FloatArray) -> FloatArray:
         if self.layers > 1:
             arrays = (self.hidden_anchors_, self.hidden_weight_, self.hidden_bias_)
             for anchors, weight, bias in zip(*arrays, strict=True):
                 x = x + SoftLayer(anchors, weight, bias, None, self.similarity, self.sharpness)(x)
-        return self._output(self._layer()(x))
+        return x
 
     def _network(self, in_features: int, out_features: int, anchors: int) -> Any:
         from sr_arn.nn import DeepAnchoredRegression

@@ -1,5 +1,7 @@
 """ARN and Deep ARN trained by torch: laws, determinism, checkpoints, mistakes."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -208,6 +210,35 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path, samples):
     path.write_bytes(b"\x80\x05nonsense")
     with pytest.raises(InputError, match="is damaged or cut off"):
         clone(model).fit(X, y, resume=path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, header: tensors.pop("model.anchors"),
+        lambda tensors, header: tensors.update({"model.more": np.zeros(3)}),
+        lambda tensors, header: tensors.update({"model.anchors": np.zeros(3)}),
+        lambda tensors, header: tensors.update({"optimiser.99.step": np.zeros(())}),
+        lambda tensors, header: tensors.update({"optimiser.x.step": np.zeros(())}),
+        lambda tensors, header: tensors.update({"optimiser.0.exp_avg": np.zeros(2)}),
+        lambda tensors, header: header.update(epochs=-3),
+        lambda tensors, header: header.update(epochs=True),
+        lambda tensors, header: header.update(settings=[1]),
+    ],
+)
+def test_checkpoints_are_checked(tmp_path, samples, change):
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "c.safetensors"
+    clone(REGRESSORS[0]).fit(*samples, checkpoint=path)
+    tensors = load_file(path)
+    with safe_open(path, "numpy") as file:
+        header = json.loads(file.metadata()["sr_arn_checkpoint"])
+    change(tensors, header)
+    save_file(tensors, path, metadata={"sr_arn_checkpoint": json.dumps(header)})
+    with pytest.raises(InputError, match=r"checkpoint .*c\.safetensors: (does|is)"):
+        clone(REGRESSORS[0]).fit(*samples, resume=path)
 
 
 def test_a_model_is_no_checkpoint(samples):
