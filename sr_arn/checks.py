@@ -32,9 +32,18 @@ def display(value: object, limit: int = 120) -> str:
 
 def check_scale(scale: float, name: str = "scale") -> float:
     """Return `scale` if it is a finite positive number, else raise `InputError`."""
-    if not (isinstance(scale, int | float | np.number) and math.isfinite(scale) and scale > 0):
+    is_number = isinstance(scale, int | float | np.number) and not isinstance(scale, bool)
+    if not is_number or not 0 < _as_float(scale) < math.inf:
         raise InputError(f"{name}: expected a finite number above 0, received {display(scale)}")
     return scale
+
+
+def _as_float(value: float) -> float:
+    """Return `value` as a float; integers too large for one are infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def check_integer(value: int | np.integer[Any], name: str, minimum: int) -> int:

@@ -129,7 +129,7 @@ def save_model(
     }
     if model.regressor.settings:
         settings = {name: getattr(model.regressor, name) for name in model.regressor.settings}
-        header["settings"] = settings
+        header["settings"] = {name: _plain(value) for name, value in settings.items()}
     arrays = {"features.projection": model.features.projection_}
     arrays |= {f"regressor.{name}": array for name, array in model.regressor.arrays().items()}
     stored = {name: _compact(array) for name, array in arrays.items()}
@@ -246,6 +246,7 @@ def _expected_axes(header: Header) -> dict[str, tuple[str | int, ...]]:
     lengths: dict[str, str | int] = {"t": (WINDOW * header["scale"]) ** 2}
     axes: dict[str, tuple[str | int, ...]] = {"features.projection": ("d", NEIGHBOURHOOD**2)}
     regressor = regressor_class(header["regressor"])(**header["settings"])
+    lengths |= regressor.axis_lengths
     for name, letters in regressor.array_axes.items():
         axes[f"regressor.{name}"] = tuple(lengths.get(letter, letter) for letter in letters)
     return axes
@@ -289,6 +290,11 @@ def _check_shape(
     if not fits:
         wanted = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
         raise InputError(f"{where}: expected shape [{wanted}], received {shape}")
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as what JSON can hold."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _compact(array: NDArray[Any]) -> NDArray[np.floating[Any]]:

@@ -143,6 +143,8 @@ def test_interrupted_training_goes_on_from_its_checkpoint(
     checkpoint = tmp_path / "cut.checkpoint.safetensors"
     assert f"go on with --resume {checkpoint}" in capsys.readouterr().err
     assert not cut.exists()
+    assert run("train", folder_of_parts, "-o", cut, *arguments) == 2
+    assert "go on with --resume, or remove it" in capsys.readouterr().err
     assert run("train", folder_of_parts, "-o", cut, *arguments, "--resume", checkpoint) == 0
     assert cut.read_bytes() == whole.read_bytes()
     assert not checkpoint.exists()

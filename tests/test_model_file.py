@@ -140,6 +140,8 @@ def test_settings_decide_the_arrays(write):
         ARN_SETTINGS | {"rank": "2"},
         ARN_SETTINGS | {"sharpness": float("nan")},
         ARN_SETTINGS | {"sharpness": [1]},
+        ARN_SETTINGS | {"sharpness": 10**400},
+        ARN_SETTINGS | {"sharpness": True},
         ARN_SETTINGS | {"similarity": ["dot"]},
         ARN_SETTINGS | {"similarity": "magic"},
     ],
@@ -167,6 +169,25 @@ def test_a_deep_model_there_and_back(tmp_path):
         loaded = load_model(tmp_path / "d.safetensors").model.regressor
         assert loaded.layers == layers
         np.testing.assert_array_equal(loaded.predict(x), regressor.predict(x))
+
+
+def test_the_number_of_layers_is_that_of_the_header(write):
+    draw = lambda *shape: np.ones(shape, np.float32)  # noqa: E731 - shorter so
+    arrays = {
+        "regressor.projections": None,
+        "regressor.hidden_anchors": draw(2, 4, 6),
+        "regressor.hidden_weight": draw(2, 4, 6, 6),
+        "regressor.hidden_bias": draw(2, 4, 6),
+        "regressor.weight": draw(4, 36, 6),
+        "regressor.bias": draw(4, 36),
+        "regressor.intercept": draw(36),
+    }
+    settings = {"layers": 3, "similarity": "abs_dot", "sharpness": 1.0}
+    assert load_model(write(arrays, regressor="deep-arn", settings=settings)).scale == 2
+    for layers in (2, 4, 10**12):
+        path = write(arrays, regressor="deep-arn", settings=settings | {"layers": layers})
+        with pytest.raises(InputError, match=r"expected shape \["):
+            load_model(path)
 
 
 def test_names_paths_and_scales(tmp_path, write):

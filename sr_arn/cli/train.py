@@ -75,6 +75,11 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = args.output.with_suffix(f".checkpoint{SUFFIX}")
     options: dict[str, Any] = {}
     if isinstance(regressor, GradientRegressor):
+        if check_output(checkpoint).exists() and args.resume is None:
+            raise InputError(
+                f"output: {display(checkpoint)} is of a training that was interrupted; go on with "
+                "--resume, or remove it"
+            )
         options = {"checkpoint": checkpoint, "resume": args.resume}
         if sys.stderr is not None and sys.stderr.isatty() and not args.quiet:
             options["observe"] = _show

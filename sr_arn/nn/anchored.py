@@ -158,5 +158,5 @@ class AnchoredRegression(nn.Module):
         rank = "" if self.mixing is None else f", rank={len(self.weight)}"
         return (
             f"{self.in_features}, {self.out_features}, anchors={len(self.anchors)}, "
-            f"similarity={self.similarity!r}, sharpness={self.sharpness:g}{rank}"
+            f"similarity={self.similarity!r}, sharpness={self.sharpness}{rank}"
         )

@@ -13,6 +13,11 @@ from sr_arn.files import write_whole
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
 KEY = "sr_arn_checkpoint"
+ENTRIES = {
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
+"""What each optimiser keeps of a parameter."""
 
 
 def write_checkpoint(
@@ -50,14 +55,19 @@ def write_checkpoint(
 
 
 def read_checkpoint(
-    path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, settings: dict[str, Any]
+    path: Path,
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    settings: dict[str, Any],
+    most_epochs: int,
 ) -> int:
     """Put module and optimiser into the state of a checkpoint; return the epochs done.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, no checkpoint, or of other settings.
+        If the file is missing, damaged, no checkpoint, of other settings, or claims more
+        than `most_epochs`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -68,40 +78,51 @@ def read_checkpoint(
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             epochs = header.get("epochs") if isinstance(header, dict) else None
-            if type(epochs) is not int or epochs < 1:
+            if type(epochs) is not int or not 1 <= epochs <= most_epochs:
                 raise InputError(f"{where}: is no checkpoint of sr-arn")
             _check_settings(header.get("settings"), settings, where)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+            expected = _expected_shapes(module, optimiser)
+            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no dict
+            for name in expected.keys() | found.keys():
+                _check_tensor(name, expected.get(name), found.get(name), where)
+            tensors = {name: file.get_tensor(name) for name in expected}
     except InputError:
         raise
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: is damaged or cut off ({display(error)})") from error
-    try:
-        _restore(tensors, module, optimiser)
-    except (RuntimeError, ValueError, LookupError) as error:
-        raise InputError(f"{where}: does not fit the model ({display(error)})") from error
+    module.load_state_dict(
+        {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+    )
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, number, entry = name.split(".")
+            state.setdefault(int(number), {})[entry] = tensor
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
     return epochs
 
 
-def _restore(
-    tensors: dict[str, torch.Tensor], module: nn.Module, optimiser: torch.optim.Optimizer
-) -> None:
-    """Load what `write_checkpoint` kept; `RuntimeError`, `ValueError` if it does not fit."""
-    shapes = [parameter.shape for parameter in module.parameters()]
-    state: dict[int, dict[str, torch.Tensor]] = {number: {} for number in range(len(shapes))}
-    model = {}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        if part == "model":
-            model[rest] = tensor
-            continue
-        number, _, entry = rest.partition(".")
-        if tensor.shape not in (shapes[int(number)], ()):
-            raise ValueError(f"{name} of shape {list(tensor.shape)}")
-        state[int(number)][entry] = tensor
-    module.load_state_dict(model)
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
+def _expected_shapes(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, list[int]]:
+    """Return the shape of every tensor that `write_checkpoint` keeps."""
+    shapes = {f"model.{name}": list(value.shape) for name, value in module.state_dict().items()}
+    for number, parameter in enumerate(module.parameters()):
+        for entry in ENTRIES[type(optimiser)]:
+            shape = [] if entry == "step" else list(parameter.shape)
+            shapes[f"optimiser.{number}.{entry}"] = shape
+    return shapes
+
+
+def _check_tensor(name: str, expected: list[int] | None, found: Any, where: str) -> None:
+    """Raise `InputError` unless a tensor is wanted, there, and float32 of the wanted shape."""
+    if expected is None or found is None:
+        what = "is missing" if found is None else "is one too many"
+        raise InputError(f"{where}: does not fit the model: {display(name)} {what}")
+    if found.get_shape() != expected or found.get_dtype() != "F32":
+        raise InputError(
+            f"{where}: does not fit the model: {display(name)}: expected F32 {expected}, "
+            f"received {found.get_dtype()} {found.get_shape()}"
+        )
 
 
 def _check_settings(found: Any, expected: dict[str, Any], where: str) -> None:

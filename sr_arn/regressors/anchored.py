@@ -1,15 +1,16 @@
 """What the three forms of ARN share: layers of soft assignment, applied without torch."""
 
-import math
 from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.regressors.base import FloatArray, Regressor
 from sr_arn.soft import SIMILARITIES, SoftLayer
 
 __all__ = ["AnchoredRegressor"]
+
+SHARPEST = 1e9  # more is no harder, and would not stay finite
 
 
 class AnchoredRegressor(Regressor):
@@ -49,10 +50,9 @@ class AnchoredRegressor(Regressor):
             raise InputError(
                 f"similarity: expected one of {known}, received {display(self.similarity)}"
             )
-        is_number = isinstance(self.sharpness, int | float)
-        if not is_number or not 0 < self.sharpness < math.inf:
+        if check_scale(self.sharpness, "sharpness") > SHARPEST:
             raise InputError(
-                f"sharpness: expected a finite number above 0, received {display(self.sharpness)}"
+                f"sharpness: expected at most {SHARPEST:g}, received {display(self.sharpness)}"
             )
         if self.rank is not None:
             check_integer(self.rank, "rank", 1)

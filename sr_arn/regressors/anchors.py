@@ -18,7 +18,7 @@ SAMPLES_PER_ANCHOR = 8
 
 def are_given(anchors: Any) -> bool:
     """Return whether `anchors` holds vectors, rather than their number or "auto"."""
-    return not isinstance(anchors, int | np.integer | str)
+    return not isinstance(anchors, str) and np.ndim(anchors) > 0
 
 
 def count_anchors(anchors: Any, samples: int, most: int = AUTO_ANCHORS) -> int:
@@ -45,20 +45,20 @@ def count_anchors(anchors: Any, samples: int, most: int = AUTO_ANCHORS) -> int:
 
 
 def given_anchors(anchors: ArrayLike, X: FloatArray) -> FloatArray:
-    """Return explicit anchors [m, d] at unit norm, for features X [n, d]."""
+    """Return explicit anchors [m, d] in the dtype of the features X [n, d]."""
     array = np.array(anchors, dtype=X.dtype)
     if array.ndim != 2 or len(array) == 0 or array.shape[1] != X.shape[1]:
         raise InputError(f"anchors: expected an array [m, {X.shape[1]}], received {array.shape}")
-    norms = np.linalg.norm(array, axis=1, keepdims=True)
+    norms = np.linalg.norm(array, axis=1)
     if not np.isfinite(norms).all() or not norms.all():
         raise InputError("anchors: expected finite vectors other than zero")
-    return array / norms
+    return array
 
 
 def learn_anchors(
     anchors: Anchors, X: FloatArray, dictionary_samples: int, random_state: int
 ) -> FloatArray:
-    """Return the given anchors at unit norm, or K-SVD's atoms on some of the samples.
+    """Return the given anchors, or K-SVD's atoms, of unit norm, on some of the samples.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def learn_anchors(
 
     Returns
     -------
-    ndarray [m, d], of unit norm, of X's dtype
+    ndarray [m, d], of X's dtype
     """
     from sr_arn.ksvd import KSVD
 

@@ -32,7 +32,7 @@ class APlusRegressor(Regressor):
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto", default "auto"
-        How many anchors K-SVD learns, or unit vectors to use; "auto" is
+        How many anchors K-SVD learns, or vectors to take at unit norm; "auto" is
         min(1024, max(1, n // 8)).
     neighbours : int, default 2048
         Samples per ridge regression; all of them where there are fewer.
@@ -105,6 +105,8 @@ class APlusRegressor(Regressor):
         self._check_parameters(len(X))
         # 1. anchors
         self.anchors_ = learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
+        if are_given(self.anchors):
+            self.anchors_ /= np.linalg.norm(self.anchors_, axis=1, keepdims=True)
         # 2. samples on the unit sphere
         norms = np.linalg.norm(X, axis=1)
         units = X / np.where(norms > 0, norms, 1)[:, None]

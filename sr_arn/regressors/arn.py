@@ -92,7 +92,7 @@ class ARNRegressor(GradientRegressor):
         self.precision = precision
         self.random_state = random_state
 
-    def _network(self, in_features: int, out_features: int, anchors: int) -> Any:
+    def _network(self, in_features: int, out_features: int, anchors: int, sharpness: float) -> Any:
         from sr_arn.nn import AnchoredRegression
 
         return AnchoredRegression(
@@ -100,7 +100,7 @@ class ARNRegressor(GradientRegressor):
             out_features,
             anchors,
             self.similarity,  # type: ignore[arg-type] # checked when training begins
-            self.sharpness,
+            sharpness,
             rank=self.rank,
         )
 

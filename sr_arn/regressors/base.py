@@ -56,6 +56,11 @@ class Regressor(ABC):
         lengths. It may depend on the `settings`.
         """
 
+    @property
+    def axis_lengths(self) -> dict[str, int]:
+        """Lengths of axes that the `settings` fix, by their letters."""
+        return {}
+
     def check_settings(self) -> None:
         """Raise `InputError` unless the `settings` are sound; who has some defines this."""
         if self.settings:

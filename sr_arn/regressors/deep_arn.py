@@ -110,6 +110,11 @@ class DeepARNRegressor(GradientRegressor):
         hidden = {"hidden_anchors": "lmd", "hidden_weight": "lmdd", "hidden_bias": "lmd"}
         return super().array_axes | (hidden if self.layers > 1 else {})
 
+    @property
+    def axis_lengths(self) -> dict[str, int]:
+        """Number of the residual layers."""
+        return {"l": self.layers - 1}
+
     def check_settings(self) -> None:
         """Raise `InputError` unless layers, similarity and sharpness are sound."""
         check_integer(self.layers, "layers", 1)
@@ -122,7 +127,7 @@ class DeepARNRegressor(GradientRegressor):
                 x = x + SoftLayer(anchors, weight, bias, None, self.similarity, self.sharpness)(x)
         return x
 
-    def _network(self, in_features: int, out_features: int, anchors: int) -> Any:
+    def _network(self, in_features: int, out_features: int, anchors: int, sharpness: float) -> Any:
         from sr_arn.nn import DeepAnchoredRegression
 
         return DeepAnchoredRegression(
@@ -131,7 +136,7 @@ class DeepARNRegressor(GradientRegressor):
             anchors,
             self.layers,
             self.similarity,  # type: ignore[arg-type] # checked when training begins
-            self.sharpness,
+            sharpness,
         )
 
     def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":

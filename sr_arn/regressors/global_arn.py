@@ -12,9 +12,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, check_integer
+from sr_arn.checks import InputError, check_integer, check_scale
 from sr_arn.regressors.anchored import AnchoredRegressor
-from sr_arn.regressors.anchors import Anchors, learn_anchors
+from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.normal_equations import NormalEquations
 from sr_arn.soft import assignments
@@ -42,8 +42,8 @@ class GlobalARNRegressor(AnchoredRegressor):
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto", default "auto"
-        How many anchors K-SVD learns, or unit vectors to use; "auto" is
-        min(1024, max(1, n // 8)).
+        How many anchors K-SVD learns, of unit norm, or the anchors; "auto" is min(1024,
+        max(1, n // 8)). With "neg_sqdist" samples are drawn instead of K-SVD's atoms.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
         s(x, c): |x^T c| / ||x||, |x^T c|, x^T c, or -||x - c||^2.
     sharpness : float, default 6.0
@@ -60,7 +60,6 @@ class GlobalARNRegressor(AnchoredRegressor):
     Attributes
     ----------
     anchors_ : ndarray [m, d]
-        Unit vectors.
     mixing_ : ndarray [m, r]
         Orthonormal directions; not there with rank None.
     weight_ : ndarray [r, t, d], or [r, d] where y was [n]
@@ -116,14 +115,10 @@ class GlobalARNRegressor(AnchoredRegressor):
         X, y = self._validate_fit(X, y)
         self._check_parameters()
         # 1. anchors, 2. the directions of their assignments that matter
-        self.anchors_ = learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
+        self._check_size(len(X), X.shape[1])
+        self.anchors_ = self._learn_anchors(X)
         mixing = self._directions(X)
         weights = len(self.anchors_) if mixing is None else mixing.shape[1]
-        if weights * (X.shape[1] + 1) > LARGEST_SYSTEM:
-            raise InputError(
-                f"rank: a system of {weights} x {X.shape[1] + 1} unknowns is too large, at most "
-                f"{LARGEST_SYSTEM} fit; give a lower rank"
-            )
         # 3. one pass over the samples, 4. the solution
         targets = y.reshape(len(y), -1)
         equations = NormalEquations(weights, X.shape[1], targets.shape[1])
@@ -144,10 +139,25 @@ class GlobalARNRegressor(AnchoredRegressor):
     def _check_parameters(self) -> None:
         self.check_settings()
         check_integer(self.dictionary_samples, "dictionary_samples", 1)
-        if not 0 < self.regularisation < np.inf:
+        check_integer(self.random_state, "random_state", 0)
+        check_scale(self.regularisation, "regularisation")
+
+    def _check_size(self, samples: int, features: int) -> None:
+        """Raise `InputError` if the system of equations would not fit into memory."""
+        given = are_given(self.anchors)
+        m = len(np.asarray(self.anchors)) if given else count_anchors(self.anchors, samples)
+        weights = m if self.rank is None else min(self.rank, m)
+        if weights * (features + 1) > LARGEST_SYSTEM:
             raise InputError(
-                f"regularisation: expected a finite number above 0, received {self.regularisation}"
+                f"rank: a system of {weights} x {features + 1} unknowns is too large, at most "
+                f"{LARGEST_SYSTEM} fit; give a lower rank"
             )
+
+    def _learn_anchors(self, X: FloatArray) -> FloatArray:
+        if self.similarity != "neg_sqdist" or are_given(self.anchors):
+            return learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
+        rng = np.random.default_rng(self.random_state)
+        return X[rng.choice(len(X), count_anchors(self.anchors, len(X)), replace=False)]
 
     def _directions(self, X: FloatArray) -> FloatArray | None:
         """Return the r principal directions [m, r] of the assignments, weighted by ||x||^2.

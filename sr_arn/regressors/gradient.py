@@ -1,5 +1,6 @@
 """What the regressors trained by stochastic gradient descent share; torch trains them."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, given_anchors
 from sr_arn.regressors.base import FloatArray
@@ -26,6 +27,7 @@ INPUT_RMS = 0.6  # that features and targets are brought to for training, chosen
 TARGET_RMS = 0.8
 LEAST_STEPS = 1000  # of a whole training, by default: few samples are passed over more often
 SMALLEST_BATCH = 16
+LARGEST_SEED = 2**63  # of torch
 PAPER_EPOCHS, PAPER_RATE, PAPER_BATCH, PAPER_DECAY = 90, 20.0, 1000, 1e-8
 
 
@@ -103,17 +105,23 @@ class GradientRegressor(AnchoredRegressor):
         X, y = self._validate_fit(X, y)
         recipe, batch_size = self._plan(len(X))
         # 1. scales: the recipe's rates are meant for features and targets of a known size
-        mean = np.zeros(y.shape[1:], X.dtype) if self.recipe == "paper" else y.mean(axis=0)
-        x_scale, y_scale = self._scales(X, y - mean)
+        mean = y.mean(axis=0, dtype=np.float64).astype(y.dtype)
+        centred = y - mean
+        x_scale, y_scale = 1.0, 1.0
+        if self.recipe != "paper":
+            x_scale, y_scale = _scale_to(INPUT_RMS, X), _scale_to(TARGET_RMS, centred)
         inputs = torch.from_numpy((X * X.dtype.type(x_scale)).astype(np.float32, copy=False))
-        targets = torch.from_numpy(
-            ((y - mean) * X.dtype.type(y_scale)).astype(np.float32, copy=False).reshape(len(y), -1)
-        )
+        centred *= centred.dtype.type(y_scale)
+        targets = torch.from_numpy(centred.astype(np.float32, copy=False).reshape(len(y), -1))
         # 2. the network and where it starts
         with torch.random.fork_rng():
             torch.manual_seed(self.random_state)
-            module = self._network(inputs.shape[1], targets.shape[1], self._count(len(X)))
-        self._start(module, inputs.numpy())
+            sharpness = self.sharpness
+            if self.similarity == "neg_sqdist":  # distances are in the scaled unit there
+                sharpness /= x_scale**2
+            sizes = inputs.shape[1], targets.shape[1], self._count(len(X))
+            module = self._network(*sizes, sharpness)
+        self._start(module, inputs.numpy(), x_scale)
         # 3. training; 4. what is kept of it, at the end and whenever someone looks
         shape = y.shape[1:]
 
@@ -136,7 +144,9 @@ class GradientRegressor(AnchoredRegressor):
         return self
 
     @abstractmethod
-    def _network(self, in_features: int, out_features: int, anchors: int) -> "nn.Module":
+    def _network(
+        self, in_features: int, out_features: int, anchors: int, sharpness: float
+    ) -> "nn.Module":
         """Return the module to be trained."""
 
     @abstractmethod
@@ -170,10 +180,10 @@ class GradientRegressor(AnchoredRegressor):
         for name in ("epochs", "batch_size"):
             if getattr(self, name) is not None:
                 check_integer(getattr(self, name), name, 1)
-        if self.learning_rate is not None and not 0 < self.learning_rate < np.inf:
-            raise InputError(
-                f"learning_rate: expected a finite number above 0, received {self.learning_rate}"
-            )
+        if self.learning_rate is not None:
+            check_scale(self.learning_rate, "learning_rate")
+        if check_integer(self.random_state, "random_state", 0) >= LARGEST_SEED:
+            raise InputError(f"random_state: expected less than 2^63, received {self.random_state}")
         self.check_settings()
         _find_device(self.device)
         if resume is not None and not resume.is_file():
@@ -193,29 +203,18 @@ class GradientRegressor(AnchoredRegressor):
         )
         rate = self.learning_rate or (PAPER_RATE if paper else self.default_rate)
         recipe = Recipe(
-            epochs=epochs,
-            learning_rate=rate,
+            epochs=int(epochs),
+            learning_rate=float(rate),
             optimiser="sgd" if paper else "adam",
             schedule="halving" if paper else "one-cycle",
             weight_decay=PAPER_DECAY if paper else 0.0,
             precision=self.precision,
-            seed=self.random_state,
+            seed=int(self.random_state),
         )
-        return recipe, batch_size
+        return recipe, int(batch_size)
 
-    def _scales(self, X: FloatArray, y: FloatArray) -> tuple[float, float]:
-        """Return the factors of features and targets.
-
-        Squared distances keep the unit that the sharpness was chosen in.
-        """
-        if self.recipe == "paper":
-            return 1.0, 1.0
-        x_rms, y_rms = (float(np.sqrt(np.mean(np.square(a), dtype=np.float64))) for a in (X, y))
-        x_scale = INPUT_RMS / x_rms if x_rms > 0 and self.similarity != "neg_sqdist" else 1.0
-        return x_scale, TARGET_RMS / y_rms if y_rms > 0 else 1.0
-
-    def _start(self, module: "nn.Module", X: FloatArray) -> None:
-        """Put the anchors on training samples (or those given), and the regressors to 0.
+    def _start(self, module: "nn.Module", X: FloatArray, x_scale: float) -> None:
+        """Put the anchors on scaled samples (or those given), and the regressors to 0.
 
         The paper's recipe starts at random.
         """
@@ -227,6 +226,10 @@ class GradientRegressor(AnchoredRegressor):
             count = len(layer.anchors)
             if are_given(self.anchors):
                 start = given_anchors(self.anchors, X)
+                if self.similarity == "neg_sqdist":
+                    start = start * x_scale
+                elif self.similarity != "abs_cosine":  # products with samples stay as they are
+                    start = start / x_scale
             elif self.recipe == "paper" or len(candidates) == 0:
                 continue
             else:
@@ -274,6 +277,13 @@ def _find_device(name: str) -> None:
             'torch: is not installed and training this regressor needs it; install "sr-arn[torch]"'
         ) from error
     find_device(name)
+
+
+def _scale_to(rms: float, array: FloatArray) -> float:
+    """Return the factor that brings an array to a root mean square, 1 for zeros."""
+    parts = np.array_split(array.reshape(-1), -(-array.size // 1_000_000))
+    squares = sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
+    return rms / math.sqrt(squares / array.size) if squares > 0 else 1.0
 
 
 def _arrays(layer: "AnchoredRegression") -> SoftLayer:

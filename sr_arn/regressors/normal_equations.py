@@ -75,7 +75,7 @@ class NormalEquations:
         system = self._full_gram()
         system[np.diag_indices_from(system)] += regularisation
         try:
-            factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+            factor = cho_factor(system.T, overwrite_a=True, check_finite=False)
         except LinAlgError as error:
             raise InputError(
                 "regularisation: the samples do not determine the regressors; "

@@ -6,7 +6,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.utils.estimator_checks import check_estimator
 
 from sr_arn import InputError
-from sr_arn.regressors import APlusRegressor, GlobalARNRegressor
+from sr_arn.regressors import APlusRegressor, GlobalARNRegressor, global_arn, normal_equations
 from sr_arn.regressors.normal_equations import NormalEquations
 from sr_arn.soft import SIMILARITIES, assignments
 
@@ -91,6 +91,36 @@ def test_the_full_rank_is_the_exact_solution_and_less_confines_it(samples):
     assert errors[0] > errors[1] > errors[2]
 
 
+def test_every_block_and_chunk_counts(samples, monkeypatch):
+    X, y = samples
+    model = GlobalARNRegressor(6, sharpness=3, rank=4).fit(X, y)
+    monkeypatch.setattr(normal_equations, "BLOCK", 30)
+    monkeypatch.setattr(global_arn, "CHUNK", 70)
+    parts = GlobalARNRegressor(6, sharpness=3, rank=4).fit(X, y)
+    np.testing.assert_allclose(parts.predict(X), model.predict(X), atol=1e-8)
+
+
+def test_the_rank_keeps_the_directions_of_most_energy(samples):
+    X, y = samples
+    X = X * np.linspace(0.1, 3, len(X))[:, None]  # the longest matter most
+    model = GlobalARNRegressor(8, sharpness=3, rank=3).fit(X, y)
+    alpha = assignments(X, model.anchors_, "abs_cosine", 3)
+    weighted = alpha * np.linalg.norm(X, axis=1, keepdims=True)
+    held = np.square(weighted @ model.mixing_).sum()
+    values = np.linalg.svd(weighted, compute_uv=False)
+    assert held == pytest.approx(np.square(values[:3]).sum(), rel=1e-10)
+
+
+def test_given_anchors_are_taken_as_they_are(samples):
+    X, y = samples
+    anchors = 3 * np.random.default_rng(5).normal(size=(4, 4))
+    for similarity in SIMILARITIES:
+        model = GlobalARNRegressor(anchors, similarity, 0.5, rank=None).fit(X, y)
+        np.testing.assert_array_equal(model.anchors_, anchors)
+    near = GlobalARNRegressor(7, "neg_sqdist", rank=None).fit(X, y).anchors_
+    assert all((anchor == X).all(axis=1).any() for anchor in near)  # samples
+
+
 def test_one_anchor_is_ridge_regression_with_a_penalised_bias(samples):
     X, y = samples
     model = GlobalARNRegressor(anchors=[[1, 0, 0, 0]], regularisation=0.7).fit(X, y)
@@ -166,6 +196,11 @@ def test_scikit_learn_accepts_it():
         ({"similarity": "cosine"}, "similarity: expected one of dot"),
         ({"sharpness": 0}, "sharpness: expected a finite number above 0"),
         ({"sharpness": "hard"}, "sharpness: expected a finite number above 0"),
+        ({"sharpness": 10**400}, "sharpness: expected a finite number above 0"),
+        ({"sharpness": True}, "sharpness: expected a finite number above 0"),
+        ({"sharpness": 1e99}, r"sharpness: expected at most 1e\+09"),
+        ({"regularisation": "a"}, "regularisation: expected a finite number above 0"),
+        ({"random_state": -1}, "random_state: expected an integer of at least 0"),
         ({"rank": 0}, "rank: expected an integer of at least 1"),
         ({"regularisation": 0}, "regularisation: expected a finite number above 0"),
         ({"dictionary_samples": 0}, "dictionary_samples: expected an integer"),

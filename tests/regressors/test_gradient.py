@@ -61,7 +61,8 @@ def test_torch_and_numpy_predict_alike(samples, model, similarity):
     model._network = lambda *sizes: kept.append(build(*sizes)) or kept[0]
     predicted = model.fit(X[:500], y[:500]).predict(X)
     mean = y[:500].mean(axis=0)
-    x_scale, y_scale = model._scales(X[:500], y[:500] - mean)
+    x_scale = 0.6 / np.sqrt(np.mean(X[:500] ** 2))
+    y_scale = 0.8 / np.sqrt(np.mean((y[:500] - mean) ** 2))
     with torch.no_grad():
         expected = kept[0](torch.from_numpy(X) * x_scale).numpy() / y_scale + mean
     np.testing.assert_allclose(predicted, expected, atol=1e-5)
@@ -112,10 +113,38 @@ def test_more_anchors_than_regressors_share_them(samples):
     np.testing.assert_allclose(model.predict(samples[0].astype(float)), expected, atol=1e-6)
 
 
-def test_given_anchors_are_where_it_starts(samples):
-    anchors = np.eye(5)[:3]
-    model = ARNRegressor(anchors=anchors, epochs=1, learning_rate=1e-9).fit(*samples)
-    np.testing.assert_allclose(model.anchors_, anchors, atol=1e-6)
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_given_anchors_are_where_it_starts(samples, similarity):
+    anchors = 4 * np.eye(5)[:3]
+    model = ARNRegressor(anchors, similarity, 1.0, epochs=1, learning_rate=1e-9).fit(*samples)
+    np.testing.assert_allclose(model.anchors_, anchors, atol=1e-5)
+
+
+@pytest.mark.parametrize("similarity", ["abs_cosine", "neg_sqdist"])
+def test_the_unit_of_the_features_does_not_matter(samples, similarity):
+    X, y = samples
+    scores = []
+    for unit in (0.01, 1.0, 100.0):
+        sharpness = 2.0 if similarity == "abs_cosine" else 2.0 / unit**2
+        model = ARNRegressor(6, similarity, sharpness, epochs=5).fit(X * np.float32(unit), y)
+        scores.append(model.score(X * np.float32(unit), y))
+    np.testing.assert_allclose(scores, scores[1], atol=1e-3)
+
+
+def test_the_mean_of_many_single_precision_targets():
+    X = np.ones((1_000_000, 1), np.float32)
+    y = np.full(1_000_000, 50.1, np.float32)
+    model = ARNRegressor(2, rank=None, epochs=1, batch_size=1_000_000).fit(X, y)
+    assert float(model.intercept_) == pytest.approx(50.1, abs=1e-3)
+
+
+def test_parameters_may_be_numpy_scalars(tmp_path, samples):
+    model = ARNRegressor(
+        np.int64(4), sharpness=np.float32(3), rank=np.int64(2), epochs=np.int64(1),
+        learning_rate=np.float32(0.01), random_state=np.int64(1),
+    ).fit(*samples, checkpoint=tmp_path / "c.safetensors")  # fmt: skip
+    plain = ARNRegressor(4, sharpness=3.0, rank=2, epochs=1, random_state=1).fit(*samples)
+    np.testing.assert_allclose(model.predict(samples[0]), plain.predict(samples[0]), atol=1e-5)
 
 
 def test_with_fixed_anchors_it_approaches_the_closed_form(samples):
@@ -200,6 +229,10 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path, samples):
             clone(model, **change).fit(X, y, resume=path)
     with pytest.raises(InputError, match="is of another data"):
         clone(model).fit(X + 1, y, resume=path)
+    swapped = X.copy()
+    swapped[[0, 1]] = X[[1, 0]]  # the same sums
+    with pytest.raises(InputError, match="is of another data"):
+        clone(model).fit(swapped, y, resume=path)
     with pytest.raises(InputError, match="there is no such file"):
         clone(model).fit(X, y, resume=tmp_path / "none")
     whole = path.read_bytes()
@@ -221,7 +254,11 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path, samples):
         lambda tensors, header: tensors.update({"optimiser.99.step": np.zeros(())}),
         lambda tensors, header: tensors.update({"optimiser.x.step": np.zeros(())}),
         lambda tensors, header: tensors.update({"optimiser.0.exp_avg": np.zeros(2)}),
+        lambda tensors, header: tensors.update({"optimiser.0.step": np.zeros((), np.int64)}),
+        lambda tensors, header: tensors.pop("optimiser.0.exp_avg"),
+        lambda tensors, header: [tensors.pop(n) for n in list(tensors) if n[:3] == "opt"],
         lambda tensors, header: header.update(epochs=-3),
+        lambda tensors, header: header.update(epochs=99),
         lambda tensors, header: header.update(epochs=True),
         lambda tensors, header: header.update(settings=[1]),
     ],
@@ -272,6 +309,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samp
         ({"epochs": 0}, "epochs: expected an integer of at least 1"),
         ({"batch_size": 0.5}, "batch_size: expected an integer of at least 1"),
         ({"learning_rate": -1}, "learning_rate: expected a finite number above 0"),
+        ({"learning_rate": "a"}, "learning_rate: expected a finite number above 0"),
+        ({"anchors": 2.5}, "anchors: expected an integer of at least 1"),
+        ({"anchors": None}, "anchors: expected an integer of at least 1"),
+        ({"random_state": -1}, "random_state: expected an integer of at least 0"),
+        ({"random_state": 10**20}, r"random_state: expected less than 2\^63"),
         ({"precision": "half"}, "precision: expected float32 or bfloat16"),
         ({"device": "tpu"}, "device: expected auto, cpu or cuda"),
     ],

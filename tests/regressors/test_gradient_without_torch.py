@@ -17,7 +17,7 @@ from sr_arn.regressors import ARNRegressor, DeepARNRegressor, GlobalARNRegressor
 X = np.random.default_rng(0).normal(size=(200, 3))
 assert GlobalARNRegressor(8).fit(X, X).score(X, X) > 0.9
 for name in ("arn-x3", "deep-arn-x3", "global-arn-x3"):
-    load_model(name).upscale(np.zeros((9, 9), np.uint8))
+    assert load_model(name).upscale(np.zeros((9, 9), np.uint8)).shape == (27, 27)
 for regressor in (ARNRegressor(), DeepARNRegressor()):
     try:
         regressor.fit(X, X)
