@@ -12,6 +12,7 @@ model it holds, a function from an LR plane to an HR plane. `PatchModel` is such
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,10 @@ __all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
+
+FLAT = 1e-3
+"""Length of a feature vector, in units of white, below which a window has next to no detail. A
+regressor with an intercept predicts some for it; it fades out, so that flat areas stay flat."""
 
 Plane = NDArray[np.float32]
 Pixels = NDArray[Any]
@@ -87,12 +92,22 @@ class PatchModel:
         features = self.features.transform(lr)
         rows, columns, length = features.shape
         if rows and columns:
-            residuals = self.regressor.predict(features.reshape(-1, length))
+            rows_of_features = features.reshape(-1, length)
+            residuals = self.regressor.predict(rows_of_features)
+            if not self._keeps_flat_areas:
+                detail = np.sqrt(np.square(rows_of_features).sum(axis=1, keepdims=True))
+                residuals *= np.minimum(detail / FLAT, 1)
             size = WINDOW * self.scale
             residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
             border = BORDER * self.scale
             hr[border:-border, border:-border] += residual
         return hr
+
+    @cached_property
+    def _keeps_flat_areas(self) -> bool:
+        """Whether the regressor has no intercept."""
+        nothing = np.zeros((1, len(self.features.projection_)), np.float32)
+        return not self.regressor.predict(nothing).any()
 
 
 class Upscaler:
