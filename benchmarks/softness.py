@@ -3,7 +3,7 @@
     python benchmarks/softness.py --data DATA_DIR
 
 Trained at x3 on every 40th pair of DATA_DIR/T91; PSNR on every tenth image of
-DATA_DIR/BSD200, which is how the defaults were chosen: no test set is touched.
+DATA_DIR/BSD200: no test set is touched.
 """
 
 import argparse

@@ -82,7 +82,7 @@ def read_checkpoint(
                 raise InputError(f"{where}: is no checkpoint of sr-arn")
             _check_settings(header.get("settings"), settings, where)
             expected = _expected_shapes(module, optimiser)
-            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no dict
+            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
             for name in expected.keys() | found.keys():
                 _check_tensor(name, expected.get(name), found.get(name), where)
             tensors = {name: file.get_tensor(name) for name in expected}

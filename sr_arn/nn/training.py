@@ -119,7 +119,7 @@ class Shuffled:
         """Return shapes, order and a digest of the data."""
         digest = hashlib.blake2b(digest_size=16)
         for data in (self.inputs, self.targets):
-            for part in data.cpu().split(65_536):  # type: ignore[no-untyped-call]
+            for part in data.cpu().split(65_536):  # type: ignore[no-untyped-call] # torch does not type it
                 digest.update(part.contiguous().numpy().tobytes())
         shapes = [list(data.shape) for data in (self.inputs, self.targets)]
         return f"{shapes} {digest.hexdigest()} {self.batch_size} {self.seed}"
@@ -208,7 +208,7 @@ def train(
                 outputs = module(inputs)
             value = loss(outputs.float(), targets)
             optimiser.zero_grad()
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()  # type: ignore[no-untyped-call] # nor this
             optimiser.step()
             watch.step(epoch, number, value.detach())
         watch.check_parameters(module, epoch)
