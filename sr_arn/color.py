@@ -37,8 +37,8 @@ def luminance_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
     Parameters
     ----------
     image : ndarray
-        RGB uint8 [h, w, 3]; or a single channel [h, w], taken as Y itself: uint8,
-        uint16 (0..65535) or float in [0, 1] (clipped).
+        RGB [h, w, 3], or a single channel [h, w], taken as Y itself: uint8, uint16
+        (0..65535) or float in [0, 1] (clipped).
 
     Returns
     -------
@@ -50,20 +50,21 @@ def luminance_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
         If the array has another shape or dtype.
     """
     image = np.asarray(image)
-    if image.size and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
-        levels = image @ (BT601[0] / 255) + OFFSET[0]
-    elif image.size and image.ndim == 2 and image.dtype == np.uint8:
-        return image
-    elif image.size and image.ndim == 2 and image.dtype == np.uint16:
-        levels = image / 257.0
-    elif image.size and image.ndim == 2 and image.dtype.kind == "f":
-        check_range(image, "image")
-        levels = np.clip(image, 0, 1) * 255.0
-    else:
+    is_rgb = image.ndim == 3 and image.shape[2] == 3
+    is_known = image.dtype.kind == "f" or image.dtype in (np.uint8, np.uint16)
+    if not image.size or not (is_rgb or image.ndim == 2) or not is_known:
         raise InputError(
-            "image: expected uint8 [h, w, 3], or uint8, uint16 or float [h, w], "
+            "image: expected uint8, uint16 or float [h, w] or [h, w, 3], "
             f"received {image.dtype} of shape {image.shape}"
         )
+    if image.dtype == np.uint8 and not is_rgb:
+        return image
+    if image.dtype.kind == "f":
+        check_range(image, "image")
+        image = np.clip(image, 0, 1) * 255.0
+    elif image.dtype == np.uint16:
+        image = image / 257.0
+    levels = image @ (BT601[0] / 255) + OFFSET[0] if is_rgb else image
     return np.floor(levels + 0.5).astype(np.uint8)
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +33,7 @@ def check_output(path: str | os.PathLike[str]) -> Path:
 
 
 def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it.
+    """Let `write` fill a temporary file beside `path`, open for reading too, then rename it.
 
     A reader never sees a part of it, and a failure leaves what was there before. The
     permissions are those of any new file.
@@ -44,12 +45,13 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
     """
     path = check_output(path).resolve()  # through a link, to the file that it means
     if path.exists() and not path.is_file():  # a device or a pipe is no file to be replaced
-        with path.open("wb") as stream:
-            write(stream)
+        whole = BytesIO()
+        write(whole)
+        path.write_bytes(whole.getbuffer())
         return
     temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("x+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

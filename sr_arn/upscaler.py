@@ -1,8 +1,9 @@
 """The main idea: how a picture becomes a larger one.
 
-`Upscaler` handles pictures: it takes them apart into luminance and colour, tile by
-tile, and puts the result together. What it knows about sharpness is in the luminance
-model it holds, a function from an LR plane to an HR plane. `PatchModel` is such a model:
+`Upscaler` handles pictures: it enlarges them tile by tile, luminance, colour and alpha each
+in its way (`sr_arn.channels`), and puts the result together. What it knows about sharpness is
+in the luminance model it holds, a function from an LR plane to an HR plane. `PatchModel` is
+such a model:
 
     LR plane -> bicubic up-scaling                                     (the smooth part)
              -> features of every window -> regressor -> HR residual patches
@@ -13,18 +14,22 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
-from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
+from sr_arn.formats import MODES
 from sr_arn.patches import overlap_average
 from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
 from sr_arn.tiles import Border, Tile, tiles
+
+if TYPE_CHECKING:
+    from sr_arn.image_io import Picture
 
 __all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
 
@@ -37,34 +42,6 @@ regressor with an intercept predicts some for it; it fades out, so that flat are
 
 Plane = NDArray[np.float32]
 Pixels = NDArray[Any]
-
-
-class LuminanceModel(Protocol):
-    """A function from LR to HR luminance, both float32 [h, w] in [0, 1], not clipped."""
-
-    name: str
-    scale: int
-    reach: int
-    """How far away, in LR pixels along either axis, a pixel still matters to the result: at
-    least 2, what bicubic up-scaling reads."""
-
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane [h * scale, w * scale]."""
-        ...
-
-
-class BicubicModel:
-    """Bicubic up-scaling alone: the baseline of every table."""
-
-    name = "bicubic"
-    reach = 2
-
-    def __init__(self, scale: int) -> None:
-        self.scale = scale
-
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane [h * scale, w * scale]."""
-        return imresize(lr, self.scale)
 
 
 class PatchModel:
@@ -155,8 +132,9 @@ class Upscaler:
         Parameters
         ----------
         image : ndarray, PIL.Image.Image, path, bytes or binary file
-            An array is grey [h, w] or RGB [h, w, 3]: uint8 (0..255), uint16 (0..65535) or
-            float in [0, 1]. Grey is up-scaled as luminance.
+            An array is grey [h, w], grey and alpha [h, w, 2], RGB [h, w, 3] or RGBA
+            [h, w, 4]: uint8 (0..255), uint16 (0..65535) or float in [0, 1]. Grey is up-scaled
+            as luminance; alpha is straight.
 
         Returns
         -------
@@ -166,14 +144,19 @@ class Upscaler:
         Raises
         ------
         InputError
-            If the image cannot be read or is of no kind named above.
+            If the image cannot be read, is of no kind named above, or if a PIL image cannot
+            hold the result (16-bit colour: see `upscale_picture`).
         """
         if isinstance(image, np.ndarray):
             return self._upscale_array(image)
         from sr_arn.image_io import from_pil, read_image, to_pil
 
         picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
-        return to_pil(picture.with_pixels(self._upscale_array(picture.pixels)))
+        return to_pil(self.upscale_picture(picture))
+
+    def upscale_picture(self, picture: "Picture") -> "Picture":
+        """Return a picture `scale` times as wide and as high, with what its file says."""
+        return picture.with_pixels(self._upscale_array(picture.pixels, picture.mode))
 
     def upscale_luminance(self, lr: NDArray[np.floating[Any]], border: Border = "full") -> Plane:
         """Return the HR luminance [h * scale, w * scale], float32, not clipped.
@@ -186,29 +169,30 @@ class Upscaler:
             outermost pixels are predicted like those in the middle; "paper" leaves the
             outermost LR pixel as the published tables do.
         """
-        return self._by_tiles(self.model, check_luminance(lr), border)
+        return self._by_tiles(self.model, check_luminance(lr), self.model.reach, border)
 
-    def _upscale_array(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Up-scale grey [h, w] or RGB [h, w, 3], each tile from levels to levels."""
-        is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+    def _upscale_array(self, image: NDArray[Any], mode: str | None = None) -> NDArray[Any]:
+        """Up-scale pixels of any kind, each tile from levels to levels."""
+        channels = image.shape[2] if image.ndim == 3 else 1
+        is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
         if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
             raise InputError(
-                f"image: expected [h, w] or [h, w, 3] of {', '.join(PEAKS)}, "
+                f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(PEAKS)}, "
                 f"received {image.dtype} of shape {image.shape}"
             )
         if image.dtype.kind == "f":
             check_range(image, "image")
+        mode = mode or MODES[channels]
         peak = PEAKS[image.dtype.name]
-        upscale = self.model if image.ndim == 2 else self._upscale_rgb
 
         def upscale_levels(levels: NDArray[Any]) -> NDArray[Any]:
-            hr = upscale(levels.astype(np.float32) / np.float32(peak))
-            return _to_levels(hr, peak, image.dtype)
+            pixels = levels.astype(np.float32) / np.float32(peak)
+            return _to_levels(enlarge(self.model, pixels, mode), peak, image.dtype)
 
-        return self._by_tiles(upscale_levels, image, "full")
+        return self._by_tiles(upscale_levels, image, reach_of(self.model, mode), "full")
 
     def _by_tiles(
-        self, upscale: Callable[[Pixels], Pixels], image: Pixels, border: Border
+        self, upscale: Callable[[Pixels], Pixels], image: Pixels, reach: int, border: Border
     ) -> Pixels:
         """Apply a function from LR to HR pixels to every tile and put the results together."""
         if self.threads is not None:
@@ -220,16 +204,9 @@ class Upscaler:
             tile.paste(upscale(tile.cut(image)), out)
 
         with ThreadPoolExecutor(self.threads or _available_cores()) as pool:
-            for _ in pool.map(work, tiles(image.shape, self.scale, self.model.reach, border)):
+            for _ in pool.map(work, tiles(image.shape, self.scale, reach, border)):
                 pass  # asking for the result raises what went wrong
         return out
-
-    def _upscale_rgb(self, rgb: Plane) -> Plane:
-        """Up-scale RGB [h, w, 3] in [0, 1]: luminance by the model, colour by bicubic."""
-        ycbcr = rgb_to_ycbcr(rgb)
-        y = self.model(np.ascontiguousarray(ycbcr[..., 0]))
-        cbcr = imresize(ycbcr[..., 1:], self.scale)
-        return ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1))
 
 
 def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:

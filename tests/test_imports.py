@@ -14,9 +14,10 @@ FLOORS = [
     ["nn.anchored", "nn.checkpoint"],
     ["nn.deep", "nn.training"],
     ["nn"],
-    ["compilation", "patches", "resize", "tiles", "color"],
-    ["kernels", "ksvd", "neighbours"],
-    ["soft", "image_io", "metrics", "features", "regressors.base"],
+    ["compilation", "patches", "resize", "tiles", "color", "formats", "exif"],
+    ["kernels", "ksvd", "neighbours", "metadata", "channels"],
+    ["soft", "codecs", "metrics", "features", "regressors.base"],
+    ["image_io"],
     ["regressors.anchors", "regressors.anchored", "regressors.normal_equations"],
     ["regressors.gradient", "regressors.aplus", "regressors.global_arn"],
     ["regressors.arn", "regressors.deep_arn"],
@@ -31,7 +32,14 @@ FLOORS = [
     ["__main__"],
 ]
 FLOOR = {module: number for number, row in enumerate(FLOORS) for module in row}
-HEAVY = {"torch", "sklearn", "skimage", "scipy"}  # imported where they are used, not on loading
+HEAVY = {
+    "torch",
+    "sklearn",
+    "skimage",
+    "scipy",
+    "imagecodecs",
+    "tifffile",
+}  # imported where they are used, not on loading
 
 
 def name_of(path):

@@ -1,6 +1,7 @@
 """`sr-arn upscale`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from sr_arn.cli.options import add_scale
@@ -11,7 +12,9 @@ EXAMPLE = "sr-arn upscale photo.jpg -o photo_x3.png"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("input", type=Path, metavar="INPUT", help="PNG, JPEG, BMP, WebP or TIFF")
+    parser.add_argument(
+        "input", type=Path, metavar="INPUT", help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument(
         "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for --scale)"
@@ -20,14 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="default: as many as the process may use"
     )
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        metavar="N",
+        help="refuse larger pictures by their header (default: 100 million)",
+    )
+    parser.add_argument(
+        "--strip", action="store_true", help="leave out ICC profile, EXIF, XMP and resolution"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print only warnings and errors")
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, up-scale, write."""
+    from PIL import Image
+
     from sr_arn.checks import InputError, check_integer, display
     from sr_arn.files import check_output
-    from sr_arn.image_io import check_picture_output, read_image, write_image
+    from sr_arn.image_io import MAX_PIXELS, check_picture_output, read_image, write_image
+    from sr_arn.metadata import Metadata
     from sr_arn.model_file import load_model
 
     output = check_output(args.output)
@@ -35,12 +50,20 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"output: {display(output)} is the input; give it another name")
     if args.threads is not None:
         check_integer(args.threads, "threads", 1)
-    picture = read_image(args.input)
+    if args.max_pixels is not None:
+        check_integer(args.max_pixels, "max-pixels", 1)
+    most = args.max_pixels or MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = most  # what was asked for, instead of Pillow's own limit
+
+    picture = read_image(args.input, most)
+    if args.strip:
+        picture = replace(picture, metadata=Metadata())
     upscaler = load_model(args.model, args.scale)
     upscaler.threads = args.threads
-    height, width = (n * upscaler.scale for n in picture.pixels.shape[:2])
-    check_picture_output(args.output, (height, width), picture.pixels.dtype)
-    write_image(args.output, picture.with_pixels(upscaler.upscale(picture.pixels)))
+    picture = check_picture_output(args.output, picture, upscaler.scale)
+    result = upscaler.upscale_picture(picture)
+    write_image(args.output, result)
     if not args.quiet:
+        height, width = result.pixels.shape[:2]
         size, model = f"{width} x {height} pixels", upscaler.model.name
         print(f"{display(args.output)}: {size}, {model} x{upscaler.scale}")

@@ -1,0 +1,149 @@
+"""How a function of luminance enlarges pictures of any kind: grey, colour, inks, transparency."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
+from sr_arn.resize import imresize
+
+__all__ = ["BicubicModel", "LuminanceModel", "enlarge", "reach_of"]
+
+Plane = NDArray[np.float32]
+
+
+class LuminanceModel(Protocol):
+    """A function from LR to HR luminance, both float32 [h, w] in [0, 1], not clipped."""
+
+    name: str
+    scale: int
+    reach: int
+    """How far away, in LR pixels along either axis, a pixel still matters to the result: at
+    least 2, what bicubic up-scaling reads."""
+
+    def __call__(self, lr: Plane) -> Plane:
+        """Return the HR plane [h * scale, w * scale]."""
+        ...
+
+
+class BicubicModel:
+    """Bicubic up-scaling alone: the baseline of every table."""
+
+    name = "bicubic"
+    reach = 2
+
+    def __init__(self, scale: int) -> None:
+        self.scale = scale
+
+    def __call__(self, lr: Plane) -> Plane:
+        """Return the HR plane [h * scale, w * scale]."""
+        return imresize(lr, self.scale)
+
+
+def reach_of(model: LuminanceModel, mode: str) -> int:
+    """Return how far away, in LR pixels, a pixel of such a picture still matters."""
+    return model.reach + (_spread(model) if mode in ("LA", "RGBA") else 0)
+
+
+def enlarge(model: LuminanceModel, pixels: Plane, mode: str) -> Plane:
+    """Return pixels in [0, 1] enlarged, not clipped.
+
+    Parameters
+    ----------
+    model : LuminanceModel
+    pixels : ndarray of float32 [h, w] or [h, w, c] in [0, 1]
+    mode : {"L", "LA", "RGB", "RGBA", "CMYK"}
+        What the channels are. Grey is luminance. Of colour, luminance goes through the model
+        and the rest through bicubic, as in the publications. Each ink is a plane of its own.
+        Alpha has a path of its own: see `_enlarge_with_alpha`.
+    """
+    if mode == "L":
+        return model(pixels)
+    if mode == "RGB":
+        return _enlarge_rgb(model, pixels)
+    if mode == "CMYK":
+        return _enlarge_planes(model, pixels)
+    return _enlarge_with_alpha(model, pixels)
+
+
+def _enlarge_rgb(model: LuminanceModel, rgb: Plane) -> Plane:
+    """Enlarge RGB [h, w, 3]: luminance by the model, colour by bicubic."""
+    ycbcr = rgb_to_ycbcr(rgb)
+    y = model(np.ascontiguousarray(ycbcr[..., 0]))
+    cbcr = imresize(ycbcr[..., 1:], model.scale)
+    return ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1))
+
+
+def _enlarge_planes(model: LuminanceModel, pixels: Plane) -> Plane:
+    """Enlarge [h, w, c], each channel as if it were luminance."""
+    planes = (np.ascontiguousarray(plane) for plane in np.moveaxis(pixels, -1, 0))
+    return np.stack([model(plane) for plane in planes], axis=-1)
+
+
+def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane) -> Plane:
+    """Enlarge [h, w, c] of which the last channel is alpha, without a fringe at its edges.
+
+    Colour that is hidden must not leak into what is seen. So the colour, multiplied by alpha,
+    is laid over a backdrop of its own surroundings; this opaque picture is enlarged, and
+    what the backdrop gave to it is taken off again.
+    """
+    colour, alpha = pixels[..., :-1], pixels[..., -1:]
+    enlarge_colour = _enlarge_rgb if colour.shape[2] == 3 else _enlarge_planes
+    if (alpha == 1).all():  # for speed: the same result
+        hr = enlarge_colour(model, np.ascontiguousarray(colour))
+        return np.concatenate([hr, np.ones_like(hr[..., :1])], axis=-1)
+
+    # 1. An opaque picture: colour over its surroundings.
+    seen = colour * alpha
+    backdrop = _surroundings(seen, alpha, _spread(model))
+    opaque = enlarge_colour(model, seen + (1 - alpha) * backdrop)
+
+    # 2. Alpha by itself, between the values around it: what is opaque stays opaque.
+    hr_alpha = _enlarge_planes(model, alpha)
+    low, high = _range_around(alpha, model.scale)
+    hr_alpha = np.clip(hr_alpha, low, high)
+
+    # 3. The colour that, over the enlarged backdrop, gives the enlarged opaque picture.
+    hr_backdrop = imresize(backdrop, model.scale)
+    visible = np.where(hr_alpha > 0, hr_alpha, np.float32(np.inf))
+    straight = hr_backdrop + (opaque - hr_backdrop) / visible
+    return np.concatenate([np.where(hr_alpha == 1, opaque, straight), hr_alpha], axis=-1)
+
+
+def _spread(model: LuminanceModel) -> int:
+    """Return how far, in LR pixels, the backdrop must go on beyond what is seen."""
+    return model.reach + 1  # the model sees so far from an HR pixel that is not transparent
+
+
+def _surroundings(seen: Plane, alpha: Plane, radius: int) -> Plane:
+    """Return the mean colour around each pixel, weighted by alpha and nearness.
+
+    Where nothing is seen within the radius it is black.
+    """
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / (radius / 4)) ** 2)
+    sums = np.concatenate([seen, alpha], axis=-1)
+    for axis in (0, 1):
+        sums = _filtered(sums, weights.astype(np.float32), axis)
+    mass = sums[..., -1:]
+    mass[mass == 0] = np.inf
+    return sums[..., :-1] / mass
+
+
+def _filtered(pixels: Plane, weights: Plane, axis: int) -> Plane:
+    """Convolve along an axis; nothing lies beyond the edges."""
+    radius, length = len(weights) // 2, pixels.shape[axis]
+    padding = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
+    padded = np.moveaxis(np.pad(pixels, padding), axis, 0)
+    parts = (weight * padded[k : k + length] for k, weight in enumerate(weights))
+    return np.moveaxis(sum(parts, np.zeros_like(padded[:length])), 0, axis)
+
+
+def _range_around(alpha: Plane, scale: int) -> tuple[Plane, Plane]:
+    """Return the least and the largest alpha of the 3 x 3 LR pixels around each HR pixel."""
+    padded = np.pad(alpha, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
+    return tuple(
+        bound.repeat(scale, axis=0).repeat(scale, axis=1)
+        for bound in (windows.min(axis=(-2, -1)), windows.max(axis=(-2, -1)))
+    )
