@@ -247,16 +247,24 @@ def _pixels(image: Image.Image, name: str) -> tuple[NDArray[Any], bool]:
     if mode == "RGBX":
         logger.warning("%s: left out what is neither colour nor alpha in it", name)
     mode = conversions.get(mode, mode)
+    if image.mode == "P" and _has_grey_palette(image):
+        mode = {"RGB": "L", "RGBA": "LA"}[mode]
     if mode not in READ_MODES:
         raise InputError(
             f"{name}: expected grey, RGB or CMYK of 8 or 16 bits or floats, "
             f"this is {display(image.mode)}; convert it first"
         )
-    image = image if image.mode == mode else image.convert(mode)
-    pixels = np.array(image)
+    if image.mode == "P" and mode == "LA":
+        image = image.convert("RGBA")
+    pixels = np.array(image if image.mode == mode else image.convert(mode))
     if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
     return pixels, mode == "CMYK"
+
+
+def _has_grey_palette(image: Image.Image) -> bool:
+    palette = np.reshape(image.getpalette() or [0, 0, 0], (-1, 3))
+    return bool((palette == palette[:, :1]).all())
 
 
 def _upright(picture: Picture, orientation: int, name: str) -> Picture:

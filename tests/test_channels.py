@@ -19,7 +19,9 @@ def upscaler(request):
 def disc(size=24):
     """Alpha of a disc, smooth at its edge: uint8 [size, size, 1]."""
     y, x = np.indices((size, size)) - (size - 1) / 2
-    return (np.clip(size / 3 - np.hypot(x, y) + 0.5, 0, 1) * 255).round().astype(np.uint8)[..., None]
+    return (
+        (np.clip(size / 3 - np.hypot(x, y) + 0.5, 0, 1) * 255).round().astype(np.uint8)[..., None]
+    )
 
 
 def over(rgba, background):

@@ -91,7 +91,9 @@ def test_written_directories_are_read_back_by_another_program(order):
 
 
 def test_a_resolution_is_added_but_never_to_makers_notes():
-    added = exif.block_with_resolution(exif.exif_block({0x010F: exif.Field(2, b"M\0")}, ">"), (9, 9))
+    added = exif.block_with_resolution(
+        exif.exif_block({0x010F: exif.Field(2, b"M\0")}, ">"), (9, 9)
+    )
     assert read(added)[0] == {0x010F: "M", 0x011A: 9, 0x011B: 9, 0x0128: 2}
     assert exif.block_with_resolution(added, (7, 7)) == added
     assert exif.block_with_resolution(block(), (9, 9)) == block()
