@@ -1,6 +1,8 @@
 """Where pictures come from: those that ship, and the data sets where they are at hand."""
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,15 @@ def opened(path) -> Image.Image:
     with Image.open(path) as image:
         image.load()
         return image
+
+
+def png_chunks(*chunks) -> bytes:
+    """Return a PNG file of chunks made by hand: what no program writes."""
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 @pytest.fixture(scope="session")

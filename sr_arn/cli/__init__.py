@@ -113,6 +113,8 @@ def _log_to_stderr(quiet: bool) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    for reader in ("PIL", "tifffile"):  # what they find, we tell in our words
+        logging.getLogger(reader).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:

@@ -1,0 +1,280 @@
+"""Damaged, lying and absurd pictures of every kind: success or one clear line, nothing written."""
+
+import io
+import os
+import struct
+import time
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import png_chunks
+from PIL import Image, features
+
+from sr_arn import InputError
+from sr_arn.cli import main
+from sr_arn.codecs import encode_png, encode_tiff
+from sr_arn.image_io import read_image
+from sr_arn.metadata import Metadata
+
+RNG = np.random.default_rng(0)
+TILED = {"tile": (16, 16), "compression": "lzw", "photometric": "rgb"}
+LONGEST = 10  # seconds that any of them may take
+
+
+def by_pillow(kind, mode, **options):
+    file = io.BytesIO()
+    channels = {"L": 1, "P": 3, "1": 1}.get(mode, len(mode))
+    smooth = np.add.outer(np.arange(24), np.arange(36))[..., None] * [3, 2, 4, 1][:channels]
+    smooth = smooth.astype(np.uint8)
+    image = Image.fromarray(smooth[..., 0] if channels == 1 else smooth)
+    if mode == "CMYK":
+        image = Image.fromarray(smooth, "CMYK")
+    image = image.quantize(16) if mode == "P" else image.convert(mode)
+    image.save(file, format=kind, **options)
+    return file.getvalue()
+
+
+def by_us(encode, shape, dtype, *arguments):
+    file = io.BytesIO()
+    levels = RNG.random(shape) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
+    encode(file, levels.astype(dtype), *arguments, Metadata())
+    return file.getvalue()
+
+
+def by_tifffile(shape, dtype, **options):
+    file = io.BytesIO()
+    levels = RNG.random(shape) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
+    tifffile.imwrite(file, levels.astype(dtype), **options)
+    return file.getvalue()
+
+
+def whole_pictures():
+    """A file of every kind."""
+    yield from (
+        ("png-L", by_pillow("PNG", "L")),
+        ("png-RGB", by_pillow("PNG", "RGB")),
+        ("png-RGBA", by_pillow("PNG", "RGBA")),
+        ("png-P", by_pillow("PNG", "P")),
+        ("png-1", by_pillow("PNG", "1")),
+        ("png-RGB16", by_us(encode_png, (24, 36, 3), np.uint16)),
+        ("png-LA16", by_us(encode_png, (24, 36, 2), np.uint16)),
+        ("jpg-L", by_pillow("JPEG", "L")),
+        ("jpg-RGB", by_pillow("JPEG", "RGB")),
+        ("jpg-progressive", by_pillow("JPEG", "RGB", progressive=True)),
+        ("jpg-CMYK", by_pillow("JPEG", "CMYK")),
+        ("webp-RGBA", by_pillow("WEBP", "RGBA")),
+        ("webp-lossless", by_pillow("WEBP", "RGB", lossless=True)),
+        ("bmp-RGB", by_pillow("BMP", "RGB")),
+        ("bmp-P", by_pillow("BMP", "P")),
+        ("gif", by_pillow("GIF", "P")),
+        ("tif-RGB", by_pillow("TIFF", "RGB")),
+        ("tif-lzw", by_pillow("TIFF", "RGB", compression="tiff_lzw")),
+        ("tif-group4", by_pillow("TIFF", "1", compression="group4")),
+        ("tif-jpeg", by_pillow("TIFF", "RGB", compression="jpeg")),
+        ("tif-CMYK", by_pillow("TIFF", "CMYK")),
+        ("tif-RGB16", by_us(encode_tiff, (24, 36, 3), np.uint16, False)),
+        ("tif-float", by_us(encode_tiff, (24, 36), np.float32, False)),
+        (
+            "tif-tiled",
+            by_tifffile(
+                (24, 36, 3), np.uint16, tile=(16, 16), compression="lzw", photometric="rgb"
+            ),
+        ),
+        ("tif-big", by_tifffile((24, 36), np.uint16, bigtiff=True)),
+        ("tif-pages", by_tifffile((3, 24, 36), np.uint16, photometric="minisblack")),
+    )
+    if features.check("avif"):
+        yield "avif", by_pillow("AVIF", "RGB")
+
+
+WHOLE = dict(whole_pictures())
+
+
+def outcome(data, folder, capsys, suffix=".png"):
+    """Upscale a file's bytes: exit code and what was printed to stderr; nothing half-done."""
+    source, target = folder / "in", folder / f"out{suffix}"
+    source.write_bytes(data)
+    target.unlink(missing_ok=True)
+    start = time.monotonic()
+    arguments = ["upscale", str(source), "-o", str(target), "--model", "bicubic", "--scale", "2"]
+    code = main(arguments)
+    assert time.monotonic() - start < LONGEST
+    error = capsys.readouterr().err
+    if code == 0:
+        assert sorted(os.listdir(folder)) == ["in", target.name]
+        assert read_image(target).pixels.size
+    else:
+        assert code == 2
+        assert os.listdir(folder) == ["in"]
+        last = error.splitlines()[-1]
+        assert last.startswith("sr-arn: error: ")
+    assert all(line.isprintable() for line in error.splitlines())
+    assert "Traceback" not in error
+    return code, error
+
+
+def suffix_for(name):
+    return ".tif" if "CMYK" in name or "float" in name else ".png"
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_ones_are_enlarged(name, tmp_path, capsys):
+    code, error = outcome(WHOLE[name], tmp_path, capsys, suffix_for(name))
+    told = "3 frames or pages, of which the first is read" if name == "tif-pages" else ""
+    assert (code, told in error, bool(error)) == (0, True, bool(told))
+    with (
+        Image.open(tmp_path / f"out{suffix_for(name)}")
+        if "float" not in name
+        else (open(os.devnull)) as image
+    ):
+        assert getattr(image, "size", (72, 48)) == (72, 48)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_cut_off_at_every_tenth(name, tmp_path, capsys):
+    data = WHOLE[name]
+    for tenth in range(10):
+        code, error = outcome(data[: len(data) * tenth // 10], tmp_path, capsys, suffix_for(name))
+        if code == 0:  # what is missing held no pixels
+            cut = read_image(data[: len(data) * tenth // 10]).pixels
+            np.testing.assert_array_equal(cut, read_image(data).pixels)
+        else:
+            assert "damaged or cut off" in error or "expected a picture" in error
+        (tmp_path / f"out{suffix_for(name)}").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_bytes_changed_anywhere(name, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        data = bytearray(WHOLE[name])
+        for place in rng.integers(0, len(data), rng.integers(1, 9)):
+            data[place] = rng.integers(256)
+        outcome(bytes(data), tmp_path, capsys, suffix_for(name))
+        (tmp_path / f"out{suffix_for(name)}").unlink(missing_ok=True)
+
+
+def png_of_size(width, height, depth=8, colour=2):
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return png_chunks((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 99)), (b"IEND", b""))
+
+
+def with_number(name, place, form, number):
+    data = bytearray(WHOLE[name])
+    struct.pack_into(form, data, place, number)
+    return bytes(data)
+
+
+def with_tag(name, tag, number):
+    """A TIFF file with another number in a tag."""
+    data = bytearray(WHOLE[name])
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        field = tiff.pages.first.tags[tag]
+        form = tiff.byteorder + {3: "H", 4: "I"}[field.dtype]
+        struct.pack_into(form, data, field.valueoffset, number)
+    return bytes(data)
+
+
+LIARS = {
+    "png larger than its pixels": (png_of_size(3000, 3000), "damaged"),
+    "png of 16 bits larger than its pixels": (png_of_size(3000, 3000, 16, 6), "damaged"),
+    "png of no width": (png_of_size(0, 9), "damaged|expected"),
+    "png of no height": (png_of_size(9, 0), "damaged|expected"),
+    "png as large as can be said": (png_of_size(2**31 - 1, 2**31 - 1), "more than 100,000,000"),
+    "png over the limit": (png_of_size(10_001, 10_000), "more than 100,000,000"),
+    "jpg of no height": (with_number("jpg-RGB", WHOLE["jpg-RGB"].index(b"\xff\xc0") + 5, ">H", 0),
+                         "damaged|no pixels"),
+    "jpg over the limit": (with_number("jpg-RGB", WHOLE["jpg-RGB"].index(b"\xff\xc0") + 5, ">I",
+                                       0xFFFFFFFF), "more than 100,000,000"),
+    "bmp of no width": (with_number("bmp-RGB", 18, "<i", 0), "damaged"),
+    "bmp larger than its pixels": (with_number("bmp-RGB", 18, "<i", 3000), "damaged"),
+    "bmp over the limit": (with_number("bmp-RGB", 18, "<i", 2**30), "more than 100,000,000"),
+    "gif over the limit": (with_number("gif", 6, "<I", 0xFFFFFFFF), "more than 100,000,000"),
+    "tif larger than its pixels": (with_tag("tif-RGB", 256, 3000), "damaged"),
+    "tif of no width": (with_tag("tif-RGB", 256, 0), "damaged"),
+    "tif of 16 bits over the limit": (with_tag("tif-RGB16", 256, 60_000_000), "more than 100,000"),
+    "tif of 16 bits larger than its pixels": (with_tag("tif-RGB16", 256, 3000), "damaged"),
+    "tif of 16 bits, of no width": (with_tag("tif-RGB16", 256, 0), "damaged"),
+    "tif of too many channels": (with_tag("tif-RGB16", 277, 60_000), "damaged|expected grey"),
+    "tif of an unknown compression": (with_tag("tif-RGB16", 259, 4711), "damaged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIARS)
+def test_headers_that_lie_about_the_size(name, tmp_path, capsys):
+    data, message = LIARS[name]
+    code, error = outcome(data, tmp_path, capsys)
+    assert code == 2
+    assert any(part in error for part in message.split("|")), error
+    assert error.count("\n") == 1
+
+
+ABSURD = {
+    "nothing": b"",
+    "zeros": bytes(3000),
+    "noise": RNG.bytes(3000),
+    "large": RNG.bytes(300_000),
+    "header alone": b"MM\0*\0\0\0\x08",
+    "circle": struct.pack("<2sHIHHHII", b"II", 42, 8, 1, 0x8769, 4, 1, 8) + bytes(4),
+    "claims": struct.pack("<2sHIHHHII", b"II", 42, 8, 1, 0x9286, 7, 2**32 - 1, 0) + bytes(4),
+}
+
+
+@pytest.mark.parametrize("target", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("blob", ABSURD)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_absurd_icc_exif_and_xmp(kind, blob, target, tmp_path, capsys):
+    data = ABSURD[blob]
+    exif = data if kind != "JPEG" else b"Exif\0\0" + data[:60_000]
+    options = {"icc_profile": data, "xmp": data[:60_000]}
+    if kind != "TIFF":  # whose EXIF is no block
+        options["exif"] = exif
+    if kind == "PNG":
+        del options["xmp"]
+    try:
+        picture = by_pillow(kind, "RGB", **options)
+    except (ValueError, SyntaxError, OSError):
+        pytest.skip(f"Pillow does not write such {kind} files")
+    code, _ = outcome(picture, tmp_path, capsys, target)
+    assert code == 0  # the picture itself is whole
+    with Image.open(tmp_path / f"out{target}") as image:
+        assert image.size == (72, 48)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "told"),
+    [
+        ("jpg-RGB", ".png", "in.png: is a JPEG picture in spite of its name"),
+        ("png-RGB", ".jpeg", "in.jpeg: is a PNG picture in spite of its name"),
+        ("webp-RGBA", ".tif", "in.tif: is a WebP picture in spite of its name"),
+        ("png-RGB", ".txt", "in.txt: is a PNG picture in spite of its name"),
+        ("png-RGB", ".png", ""),
+        ("png-RGB", "", ""),
+    ],
+)
+def test_content_decides_not_the_name(name, suffix, told, tmp_path, caplog):
+    path = tmp_path / f"in{suffix}"
+    path.write_bytes(WHOLE[name])
+    assert read_image(path).pixels.shape[:2] == (24, 36)
+    assert told in caplog.text
+    assert bool(told) == bool(caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "message"),
+    [
+        (np.full((9, 9), 3.0, np.float32), {}, r"expected floats in \[0, 1\], received 3 to 3"),
+        (np.full((9, 9), np.nan, np.float32), {}, "received nan to nan"),
+        (np.zeros((9, 9), np.uint32), {}, "this is minisblack of 32-bit integers; convert it"),
+        (np.zeros((9, 9), np.int16), {}, "this is minisblack of 16-bit numbers of another kind"),
+        (np.zeros((9, 9), np.complex64), {}, "of 64-bit numbers of another kind"),
+        (np.zeros((9, 9, 3), np.uint16), {"photometric": "cielab"}, "this is cielab of 16-bit"),
+    ],
+)
+def test_kinds_of_tiff_that_are_refused(pixels, options, message):
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, **options)
+    with pytest.raises(InputError, match=message):
+        read_image(file.getvalue())
