@@ -1,4 +1,4 @@
-"""PNG and TIFF files with pixels that Pillow cannot hold: 16 bits per colour, floats.
+"""PNG and TIFF files, whose pixels Pillow may not hold: 16 bits per colour, floats.
 
 Pixels are [h, w] or [h, w, channels], as in `sr_arn.image_io.Picture`.
 """
@@ -25,8 +25,7 @@ __all__ = ["decode_png", "decode_tiff", "encode_png", "encode_tiff", "open_tiff"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER = len(PNG_SIGNATURE) + 25  # with the chunk IHDR
 METRES_PER_INCH = 0.0254
-LARGEST = 65535
-TIFF_CHANNELS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "separated": 4}
+TIFF_CHANNELS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "palette": 1, "separated": 4}
 INTEGERS, FLOATS = 1, 3  # TIFF's SampleFormat
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples: alpha, multiplied into the colour or not
 PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
@@ -86,45 +85,69 @@ def _chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def open_tiff(file: IO[bytes]) -> "TiffPage | None":
-    """Return the first page of a TIFF file if its pixels have more than 8 bits, else None."""
+def open_tiff(file: IO[bytes]) -> "TiffPage":
+    """Return the first page of a TIFF file, whose pixels are not read yet."""
     from tifffile import TiffFile
 
-    file.seek(0)
-    page = TiffFile(file).pages.first
-    is_deep = isinstance(page.bitspersample, int) and page.bitspersample > 8
-    return page if is_deep else None
+    return TiffFile(file).pages.first
 
 
 def decode_tiff(page: "TiffPage", name: str) -> tuple[Pixels, bool]:
-    """Return the pixels of a page, floats in [0, 1], and whether they are CMYK.
+    """Return the pixels of a page, and whether they are CMYK.
+
+    Up to 8 bits become uint8, up to 16 uint16; floats are in [0, 1]. Colours of a palette
+    become RGB, or grey if all are.
 
     Raises
     ------
     InputError
-        If they are of another kind than grey, RGB or CMYK of 16 bits or floats.
+        If they are of another kind than grey, RGB, palette or CMYK.
     """
-    from tifffile import PHOTOMETRIC
-
-    colours = PHOTOMETRIC(page.photometric).name.lower()
+    colours = _colours(page)
     channels = TIFF_CHANNELS.get(colours, 0)
     kind, bits = page.sampleformat, page.bitspersample
-    is_known = (kind == INTEGERS and bits <= 16) or (kind == FLOATS and bits in (16, 32, 64))
+    is_known = isinstance(bits, int) and (
+        (kind == INTEGERS and bits <= 16) or (kind == FLOATS and bits in (16, 32, 64))
+    )
     if not is_known or not 0 < channels <= page.samplesperpixel or page.imagedepth != 1:
         what = {INTEGERS: "integers", FLOATS: "floats"}.get(kind, "numbers of another kind")
         raise InputError(
-            f"{name}: expected grey, RGB or CMYK of 8 or 16 bits or floats, "
+            f"{name}: expected grey, RGB, palette or CMYK of up to 16 bits or floats, "
             f"this is {colours} of {bits}-bit {what}; convert it first"
         )
     pixels = page.asarray()
     if page.planarconfig == PLANES:
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
-    pixels = _floats(pixels, name) if kind == FLOATS else _sixteen_bits(pixels, bits)
+    if colours == "palette":
+        pixels = _looked_up(pixels[..., 0], page.colormap)
+    elif kind == FLOATS:
+        pixels = _floats(pixels, name)
+    else:
+        pixels = _levels(pixels, bits)
     if colours == "miniswhite":
-        pixels[..., 0] = (1 if kind == FLOATS else LARGEST) - pixels[..., 0]
-    pixels = _with_known_alpha(pixels, channels, page.extrasamples, name)
+        pixels[..., 0] = _peak(pixels) - pixels[..., 0]
+    if colours != "palette":
+        pixels = _with_known_alpha(pixels, channels, page.extrasamples, name)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels, colours == "separated"
+
+
+def _colours(page: "TiffPage") -> str:
+    """Return what the channels of a page's pixels are once decoded, as TIFF names it."""
+    from tifffile import COMPRESSION, PHOTOMETRIC
+
+    colours = PHOTOMETRIC(page.photometric).name.lower()
+    is_jpeg = page.compression == COMPRESSION.JPEG  # whose decoder gives RGB
+    return "rgb" if colours == "ycbcr" and is_jpeg else colours
+
+
+def _looked_up(indices: Pixels, palette: Pixels | None) -> NDArray[np.uint8]:
+    """Return the colours [h, w, 3], or [h, w, 1] if all are grey, of a palette [3, n]."""
+    if palette is None:
+        raise ValueError("a palette is missing")
+    colours = (palette.T >> 8).astype(np.uint8)  # writers disagree on the lower byte
+    is_grey = (colours == colours[:, :1]).all()
+    return colours[indices.astype(np.intp)][..., : 1 if is_grey else 3]
 
 
 def _floats(pixels: Pixels, name: str) -> Pixels:
@@ -137,12 +160,18 @@ def _floats(pixels: Pixels, name: str) -> Pixels:
     return pixels.astype(np.float64 if pixels.dtype.itemsize == 8 else np.float32)
 
 
-def _sixteen_bits(pixels: Pixels, bits: int) -> NDArray[np.uint16]:
-    """Return integers of 9 to 16 bits as levels 0..65535."""
-    if bits == 16:
-        return pixels.astype(np.uint16)
-    largest = (1 << bits) - 1
-    return ((pixels.astype(np.uint32) * LARGEST + largest // 2) // largest).astype(np.uint16)
+def _levels(pixels: Pixels, bits: int) -> Pixels:
+    """Return integers of so many bits as uint8 or uint16, white as their largest."""
+    dtype = np.uint8 if bits <= 8 else np.uint16
+    peak, largest = np.iinfo(dtype).max, (1 << bits) - 1
+    if peak != largest:
+        pixels = (pixels.astype(np.uint32) * peak + largest // 2) // largest
+    return pixels.astype(dtype)
+
+
+def _peak(pixels: Pixels) -> int:
+    """Return white."""
+    return int(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1
 
 
 def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...], name: str) -> Pixels:
@@ -153,10 +182,9 @@ def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...], nam
         logger.warning("%s: left out what is neither colour nor alpha in it", name)
     pixels = pixels[..., :kept]
     if known and extra[0] == ASSOCIATED:
-        colour, alpha = pixels[..., :-1].astype(np.float64), pixels[..., -1:]
-        peak = LARGEST if pixels.dtype.kind == "u" else 1
-        straight = np.clip(colour / np.maximum(alpha, np.finfo(np.float32).tiny), 0, 1) * peak
-        pixels[..., :-1] = np.round(straight) if peak > 1 else straight
+        peak, alpha = _peak(pixels), np.maximum(pixels[..., -1:], np.float64(1e-9))
+        straight = np.clip(pixels[..., :-1] / alpha, 0, 1) * peak
+        pixels[..., :-1] = straight if peak == 1 else np.round(straight)
     return pixels
 
 

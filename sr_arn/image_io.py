@@ -1,7 +1,8 @@
 """Picture files to arrays and back, with all that they tell.
 
-Pillow reads and writes; what it would cut down to 8 bits goes through `sr_arn.codecs`. What a
-file's content is decides how it is read; the file name's suffix decides how it is written.
+TIFF files and what Pillow would cut down to 8 bits go through `sr_arn.codecs`, the rest through
+Pillow. What a file's content is decides how it is read; the file name's suffix, how it is
+written.
 """
 
 import logging
@@ -42,7 +43,6 @@ MAX_PIXELS = 100_000_000
 """Pixels of a picture that is read without asking: it takes 0.3 to 0.8 GB of memory."""
 
 HEAD, HEAD_OF_AVIF = 64, 4096  # bytes that tell a format, and an AVIF's depth
-ORIENTATION = 0x0112  # tag of EXIF
 BITS_PER_SAMPLE = 258  # tag of TIFF
 GREY_16_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 READ_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "F")
@@ -151,11 +151,10 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
     if suffix and SUFFIXES.get(suffix) is not kind:
         logger.warning("%s: is a %s picture in spite of its name", name, kind.name)
     try:
-        page = codecs.open_tiff(file) if kind.name == "TIFF" else None
-        if page is not None:
+        if kind.name == "TIFF":
+            page = codecs.open_tiff(file)
             _check_size(page.imagewidth, page.imagelength, max_pixels, name)
             return _read_page(page, file, name)
-        file.seek(0)
         with Image.open(file, formats=[kind.name.upper()]) as image:
             _check_size(*image.size, max_pixels, name)
             return _read_image(image, file, name)
@@ -180,7 +179,7 @@ def _check_size(width: int, height: int, most: int, name: str) -> None:
 
 
 def _read_page(page: "TiffPage", file: IO[bytes], name: str) -> Picture:
-    """Read a page of a TIFF file with more than 8 bits per channel."""
+    """Read a page of a TIFF file."""
     _tell_of_frames(len(page.parent.pages), name)
     pixels, is_cmyk = codecs.decode_tiff(page, name)
     metadata, orientation = from_tiff(file, name)
@@ -194,12 +193,7 @@ def _read_image(image: Image.Image, file: IO[bytes], name: str) -> Picture:
         logger.warning("%s: has more than 8 bits per colour, of which 8 are read", name)
     is_deep = _is_cut_to_8_bits(image)
     image.load()
-    if image.format == "TIFF":
-        metadata, _ = from_tiff(file, name)
-        orientation = image.getexif().get(ORIENTATION, 1)  # 1 where Pillow has applied it
-    else:
-        metadata = from_image(image)
-        orientation = metadata.orientation()
+    metadata = from_image(image)
     if is_deep:
         file.seek(0)
         pixels = codecs.decode_png(file.read())
@@ -208,7 +202,7 @@ def _read_image(image: Image.Image, file: IO[bytes], name: str) -> Picture:
     else:
         pixels, is_cmyk = _pixels(image, name)
         picture = Picture(pixels, metadata, is_cmyk)
-    return _upright(picture, orientation, name)
+    return _upright(picture, metadata.orientation(), name)
 
 
 def _tell_of_frames(count: int, name: str) -> None:
@@ -244,8 +238,6 @@ def _pixels(image: Image.Image, name: str) -> tuple[NDArray[Any], bool]:
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
     if mode in GREY_16_MODES:
         return np.asarray(image).astype(np.uint16), False
-    if mode == "RGBX":
-        logger.warning("%s: left out what is neither colour nor alpha in it", name)
     mode = conversions.get(mode, mode)
     if image.mode == "P" and _has_grey_palette(image):
         mode = {"RGB": "L", "RGBA": "LA"}[mode]

@@ -92,7 +92,7 @@ def whole_pictures():
 WHOLE = dict(whole_pictures())
 
 
-def outcome(data, folder, capsys, suffix=".png"):
+def outcome(data, folder, capfd, suffix=".png"):
     """Upscale a file's bytes: exit code and what was printed to stderr; nothing half-done."""
     source, target = folder / "in", folder / f"out{suffix}"
     source.write_bytes(data)
@@ -101,7 +101,7 @@ def outcome(data, folder, capsys, suffix=".png"):
     arguments = ["upscale", str(source), "-o", str(target), "--model", "bicubic", "--scale", "2"]
     code = main(arguments)
     assert time.monotonic() - start < LONGEST
-    error = capsys.readouterr().err
+    error = capfd.readouterr().err
     if code == 0:
         assert sorted(os.listdir(folder)) == ["in", target.name]
         assert read_image(target).pixels.size
@@ -120,8 +120,8 @@ def suffix_for(name):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_whole_ones_are_enlarged(name, tmp_path, capsys):
-    code, error = outcome(WHOLE[name], tmp_path, capsys, suffix_for(name))
+def test_whole_ones_are_enlarged(name, tmp_path, capfd):
+    code, error = outcome(WHOLE[name], tmp_path, capfd, suffix_for(name))
     told = "3 frames or pages, of which the first is read" if name == "tif-pages" else ""
     assert (code, told in error, bool(error)) == (0, True, bool(told))
     with (
@@ -133,10 +133,10 @@ def test_whole_ones_are_enlarged(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_cut_off_at_every_tenth(name, tmp_path, capsys):
+def test_cut_off_at_every_tenth(name, tmp_path, capfd):
     data = WHOLE[name]
     for tenth in range(10):
-        code, error = outcome(data[: len(data) * tenth // 10], tmp_path, capsys, suffix_for(name))
+        code, error = outcome(data[: len(data) * tenth // 10], tmp_path, capfd, suffix_for(name))
         if code == 0:  # what is missing held no pixels
             cut = read_image(data[: len(data) * tenth // 10]).pixels
             np.testing.assert_array_equal(cut, read_image(data).pixels)
@@ -146,13 +146,13 @@ def test_cut_off_at_every_tenth(name, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_bytes_changed_anywhere(name, tmp_path, capsys):
+def test_bytes_changed_anywhere(name, tmp_path, capfd):
     rng = np.random.default_rng(1)
     for _ in range(40):
         data = bytearray(WHOLE[name])
         for place in rng.integers(0, len(data), rng.integers(1, 9)):
             data[place] = rng.integers(256)
-        outcome(bytes(data), tmp_path, capsys, suffix_for(name))
+        outcome(bytes(data), tmp_path, capfd, suffix_for(name))
         (tmp_path / f"out{suffix_for(name)}").unlink(missing_ok=True)
 
 
@@ -203,9 +203,9 @@ LIARS = {
 
 
 @pytest.mark.parametrize("name", LIARS)
-def test_headers_that_lie_about_the_size(name, tmp_path, capsys):
+def test_headers_that_lie_about_the_size(name, tmp_path, capfd):
     data, message = LIARS[name]
-    code, error = outcome(data, tmp_path, capsys)
+    code, error = outcome(data, tmp_path, capfd)
     assert code == 2
     assert any(part in error for part in message.split("|")), error
     assert error.count("\n") == 1
@@ -225,7 +225,7 @@ ABSURD = {
 @pytest.mark.parametrize("target", [".png", ".jpg", ".webp", ".tif"])
 @pytest.mark.parametrize("blob", ABSURD)
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_absurd_icc_exif_and_xmp(kind, blob, target, tmp_path, capsys):
+def test_absurd_icc_exif_and_xmp(kind, blob, target, tmp_path, capfd):
     data = ABSURD[blob]
     exif = data if kind != "JPEG" else b"Exif\0\0" + data[:60_000]
     options = {"icc_profile": data, "xmp": data[:60_000]}
@@ -237,7 +237,7 @@ def test_absurd_icc_exif_and_xmp(kind, blob, target, tmp_path, capsys):
         picture = by_pillow(kind, "RGB", **options)
     except (ValueError, SyntaxError, OSError):
         pytest.skip(f"Pillow does not write such {kind} files")
-    code, _ = outcome(picture, tmp_path, capsys, target)
+    code, _ = outcome(picture, tmp_path, capfd, target)
     assert code == 0  # the picture itself is whole
     with Image.open(tmp_path / f"out{target}") as image:
         assert image.size == (72, 48)

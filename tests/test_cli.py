@@ -63,10 +63,13 @@ def test_the_same_bytes_whatever_the_threads(photo, tmp_path):
 
 def test_threads_reach_the_upscaler(photo, tmp_path, monkeypatch):
     seen = []
-    upscale = Upscaler.upscale
-    monkeypatch.setattr(
-        Upscaler, "upscale", lambda self, image: seen.append(self.threads) or upscale(self, image)
-    )
+    upscale = Upscaler.upscale_picture
+
+    def spy(self, picture):
+        seen.append(self.threads)
+        return upscale(self, picture)
+
+    monkeypatch.setattr(Upscaler, "upscale_picture", spy)
     run("upscale", photo, "-o", tmp_path / "out.png", "--threads", 3)
     run("upscale", photo, "-o", tmp_path / "out.png")
     assert seen == [3, None]
@@ -227,6 +230,7 @@ def bad_inputs(folder):
     (folder / "empty.png").write_bytes(b"")
     (folder / "cut.jpg").write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
     (folder / "words.png").write_text("words")
+    Image.new("RGBA", (9, 9)).save(folder / "clear.png")
     (folder / "pickled.safetensors").write_bytes(pickle.dumps([1] * 99))
     (folder / "nothing").mkdir()
     out = ("-o", folder / "out.png")
@@ -235,9 +239,9 @@ def bad_inputs(folder):
     return [
         (("upscale", folder / "gone.png", *out), "no such file"),
         (("upscale", folder, *out), "this is a folder"),
-        (("upscale", folder / "words.png", *out), "expected a PNG, JPEG"),
+        (("upscale", folder / "words.png", *out), "expected a picture (PNG, TIFF, "),
         (("upscale", folder / "cut.jpg", *out), "damaged or cut off"),
-        (("upscale", folder / "empty.png", *out), "expected a PNG, JPEG"),
+        (("upscale", folder / "empty.png", *out), "expected a picture (PNG, TIFF, "),
         ((*up, "--model", "magic"), "neither a file nor in the box"),
         ((*up, "--model", "aplus-x3", "--scale", "2"), "is for 3, received 2"),
         ((*up, "--model", folder / "pickled.safetensors"), "is a pickle or PyTorch file"),
@@ -255,6 +259,10 @@ def bad_inputs(folder):
         ((*up, "--model", "bicubic", "--scale", "1e300"), "from 1 to 16, received"),
         (("score", SHIPPED / "camera.png", SHIPPED / "coffee.png"), "one is grey, the other RGB"),
         (("upscale", photo, "-o", folder / "out.xyz"), "expected a name ending in"),
+        (("upscale", photo, "-o", folder / "out.gif"), "GIF is only read, not written; use .png"),
+        (("upscale", folder / "clear.png", "-o", folder / "out.jpg"), "JPEG holds no transparency"),
+        ((*up, "--max-pixels", "0"), "max-pixels: expected an integer of at least 1"),
+        ((*up, "--max-pixels", "4799"), "has 80 x 60 pixels, more than 4,799; allow more with"),
         (("upscale", photo), "required: -o"),
         (("train", folder / "nothing", *model), "no picture in"),
         (("train", folder / "gone", *model), "does not exist"),
@@ -356,8 +364,31 @@ def test_odd_exif_prints_no_lines_of_code(tmp_path, coffee):
         read_image(path)
     assert told  # Pillow warns, in words that differ by version
     result = python("-m", "sr_arn", "upscale", path, "-o", tmp_path / "out.png", "--quiet")
-    assert result.returncode in (0, 2)
-    assert result.stderr.count("\n") == (1 if result.returncode else 0), result.stderr
+    assert result.returncode == 0
+    assert re.fullmatch(r".*odd\.jpg: its EXIF data are damaged .* and left out\n", result.stderr)
+
+
+def test_what_libraries_say_of_a_damaged_tiff_stays_unsaid(tmp_path, coffee):
+    Image.fromarray(coffee).save(tmp_path / "in.tif", compression="tiff_lzw")
+    whole = (tmp_path / "in.tif").read_bytes()
+    for part in (2, 3):
+        (tmp_path / "in.tif").write_bytes(whole[: len(whole) // part])
+        result = python("-m", "sr_arn", "upscale", tmp_path / "in.tif", "-o", tmp_path / "out.tif")
+        assert result.returncode == 2
+        assert re.fullmatch(r"sr-arn: error: .*in\.tif: damaged or cut off .*\n", result.stderr)
+
+
+def test_max_pixels_allows_more_than_pillow_would(tmp_path, monkeypatch):
+    # 200 million pixels, of one bit each: above 179 million Pillow alone refuses.
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "in.png")
+    arguments = ("-m", "sr_arn", "upscale", tmp_path / "in.png", "-o", tmp_path / "out.png")
+    result = python(*arguments, "--model", "bicubic", "--scale", 1)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "allow more with --max-pixels" in result.stderr
+    result = python(*arguments, "--model", "bicubic", "--scale", 1, "--max-pixels", 200_000_000)
+    assert (result.returncode, result.stderr) == (0, "")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200_000_000)
+    assert read_image(tmp_path / "out.png", 200_000_000).pixels.shape == (10_000, 20_000)
 
 
 def test_help_loads_nothing_heavy():

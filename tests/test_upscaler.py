@@ -149,7 +149,7 @@ def test_kinds_come_back_as_they_went_in(tmp_path, coffee):
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.int32), np.zeros((0, 4), np.uint8)],
+    [np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4), np.int32), np.zeros((0, 4), np.uint8)],
 )
 def test_refuses_other_arrays(model, array):
     with pytest.raises(InputError, match=r"image: expected \[h, w\]"):

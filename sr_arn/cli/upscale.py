@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     if args.max_pixels is not None:
         check_integer(args.max_pixels, "max-pixels", 1)
     most = args.max_pixels or MAX_PIXELS
-    Image.MAX_IMAGE_PIXELS = most  # what was asked for, instead of Pillow's own limit
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most)  # what was asked for
 
     picture = read_image(args.input, most)
     if args.strip:
