@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sr_arn import imresize, load_model, psnr_y
-from sr_arn.image_io import Picture, read_image, write_image
+from sr_arn.image_io import read_image, write_image
 from sr_arn.pairs import crop_to_multiple
+from sr_arn.picture import Picture
 
 MODELS = "bicubic,aplus-x3,global-arn-x3,arn-x3,deep-arn-x3"
 SCALE = 3

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sr_arn.image_io import Picture, read_image, write_image
+from sr_arn.image_io import read_image, write_image
+from sr_arn.picture import Picture
 from sr_arn.regressors import APlusRegressor
 from sr_arn.train import train_upscaler
 

@@ -36,11 +36,16 @@ logger = logging.getLogger(__name__)
 Pixels = NDArray[Any]
 
 
-def decode_png(data: bytes) -> Pixels:
-    """Return the pixels of a PNG file with 16 bits per channel, without its colour key."""
+def decode_png(data: bytes, key: int | tuple[int, int, int] | None) -> Pixels:
+    """Return the pixels of a PNG file with 16 bits per channel; those of a key's colour clear."""
     import imagecodecs
 
-    return imagecodecs.png_decode(_critical_chunks(data))
+    pixels = imagecodecs.png_decode(_critical_chunks(data))
+    if key is None:
+        return pixels
+    channels = np.atleast_3d(pixels)
+    is_key = (channels == np.asarray(key)).all(axis=-1, keepdims=True)
+    return np.concatenate([channels, np.where(is_key, 0, 65535).astype(pixels.dtype)], axis=-1)
 
 
 def encode_png(file: IO[bytes], pixels: Pixels, metadata: Metadata) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sr_arn.checks import InputError, display
 from sr_arn.color import luminance
 from sr_arn.formats import SUFFIXES
-from sr_arn.image_io import opaque_pixels, read_image
+from sr_arn.image_io import read_image
 
 __all__ = ["data_folder", "digest", "find_images", "find_set", "read_luminances"]
 
@@ -48,7 +48,7 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
 def read_luminances(paths: Iterable[Path]) -> Iterator[NDArray[np.float32]]:
     """Yield each picture's luminance [h, w] in [0, 1]: `sr_arn.color.luminance`."""
     for path in paths:
-        yield luminance(opaque_pixels(read_image(path), display(path)))
+        yield luminance(read_image(path).seen(display(path)))
 
 
 def digest(paths: Iterable[Path]) -> str:

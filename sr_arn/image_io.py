@@ -8,20 +8,20 @@ written.
 import logging
 import os
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, features
 
 from sr_arn import codecs
 from sr_arn.checks import InputError, display
 from sr_arn.files import check_output, write_whole
-from sr_arn.formats import FORMATS, MODES, SUFFIXES, check_format, detect, format_of
-from sr_arn.metadata import EXIF_PREFIX, Metadata, checked_icc, from_image, from_tiff
+from sr_arn.formats import FORMATS, SUFFIXES, check_format, detect, format_of
+from sr_arn.metadata import from_image, from_tiff
+from sr_arn.picture import Picture
+from sr_arn.pil import is_cut_to_8_bits, picture_of, to_pil
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -30,10 +30,7 @@ __all__ = [
     "MAX_PIXELS",
     "Picture",
     "check_picture_output",
-    "from_pil",
-    "opaque_pixels",
     "read_image",
-    "to_pil",
     "write_image",
 ]
 
@@ -43,12 +40,6 @@ MAX_PIXELS = 100_000_000
 """Pixels of a picture that is read without asking: it takes 0.3 to 0.8 GB of memory."""
 
 HEAD, HEAD_OF_AVIF = 64, 4096  # bytes that tell a format, and an AVIF's depth
-BITS_PER_SAMPLE = 258  # tag of TIFF
-GREY_16_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
-READ_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "F")
-CONVERSIONS = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "PA": "RGBA"}
-CONVERSIONS |= {"La": "LA", "RGBa": "RGBA"}
-WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 METADATA = ("icc_profile", "exif", "xmp", "dpi")
 ALLOW_MORE = (
     "allow more with --max-pixels (in Python max_pixels and PIL.Image.MAX_IMAGE_PIXELS), "
@@ -78,29 +69,6 @@ DAMAGE = (  # what readers raise on damaged files, by format and by place
 )
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Pixels, upright, and what a file says beside them."""
-
-    pixels: NDArray[Any]
-    """[h, w] grey, or [h, w, c]: grey and alpha, RGB, RGBA or CMYK. uint8, uint16, or float32
-    or float64 in [0, 1]. Alpha is straight, not multiplied into the colour."""
-
-    metadata: Metadata = field(default_factory=Metadata)
-    is_cmyk: bool = False
-
-    @property
-    def mode(self) -> str:
-        """What the channels are: L, LA, RGB, RGBA or CMYK."""
-        channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
-        return "CMYK" if self.is_cmyk else MODES[channels]
-
-    def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
-        """Return the same picture with other pixels, of any size."""
-        height, width = pixels.shape[:2]
-        return replace(self, pixels=pixels, metadata=self.metadata.for_picture(width, height))
 
 
 def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -183,26 +151,30 @@ def _read_page(page: "TiffPage", file: IO[bytes], name: str) -> Picture:
     _tell_of_frames(len(page.parent.pages), name)
     pixels, is_cmyk = codecs.decode_tiff(page, name)
     metadata, orientation = from_tiff(file, name)
-    return _upright(Picture(pixels, metadata, is_cmyk), orientation, name)
+    return Picture(pixels, metadata, is_cmyk).upright(orientation, name)
 
 
 def _read_image(image: Image.Image, file: IO[bytes], name: str) -> Picture:
     """Read the first frame of a file that Pillow has opened."""
-    _tell_of_frames(getattr(image, "n_frames", 1), name)
+    _tell_of_frames(_count_of_frames(image), name)
     if image.format == "AVIF" and _is_deep_avif(file):
         logger.warning("%s: has more than 8 bits per colour, of which 8 are read", name)
-    is_deep = _is_cut_to_8_bits(image)
-    image.load()
-    metadata = from_image(image)
-    if is_deep:
+    if is_cut_to_8_bits(image):
+        image.load()  # which finds what stands behind the pixels
         file.seek(0)
-        pixels = codecs.decode_png(file.read())
-        key = image.info.get("transparency")
-        picture = Picture(pixels if key is None else _with_key(pixels, key), metadata)
+        pixels = codecs.decode_png(file.read(), image.info.get("transparency"))
+        picture = Picture(pixels, from_image(image))
     else:
-        pixels, is_cmyk = _pixels(image, name)
-        picture = Picture(pixels, metadata, is_cmyk)
-    return _upright(picture, metadata.orientation(), name)
+        picture = picture_of(image, name)
+    return picture.upright(picture.metadata.orientation(), name)
+
+
+def _count_of_frames(image: Image.Image) -> int:
+    try:
+        return getattr(image, "n_frames", 1)
+    except DAMAGE:  # beyond the first frame, which may be whole
+        image.seek(0)
+        return 1
 
 
 def _tell_of_frames(count: int, name: str) -> None:
@@ -210,134 +182,11 @@ def _tell_of_frames(count: int, name: str) -> None:
         logger.warning("%s: has %d frames or pages, of which the first is read", name, count)
 
 
-def _is_cut_to_8_bits(image: Image.Image) -> bool:
-    """Tell whether Pillow would cut the channels of a file that it has opened down to 8 bits."""
-    if image.format == "PNG":
-        return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
-    bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, 8)
-    return max(np.atleast_1d(bits)) > 8
-
-
 def _is_deep_avif(file: IO[bytes]) -> bool:
     """Tell whether an AVIF file has more than 8 bits per colour. [AV1-ISOBMFF, section 2.3.3]."""
     file.seek(0)
     _, found, configuration = file.read(HEAD_OF_AVIF).partition(b"av1C")
     return bool(found) and len(configuration) > 2 and bool(configuration[2] & 0x40)
-
-
-def _with_key(pixels: NDArray[Any], key: Any) -> NDArray[Any]:
-    """Return pixels with alpha: nothing where they have the key's colour, else full."""
-    channels = np.atleast_3d(pixels)
-    is_key = (channels == np.asarray(key)).all(axis=-1, keepdims=True)
-    return np.concatenate([channels, np.where(is_key, 0, 65535).astype(pixels.dtype)], axis=-1)
-
-
-def _pixels(image: Image.Image, name: str) -> tuple[NDArray[Any], bool]:
-    """Return an image's pixels, and whether they are CMYK."""
-    mode = image.mode
-    conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
-    if mode in GREY_16_MODES:
-        return np.asarray(image).astype(np.uint16), False
-    mode = conversions.get(mode, mode)
-    if image.mode == "P" and _has_grey_palette(image):
-        mode = {"RGB": "L", "RGBA": "LA"}[mode]
-    if mode not in READ_MODES:
-        raise InputError(
-            f"{name}: expected grey, RGB or CMYK of 8 or 16 bits or floats, "
-            f"this is {display(image.mode)}; convert it first"
-        )
-    if image.mode == "P" and mode == "LA":
-        image = image.convert("RGBA")
-    pixels = np.array(image if image.mode == mode else image.convert(mode))
-    if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
-        raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
-    return pixels, mode == "CMYK"
-
-
-def _has_grey_palette(image: Image.Image) -> bool:
-    palette = np.reshape(image.getpalette() or [0, 0, 0], (-1, 3))
-    return bool((palette == palette[:, :1]).all())
-
-
-def _upright(picture: Picture, orientation: int, name: str) -> Picture:
-    """Turn a picture as EXIF's orientation says, and check what it says beside its pixels."""
-    pixels = _turned(picture.pixels, orientation)
-    icc_profile = checked_icc(picture.metadata.icc_profile, picture.mode, name)
-    metadata = replace(picture.metadata, icc_profile=icc_profile)
-    height, width = pixels.shape[:2]
-    return replace(picture, pixels=pixels, metadata=metadata.for_picture(width, height, name))
-
-
-def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return stored pixels upright. [EXIF 2.32: what the stored 0th row and column are]."""
-    if orientation in (3, 4, 6, 7):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 7, 8):
-        pixels = pixels[:, ::-1]
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    return np.ascontiguousarray(pixels)
-
-
-def from_pil(image: Image.Image, name: str = "image") -> Picture:
-    """Return a Pillow image as a `Picture`.
-
-    Raises
-    ------
-    InputError
-        If it is of a kind that would lose something; `name` says what to call it.
-    """
-    if image.mode not in GREY_16_MODES and _is_cut_to_8_bits(image):
-        raise InputError(
-            f"{name}: has 16 bits per colour, of which Pillow keeps 8; give the file's path instead"
-        )
-    pixels, is_cmyk = _pixels(image, name)
-    metadata = from_image(image)
-    return _upright(Picture(pixels, metadata, is_cmyk), metadata.orientation(), name)
-
-
-def to_pil(picture: Picture) -> Image.Image:
-    """Return a `Picture` as a Pillow image: L, LA, RGB, RGBA, CMYK, I;16 or F.
-
-    Raises
-    ------
-    InputError
-        If Pillow has no mode for it: colour of more than 8 bits.
-    """
-    pixels, dtype = picture.pixels, picture.pixels.dtype
-    if dtype != np.uint8 and (pixels.ndim > 2 or dtype == np.float64):
-        bits = dtype.itemsize * 8
-        raise InputError(
-            f"image: a PIL image cannot hold {picture.mode} of {bits} bits; "
-            "use read_image, upscale_picture and write_image"
-        )
-    image = Image.fromarray(pixels, "CMYK") if picture.is_cmyk else Image.fromarray(pixels)
-    metadata = picture.metadata
-    info = {
-        "icc_profile": metadata.icc_profile,
-        "exif": metadata.exif and EXIF_PREFIX + metadata.exif,
-        "xmp": metadata.xmp,
-        "dpi": metadata.dpi,
-    }
-    image.info.update({key: value for key, value in info.items() if value})
-    return image
-
-
-def opaque_pixels(picture: Picture, name: str) -> NDArray[Any]:
-    """Return grey [h, w] or RGB [h, w, 3] of a picture that hides nothing.
-
-    Raises
-    ------
-    InputError
-        If something is transparent, or it is CMYK, whose luminance depends on the inks.
-    """
-    if picture.is_cmyk:
-        raise InputError(f"{name}: expected grey or RGB, this is CMYK; convert it first")
-    if picture.mode not in ("LA", "RGBA"):
-        return picture.pixels
-    if not _is_opaque(picture):
-        raise InputError(f"{name}: has transparency, which has no luminance; flatten it first")
-    return _without_alpha(picture).pixels
 
 
 def check_picture_output(path: str | os.PathLike[str], picture: Picture, scale: int = 1) -> Picture:
@@ -351,8 +200,8 @@ def check_picture_output(path: str | os.PathLike[str], picture: Picture, scale: 
         If it cannot: because of the folder, the suffix, the size, the depth or the channels.
     """
     kind = format_of(check_output(path))
-    if picture.mode in ("LA", "RGBA") and picture.mode not in kind.modes and _is_opaque(picture):
-        picture = _without_alpha(picture)
+    if picture.mode not in kind.modes and picture.is_opaque:
+        picture = picture.without_alpha()
     height, width = (side * scale for side in picture.pixels.shape[:2])
     check_format(kind, (height, width), picture.pixels.dtype, picture.mode)
     if kind.name == "AVIF" and not features.check("avif"):
@@ -391,13 +240,3 @@ def _save(file: IO[bytes], image: Image.Image, kind: str) -> None:
     """Let Pillow write an image with what its `info` says."""
     kept = {key: image.info[key] for key in METADATA if key in image.info}
     image.save(file, format=kind.upper(), **SAVE_OPTIONS.get(kind, {}), **kept)
-
-
-def _is_opaque(picture: Picture) -> bool:
-    full = np.iinfo(picture.pixels.dtype).max if picture.pixels.dtype.kind == "u" else 1
-    return bool((picture.pixels[..., -1] == full).all())
-
-
-def _without_alpha(picture: Picture) -> Picture:
-    pixels = picture.pixels[..., :-1]
-    return replace(picture, pixels=pixels[..., 0] if pixels.shape[2] == 1 else pixels)

@@ -29,7 +29,7 @@ from sr_arn.resize import imresize
 from sr_arn.tiles import Border, Tile, tiles
 
 if TYPE_CHECKING:
-    from sr_arn.image_io import Picture
+    from sr_arn.picture import Picture
 
 __all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
 
@@ -149,7 +149,8 @@ class Upscaler:
         """
         if isinstance(image, np.ndarray):
             return self._upscale_array(image)
-        from sr_arn.image_io import from_pil, read_image, to_pil
+        from sr_arn.image_io import read_image
+        from sr_arn.pil import from_pil, to_pil
 
         picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
         return to_pil(self.upscale_picture(picture))

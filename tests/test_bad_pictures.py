@@ -30,7 +30,7 @@ def by_pillow(kind, mode, **options):
     smooth = smooth.astype(np.uint8)
     image = Image.fromarray(smooth[..., 0] if channels == 1 else smooth)
     if mode == "CMYK":
-        image = Image.fromarray(smooth, "CMYK")
+        image = Image.frombytes("CMYK", (36, 24), smooth.tobytes())
     image = image.quantize(16) if mode == "P" else image.convert(mode)
     image.save(file, format=kind, **options)
     return file.getvalue()

@@ -5,7 +5,7 @@ import pytest
 
 from sr_arn import InputError, load_model
 from sr_arn.channels import enlarge, reach_of
-from sr_arn.image_io import Picture
+from sr_arn.picture import Picture
 
 MODELS = ["bicubic", "aplus-x3", "deep-arn-x3"]
 COLOURS = [(255, 0, 0), (0, 128, 255), (255, 255, 255), (0, 0, 0), (37, 180, 99)]

@@ -17,8 +17,9 @@ from PIL import Image
 from sr_arn import InputError, imresize
 from sr_arn.cli import main
 from sr_arn.color import luminance
-from sr_arn.image_io import Picture, read_image, write_image
+from sr_arn.image_io import read_image, write_image
 from sr_arn.model_file import read_header
+from sr_arn.picture import Picture
 from sr_arn.upscaler import Upscaler
 
 

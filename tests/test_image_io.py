@@ -10,21 +10,16 @@ from conftest import opened, png_chunks
 from PIL import Image, ImageCms, features
 
 from sr_arn import InputError, exif
-from sr_arn.image_io import (
-    Picture,
-    check_picture_output,
-    from_pil,
-    opaque_pixels,
-    read_image,
-    to_pil,
-    write_image,
-)
+from sr_arn.image_io import check_picture_output, read_image, write_image
 from sr_arn.metadata import Metadata
+from sr_arn.picture import Picture
+from sr_arn.pil import from_pil, to_pil
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 17), np.uint8)
 RGB = RNG.integers(0, 256, (12, 17, 3), np.uint8)
 DEEP = RNG.integers(0, 65536, (12, 17), np.uint16)
+LAB = Image.frombytes("LAB", (17, 12), RGB.tobytes())
 
 
 def png(pixels, colour_type, depth, *chunks):
@@ -137,7 +132,10 @@ def saved(image, kind="PNG", **options):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (saved(Image.fromarray(RGB, "LAB"), "TIFF"), "this is cielab of 8-bit integers; convert"),
+        (
+            saved(Image.frombytes("LAB", (17, 12), RGB.tobytes()), "TIFF"),
+            "this is cielab of 8-bit integers; convert",
+        ),
         (saved(Image.fromarray(GREY / np.float32(9)), "TIFF"), r"expected floats in \[0, 1\]"),
         (saved(Image.fromarray(RGB), "PPM"), "expected a picture .PNG, TIFF, JPEG, .*this is none"),
         (b"", "expected a picture"),
@@ -229,12 +227,12 @@ def test_an_alpha_that_hides_nothing_may_go(tmp_path):
     assert opened(tmp_path / "a.jpg").mode == "RGB"
     write_image(tmp_path / "a.png", Picture(opaque))
     assert opened(tmp_path / "a.png").mode == "RGBA"
-    np.testing.assert_array_equal(opaque_pixels(Picture(opaque), "a"), RGB)
+    np.testing.assert_array_equal(Picture(opaque).seen("a"), RGB)
     opaque[0, 0, 3] = 254
     with pytest.raises(InputError, match=r"JPEG holds no transparency; use \.png, \.tif"):
         write_image(tmp_path / "b.jpg", Picture(opaque))
     with pytest.raises(InputError, match="has transparency, which has no luminance"):
-        opaque_pixels(Picture(opaque), "a")
+        Picture(opaque).seen("a")
 
 
 def test_what_a_format_has_no_place_for_is_told(tmp_path, caplog):
@@ -361,4 +359,4 @@ def test_inks_need_a_format_for_them(tmp_path):
     with pytest.raises(InputError, match=r"PNG holds no ink colours .CMYK.; use \.tif or \.jpg"):
         write_image(tmp_path / "a.png", inks)
     with pytest.raises(InputError, match="expected grey or RGB, this is CMYK"):
-        opaque_pixels(inks, "a")
+        inks.seen("a")

@@ -15,7 +15,8 @@ from PIL import Image, ImageCms, features
 
 from sr_arn import load_model
 from sr_arn.cli import main
-from sr_arn.image_io import Picture, read_image
+from sr_arn.image_io import read_image
+from sr_arn.picture import Picture
 
 SHAPE = (20, 30)  # rows, columns
 LARGE = (40, 60)

@@ -20,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read both, crop the reference to a multiple of the scale, score."""
     from sr_arn.checks import InputError, display
-    from sr_arn.image_io import opaque_pixels, read_image
+    from sr_arn.image_io import read_image
     from sr_arn.metrics import psnr_y, ssim_y
     from sr_arn.pairs import crop_to_multiple
 
     check_json(args.json)
     reference, result = (
-        opaque_pixels(read_image(path), display(path)) for path in (args.reference, args.result)
+        read_image(path).seen(display(path)) for path in (args.reference, args.result)
     )
     if result.shape == reference.shape:  # else the result is of the cropped reference's size
         result = crop_to_multiple(result, args.scale)
