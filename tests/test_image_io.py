@@ -77,7 +77,7 @@ def test_palette_and_bilevel_without_transparency_keep_their_look(tmp_path):
 
 
 @pytest.mark.parametrize("key", [0, 1])
-def test_a_colour_key_of_16_bits_is_transparency(key):
+def test_a_transparent_colour_of_16_bits(key):
     deep = np.dstack([DEEP, DEEP[::-1], DEEP])
     deep[3, 4] = (1, 2, 3) if key else (1, 2, 4)
     picture = read_image(png(deep, 2, 16, (b"tRNS", struct.pack(">HHH", 1, 2, 3))))
@@ -87,6 +87,60 @@ def test_a_colour_key_of_16_bits_is_transparency(key):
     grey = read_image(png(DEEP, 0, 16, (b"tRNS", struct.pack(">H", DEEP[5, 6]))))
     assert grey.mode == "LA"
     np.testing.assert_array_equal(grey.pixels[..., 1] == 0, DEEP[5, 6] == DEEP)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif"])
+def test_a_transparent_colour_of_8_bits(tmp_path, suffix):
+    for number, (image, key, mode) in enumerate(
+        (
+            (Image.fromarray(GREY), int(GREY[3, 4]), "LA"),
+            (Image.fromarray(RGB), tuple(int(c) for c in RGB[3, 4]), "RGBA"),
+            (Image.fromarray(GREY > 99), int(GREY[3, 4] > 99), "LA"),
+        )
+    ):
+        if suffix == ".gif" and mode == "RGBA":  # whose palette would be made anew
+            continue
+        path = tmp_path / f"{number}{suffix}"
+        image.save(path, transparency=key * 255 if image.mode == "1" else key)
+        picture = read_image(path)
+        assert picture.mode == mode
+        expected = np.asarray(image.convert(mode[:-1]))
+        hidden = (expected == expected[3, 4]).reshape(*GREY.shape, -1).all(axis=-1)
+        np.testing.assert_array_equal(picture.pixels[..., -1] == 0, hidden)
+        seen = np.squeeze(picture.pixels[..., :-1])
+        np.testing.assert_array_equal(seen[~hidden], expected[~hidden])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
+def test_every_kind_of_float_tiff(tmp_path, mode, dtype):
+    from sr_arn import load_model
+
+    channels = {"L": 1, "CMYK": 4}.get(mode, len(mode))
+    pixels = np.squeeze(RNG.random((12, 17, channels))).astype(dtype)
+    colours = {"L": "minisblack", "LA": "minisblack", "CMYK": "separated"}.get(mode, "rgb")
+    extra = {"extrasamples": ["unassalpha"]} if mode.endswith("A") else {}
+    planes = {"planarconfig": "contig"} if channels > 1 else {}
+    tifffile.imwrite(tmp_path / "in.tif", pixels, photometric=colours, **extra, **planes)
+    picture = read_image(tmp_path / "in.tif")
+    assert picture.mode == mode
+    assert picture.pixels.dtype == (np.float64 if dtype == np.float64 else np.float32)
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    large = load_model("bicubic", 2).upscale_picture(picture)
+    write_image(tmp_path / "out.tif", large)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), large.pixels)
+    assert large.pixels.shape == (24, 34, *pixels.shape[2:])
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_metadata_of_avif(tmp_path):
+    block = exif.exif_block({0x010F: exif.Field(2, b"A maker\0")}, "<")
+    metadata = Metadata(icc_profile=srgb(), exif=block, xmp=b"<xmp/>")
+    write_image(tmp_path / "a.avif", Picture(RGB, metadata))
+    assert read_image(tmp_path / "a.avif").metadata == metadata
+    with Image.open(tmp_path / "a.avif") as image:
+        assert image.info["icc_profile"] == srgb()
+        assert image.getexif()[0x010F] == "A maker"
 
 
 def test_what_a_pil_image_says_is_kept(tmp_path, coffee):
