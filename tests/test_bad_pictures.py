@@ -233,11 +233,7 @@ def test_absurd_icc_exif_and_xmp(kind, blob, target, tmp_path, capfd):
         options["exif"] = exif
     if kind == "PNG":
         del options["xmp"]
-    try:
-        picture = by_pillow(kind, "RGB", **options)
-    except (ValueError, SyntaxError, OSError):
-        pytest.skip(f"Pillow does not write such {kind} files")
-    code, _ = outcome(picture, tmp_path, capfd, target)
+    code, _ = outcome(by_pillow(kind, "RGB", **options), tmp_path, capfd, target)
     assert code == 0  # the picture itself is whole
     with Image.open(tmp_path / f"out{target}") as image:
         assert image.size == (72, 48)
