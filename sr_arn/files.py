@@ -43,13 +43,15 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
     InputError
         If the folder cannot be written to or the disk is full.
     """
-    path = check_output(path).resolve()  # through a link, to the file that it means
+    path = check_output(path)
     if path.exists() and not path.is_file():  # a device or a pipe is no file to be replaced
         whole = BytesIO()
         write(whole)
         path.write_bytes(whole.getbuffer())
         return
-    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+    path = path.resolve()  # through a link, to the file that it means
+    stem = os.fsencode(path.name)[:80].decode(errors="ignore")
+    temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("x+b") as file:
             write(file)

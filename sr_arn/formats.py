@@ -52,7 +52,14 @@ class Format(NamedTuple):
 
 
 FORMATS = (
-    Format("PNG", (".png",), rb"\x89PNG\r\n\x1a\n", ALPHA, ("uint8", "uint16")),
+    Format(
+        "PNG",
+        (".png",),
+        rb"\x89PNG\r\n\x1a\n",
+        ALPHA,
+        ("uint8", "uint16"),
+        longest_side=1_000_000,  # libpng's own; the format's is 2^31 - 1
+    ),
     Format(
         "TIFF",
         (".tif", ".tiff"),
@@ -67,12 +74,12 @@ FORMATS = (
     Format(
         "AVIF",
         (".avif",),
-        rb"....ftyp(avif|avis|mif1)",
+        rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4})*?avif)",
         ALPHA,
         longest_side=32_768,
         most_pixels=1 << 28,
     ),
-    Format("BMP", (".bmp",), rb"BM", OPAQUE, metadata=False),
+    Format("BMP", (".bmp",), rb"BM", OPAQUE, most_pixels=1 << 30, metadata=False),
     Format("GIF", (".gif",), rb"GIF8[79]a"),
 )
 """In the order of preference that messages give."""

@@ -2,9 +2,9 @@
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
 from PIL import Image
 
@@ -12,13 +12,13 @@ from sr_arn import exif
 from sr_arn.checks import display
 from sr_arn.formats import Format
 
-__all__ = ["Metadata", "checked_icc", "from_image", "from_tiff"]
+__all__ = ["EXIF_PREFIX", "Metadata", "checked_icc", "from_image", "sane_dpi", "unhexed"]
 
 logger = logging.getLogger(__name__)
 
 EXIF_PREFIX = b"Exif\0\0"  # what stands before the block in JPEG files
 LEGACY_EXIF = "Raw profile type exif"  # ImageMagick's text chunk, before PNG had one for EXIF
-XMP_TAG, ICC_TAG = 700, 34675  # of TIFF files
+MOST_DPI = 65_535  # of JPEG
 
 ICC_HEADER, ICC_SIGNATURE = 128, slice(36, 40)  # ICC.1:2022, table 17
 ICC_SPACE = slice(16, 20)
@@ -66,7 +66,7 @@ class Metadata:
     def orientation(self) -> int:
         """Return how the stored pixels are to be turned, 1 to 8, as EXIF or else XMP says."""
         try:
-            number = exif.orientation(self.exif) if self.exif else 0
+            number = exif.orientation_of(exif.read(self.exif)) if self.exif else 0
         except ValueError:
             number = 0
         if not number and self.xmp:
@@ -87,9 +87,12 @@ class Metadata:
         if kind.name in ONLY_COLOUR and (kept.icc_profile or b"")[ICC_SPACE] == ICC_SPACES["L"]:
             self._tell("it holds grey as RGB", kind, "icc_profile")
             kept = replace(kept, icc_profile=None)
+        block = kept.exif
         if kind.name in DPI_IN_EXIF and kept.dpi:
-            kept = replace(kept, exif=exif.block_with_resolution(kept.exif, kept.dpi))
-        return kept
+            block = exif.block_with_resolution(block, kept.dpi)
+        if kind.name == "AVIF" and block:  # else Pillow would write it anew, and not as it was
+            block = exif.without_orientation(block)
+        return replace(kept, exif=block)
 
     def _tell(self, why: str, kind: Format, *names: str) -> None:
         left_out = [NAMES[name] for name in names if getattr(self, name)]
@@ -103,25 +106,13 @@ def from_image(image: Image.Image) -> Metadata:
     info = image.info
     block = _bytes(info.get("exif"))
     if block is None and isinstance(info.get(LEGACY_EXIF), str):
-        block = _unhexed(info[LEGACY_EXIF])
+        with suppress(ValueError):
+            block = unhexed(info[LEGACY_EXIF])
     block = block.removeprefix(EXIF_PREFIX) if block else None
     xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp"))
     is_invented = image.format == "JPEG" and info.get("jfif_unit") not in (1, 2)  # Pillow's 72
-    dpi = None if is_invented else _dpi(info.get("dpi"))
+    dpi = None if is_invented else sane_dpi(info.get("dpi"))
     return Metadata(_bytes(info.get("icc_profile")), block, xmp, dpi or _exif_dpi(block))
-
-
-def from_tiff(file: IO[bytes], name: str) -> tuple[Metadata, int]:
-    """Return the metadata of a TIFF file and its orientation, 1 to 8."""
-    try:
-        tiff = exif.Tiff.read(file)
-    except ValueError as error:
-        logger.warning("%s: its metadata are damaged (%s) and left out", name, error)
-        return Metadata(), 1
-    fields = tiff.descriptive()
-    block = exif.exif_block(fields, tiff.order) if fields else None
-    metadata = Metadata(tiff.value(ICC_TAG), block, tiff.value(XMP_TAG), tiff.resolution())
-    return metadata, tiff.orientation() or metadata.orientation()
 
 
 def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
@@ -153,12 +144,24 @@ def _xmp_for_picture(xmp: bytes, width: int, height: int) -> bytes:
     return xmp
 
 
-def _unhexed(text: str) -> bytes | None:
-    """Return the bytes of a profile that stands in a text chunk: name, length, hexadecimals."""
+def unhexed(text: str) -> bytes:
+    """Return the bytes of a profile written as text: name, length, hexadecimals.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return bytes.fromhex("".join(text.split("\n")[3:]))
+
+
+def sane_dpi(dpi: Any) -> tuple[float, float] | None:
+    """Return a resolution if it is one that every format can hold."""
     try:
-        return bytes.fromhex("".join(text.split("\n")[3:]))
-    except ValueError:
+        x, y = (float(number) for number in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
         return None
+    return (x, y) if 0 < x <= MOST_DPI and 0 < y <= MOST_DPI else None
 
 
 def _bytes(value: Any) -> bytes | None:
@@ -170,15 +173,6 @@ def _bytes(value: Any) -> bytes | None:
 def _exif_dpi(block: bytes | None) -> tuple[float, float] | None:
     """Return the resolution that an EXIF block tells."""
     try:
-        return exif.Tiff.read(BytesIO(block)).resolution() if block else None
+        return sane_dpi(exif.resolution_of(exif.read(block))) if block else None
     except ValueError:
         return None
-
-
-def _dpi(value: Any) -> tuple[float, float] | None:
-    """Return a resolution if it is one."""
-    try:
-        x, y = (float(number) for number in value)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None

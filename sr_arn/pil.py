@@ -14,6 +14,7 @@ GREY_16_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 READ_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "F")
 CONVERSIONS = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "PA": "RGBA"}
 CONVERSIONS |= {"La": "LA", "RGBa": "RGBA"}
+STRETCHED = {"L;2": 255 // 3, "L;4": 255 // 15}
 WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
 
@@ -29,7 +30,7 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
         raise InputError(
             f"{name}: has 16 bits per colour, of which Pillow keeps 8; give the file's path instead"
         )
-    picture = picture_of(image, name)
+    picture = picture_of(image, name, may_be_grey="icc_profile" not in image.info)
     return picture.upright(picture.metadata.orientation(), name)
 
 
@@ -71,14 +72,15 @@ def is_cut_to_8_bits(image: Image.Image) -> bool:
     return max(np.atleast_1d(bits)) > 8
 
 
-def picture_of(image: Image.Image, name: str) -> Picture:
-    """Return an image as it is, not turned upright."""
+def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Picture:
+    """Return an image as it is, not turned upright; a grey palette as grey, if it may be."""
     mode = image.mode
+    _stretch_key(image)
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
     if mode in GREY_16_MODES:
         return Picture(np.asarray(image).astype(np.uint16), from_image(image))
     mode = conversions.get(mode, mode)
-    if image.mode == "P" and _has_grey_palette(image):
+    if image.mode == "P" and may_be_grey and _has_grey_palette(image):
         mode = {"RGB": "L", "RGBA": "LA"}[mode]
     if mode not in READ_MODES:
         raise InputError(
@@ -91,6 +93,14 @@ def picture_of(image: Image.Image, name: str) -> Picture:
     if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
     return Picture(pixels, from_image(image), is_cmyk=mode == "CMYK")
+
+
+def _stretch_key(image: Image.Image) -> None:
+    """Stretch a PNG's transparent grey of 2 or 4 bits to 8, as Pillow does with the pixels."""
+    key = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and isinstance(key, int):
+        for _, _, _, raw_mode in getattr(image, "tile", []):  # empty once it is loaded
+            image.info["transparency"] = key * STRETCHED.get(str(raw_mode), 1)
 
 
 def _has_grey_palette(image: Image.Image) -> bool:

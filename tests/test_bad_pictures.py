@@ -14,9 +14,17 @@ from PIL import Image, features
 
 from sr_arn import InputError
 from sr_arn.cli import main
-from sr_arn.codecs import encode_png, encode_tiff
+from sr_arn.ifd import Field, block_of
+from sr_arn.ifd import short as short_of
 from sr_arn.image_io import read_image
 from sr_arn.metadata import Metadata
+from sr_arn.png import encode as encode_png
+from sr_arn.tiff import encode as encode_tiff
+
+
+def short(number):
+    return short_of(number, "<")
+
 
 RNG = np.random.default_rng(0)
 TILED = {"tile": (16, 16), "compression": "lzw", "photometric": "rgb"}
@@ -177,6 +185,17 @@ def with_tag(name, tag, number):
     return bytes(data)
 
 
+def many_channels():
+    """A small TIFF file that claims 25 million pixels of 100 channels."""
+    fields = {
+        **{tag: short(number) for tag, number in ((256, 5000), (257, 5000), (258, 8), (259, 8))},
+        **{tag: short(number) for tag, number in ((262, 1), (277, 100), (278, 5000))},
+        273: Field(4, struct.pack("<I", 8)),
+        279: Field(4, struct.pack("<I", 9)),
+    }
+    return block_of(fields, "<")
+
+
 LIARS = {
     "png larger than its pixels": (png_of_size(3000, 3000), "damaged"),
     "png of 16 bits larger than its pixels": (png_of_size(3000, 3000, 16, 6), "damaged"),
@@ -198,6 +217,7 @@ LIARS = {
     "tif of 16 bits larger than its pixels": (with_tag("tif-RGB16", 256, 3000), "damaged"),
     "tif of 16 bits, of no width": (with_tag("tif-RGB16", 256, 0), "damaged"),
     "tif of too many channels": (with_tag("tif-RGB16", 277, 60_000), "damaged|expected grey"),
+    "tif of many channels": (many_channels(), "expected grey"),
     "tif of an unknown compression": (with_tag("tif-RGB16", 259, 4711), "damaged"),
 }  # fmt: skip
 
@@ -218,11 +238,28 @@ ABSURD = {
     "large": RNG.bytes(300_000),
     "header alone": b"MM\0*\0\0\0\x08",
     "circle": struct.pack("<2sHIHHHII", b"II", 42, 8, 1, 0x8769, 4, 1, 8) + bytes(4),
+    "deep": b"".join(
+        struct.pack("<2sHI" if not k else "", *((b"II", 42, 8) if not k else ()))
+        + struct.pack("<HHHIII", 1, 0x8769, 4, 1, 8 + 18 * (k + 1), 0)
+        for k in range(700)
+    ),
+    "the same bytes again and again": struct.pack("<2sHIH", b"II", 42, 8, 4000)
+    + b"".join(struct.pack("<HHII", 0x010E + k, 7, 3000, 8) for k in range(4000))
+    + bytes(4),
+    "resolution": block_of(
+        {tag: Field(5, struct.pack("<II", 4_000_000_000, 1)) for tag in (0x11A, 0x11B)}, "<"
+    ),
+    "types": block_of(
+        {0x0112: Field(3, b"\1\0"), 0x013B: Field(5, bytes(8)), 0x011A: Field(2, b"x\0")}, "<"
+    ),
     "claims": struct.pack("<2sHIHHHII", b"II", 42, 8, 1, 0x9286, 7, 2**32 - 1, 0) + bytes(4),
 }
 
 
-@pytest.mark.parametrize("target", [".png", ".jpg", ".webp", ".tif"])
+TARGETS = [".png", ".jpg", ".webp", ".tif", ".bmp", *([".avif"] if features.check("avif") else [])]
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("blob", ABSURD)
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_absurd_icc_exif_and_xmp(kind, blob, target, tmp_path, capfd):
@@ -263,10 +300,15 @@ def test_content_decides_not_the_name(name, suffix, told, tmp_path, caplog):
     [
         (np.full((9, 9), 3.0, np.float32), {}, r"expected floats in \[0, 1\], received 3 to 3"),
         (np.full((9, 9), np.nan, np.float32), {}, "received nan to nan"),
-        (np.zeros((9, 9), np.uint32), {}, "this is minisblack of 32-bit integers; convert it"),
-        (np.zeros((9, 9), np.int16), {}, "this is minisblack of 16-bit numbers of another kind"),
-        (np.zeros((9, 9), np.complex64), {}, "of 64-bit numbers of another kind"),
-        (np.zeros((9, 9, 3), np.uint16), {"photometric": "cielab"}, "this is cielab of 16-bit"),
+        (np.zeros((9, 9), np.uint32), {}, "this is minisblack of 1 x 32-bit integers; convert it"),
+        (
+            np.zeros((9, 9), np.int16),
+            {},
+            "this is minisblack of 1 x 16-bit numbers of another",
+        ),
+        (np.zeros((9, 9), np.complex64), {}, "of 1 x 64-bit numbers of another kind"),
+        (np.zeros((9, 9, 6), np.uint16), {"photometric": "rgb"}, "this is rgb of 6 x 16-bit int"),
+        (np.zeros((9, 9, 3), np.uint16), {"photometric": "cielab"}, "this is cielab of 3 x 16-bit"),
     ],
 )
 def test_kinds_of_tiff_that_are_refused(pixels, options, message):

@@ -49,6 +49,20 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path):
     assert not os.path.isfile("/dev/null")
 
 
+def test_a_pipe_is_written_to(tmp_path):
+    reader, writer = os.pipe()
+    write_whole(f"/dev/fd/{writer}", lambda file: file.write(b"through"))
+    os.close(writer)
+    with open(reader, "rb") as file:
+        assert file.read() == b"through"
+
+
+def test_long_names_of_any_script(tmp_path):
+    path = tmp_path / ("\N{CAT}" * 60 + ".png")
+    write_whole(path, lambda file: file.write(b"whole"))
+    assert path.read_bytes() == b"whole"
+
+
 def test_refuses_places_that_take_no_file(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         check_output(tmp_path)

@@ -9,11 +9,14 @@ import tifffile
 from conftest import opened, png_chunks
 from PIL import Image, ImageCms, features
 
-from sr_arn import InputError, exif
+from sr_arn import InputError
+from sr_arn import png as png_module
+from sr_arn.ifd import Field, block_of
 from sr_arn.image_io import check_picture_output, read_image, write_image
 from sr_arn.metadata import Metadata
 from sr_arn.picture import Picture
 from sr_arn.pil import from_pil, to_pil
+from sr_arn.png import XMP_PREFIX
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 17), np.uint8)
@@ -134,13 +137,126 @@ def test_every_kind_of_float_tiff(tmp_path, mode, dtype):
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 def test_metadata_of_avif(tmp_path):
-    block = exif.exif_block({0x010F: exif.Field(2, b"A maker\0")}, "<")
+    block = block_of({0x010F: Field(2, b"A maker\0")}, "<")
     metadata = Metadata(icc_profile=srgb(), exif=block, xmp=b"<xmp/>")
     write_image(tmp_path / "a.avif", Picture(RGB, metadata))
     assert read_image(tmp_path / "a.avif").metadata == metadata
     with Image.open(tmp_path / "a.avif") as image:
         assert image.info["icc_profile"] == srgb()
         assert image.getexif()[0x010F] == "A maker"
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_grey_of_few_bits(bits):
+    levels = RNG.integers(0, 1 << bits, (12, 16)).astype(np.uint8)
+    each_bit = levels[..., None] >> np.arange(bits, dtype=np.uint8)[::-1] & 1
+    packed = np.packbits(each_bit.reshape(12, -1), axis=1)
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    for key in range(1 << bits):
+        data = png_chunks(
+            (b"IHDR", struct.pack(">IIBBBBB", 16, 12, bits, 0, 0, 0, 0)),
+            (b"tRNS", struct.pack(">H", key)),
+            (b"IDAT", zlib.compress(rows)),
+            (b"IEND", b""),
+        )
+        pixels = read_image(data).pixels
+        np.testing.assert_array_equal(pixels[..., 0], levels * (255 // ((1 << bits) - 1)))
+        np.testing.assert_array_equal(pixels[..., 1] == 0, levels == key)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK"])
+def test_tiff_by_planes(tmp_path, mode):
+    channels = {"L": 1, "P": 1, "CMYK": 4}.get(mode, len(mode))
+    pixels = RNG.integers(0, 256, (channels, 6, 10), np.uint8)
+    colours = {"L": "minisblack", "P": "palette", "CMYK": "separated"}.get(mode, "rgb")
+    options = {"colormap": RNG.integers(0, 256, (3, 256), np.uint16) * 257} if mode == "P" else {}
+    options |= {"extrasamples": ["unassalpha"]} if mode == "RGBA" else {}
+    given = pixels if channels > 1 else pixels[0]
+    options |= {"planarconfig": "separate"} if channels > 1 else {"extratags": [(284, 3, 1, 2, 1)]}
+    tifffile.imwrite(tmp_path / "a.tif", given, photometric=colours, **options)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    if channels == 1:  # tifffile writes the tag only where it matters
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            tag = file.pages.first.tags[277]  # SamplesPerPixel, 1 by default, becomes the tag
+        struct.pack_into("<HHIH", data, tag.offset, 284, 3, 1, 2)
+    picture = read_image(bytes(data))
+    expected = np.moveaxis(pixels, 0, -1)
+    if mode == "P":
+        expected = (options["colormap"].T >> 8)[pixels[0]]
+    np.testing.assert_array_equal(np.atleast_3d(picture.pixels), expected)
+    assert picture.is_cmyk == (mode == "CMYK")
+
+
+def test_a_palette_of_8_bits_in_tiff(tmp_path):
+    palette = RNG.integers(0, 256, (3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="palette", colormap=palette)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, palette.T[GREY])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_grey_palette_stays_rgb_where_its_profile_is(tmp_path, suffix):
+    for options, mode in (({}, "L"), ({"icc_profile": srgb()}, "RGB")):
+        image = Image.fromarray(GREY).convert("P")
+        image.save(tmp_path / f"a{suffix}", **options)
+        picture = read_image(tmp_path / f"a{suffix}")
+        assert picture.mode == mode
+        assert picture.metadata.icc_profile == options.get("icc_profile")
+        np.testing.assert_array_equal(np.atleast_3d(picture.pixels)[..., 0], GREY)
+
+
+def png_with(*chunks):
+    return png(RGB, 2, 8, *chunks)
+
+
+def text_of(profile):
+    return f"\nkind\n{len(profile):8}\n{profile.hex()}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("chunk", "name", "value"),
+    [
+        ((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<xmp/>"), "xmp", b"<xmp/>"),
+        ((b"iTXt", b"XML:com.adobe.xmp\0\1\0en\0x\0" + zlib.compress(b"<x/>")), "xmp", b"<x/>"),
+        ((b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(text_of(b"<x/>"))), "xmp", b"<x/>"),
+        ((b"tEXt", b"Raw profile type APP1\0" + text_of(b"Exif\0\0II*\0")), "exif", b"II*\0"),
+        (
+            (b"tEXt", b"Raw profile type APP1\0" + text_of(XMP_PREFIX + b"<x/>")),
+            "xmp",
+            b"<x/>",
+        ),
+        ((b"tEXt", b"Raw profile type icc\0" + text_of(srgb())), "icc_profile", srgb()),
+        ((b"iCCP", b"a name\0\0" + zlib.compress(srgb())), "icc_profile", srgb()),
+        ((b"pHYs", struct.pack(">IIB", 10_000, 5_000, 1)), "dpi", (254, 127)),
+        ((b"pHYs", struct.pack(">IIB", 2**32 - 1, 1, 1)), "dpi", None),
+        ((b"pHYs", struct.pack(">IIB", 10_000, 5_000, 0)), "dpi", None),
+        ((b"zTXt", b"Comment\0\0" + zlib.compress(bytes(9_000_000))), "xmp", None),
+    ],
+)
+def test_metadata_of_png(chunk, name, value):
+    metadata = png_module.metadata_of(png_with(chunk), "a")
+    assert getattr(metadata, name) == value
+    assert read_image(png_with(chunk)).pixels.shape == RGB.shape
+
+
+def test_a_large_profile_goes_there_and_back(tmp_path):
+    large = srgb() + RNG.bytes(3_000_000)
+    write_image(tmp_path / "a.png", Picture(RGB, Metadata(icc_profile=large)))
+    write_image(tmp_path / "b.png", read_image(tmp_path / "a.png"))
+    assert read_image(tmp_path / "b.png").metadata.icc_profile == large
+
+
+@pytest.mark.parametrize(
+    ("chunk", "is_told"),
+    [
+        ((b"gAMA", struct.pack(">I", 45_455)), False),
+        ((b"gAMA", struct.pack(">I", 100_000)), True),
+        ((b"cICP", bytes([9, 16, 0, 1])), True),
+        ((b"cICP", bytes([1, 13, 0, 1])), False),
+    ],
+)
+def test_another_gamma_is_told(chunk, is_told, caplog):
+    read_image(png_with(chunk))
+    assert ("left out its gAMA or cICP" in caplog.text) == is_told
 
 
 def test_what_a_pil_image_says_is_kept(tmp_path, coffee):
@@ -188,7 +304,7 @@ def saved(image, kind="PNG", **options):
     [
         (
             saved(Image.frombytes("LAB", (17, 12), RGB.tobytes()), "TIFF"),
-            "this is cielab of 8-bit integers; convert",
+            "this is cielab of 3 x 8-bit integers; convert",
         ),
         (saved(Image.fromarray(GREY / np.float32(9)), "TIFF"), r"expected floats in \[0, 1\]"),
         (saved(Image.fromarray(RGB), "PPM"), "expected a picture .PNG, TIFF, JPEG, .*this is none"),
@@ -262,7 +378,7 @@ def test_channels_of_no_known_meaning_are_left_out_and_told(tmp_path, caplog):
     extra = ["unspecified", "unspecified"]
     tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", extrasamples=extra)
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, deep[..., :3])
-    assert "left out what is neither colour nor alpha" in caplog.text
+    assert "left out the channels beside RGB" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
@@ -290,7 +406,7 @@ def test_an_alpha_that_hides_nothing_may_go(tmp_path):
 
 
 def test_what_a_format_has_no_place_for_is_told(tmp_path, caplog):
-    huge = exif.exif_block({0x010E: exif.Field(2, b"x" * 70_000)}, "<")
+    huge = block_of({0x010E: Field(2, b"x" * 70_000)}, "<")
     metadata = Metadata(icc_profile=srgb(), exif=huge, xmp=b"<xmp/>", dpi=(300, 300))
     write_image(tmp_path / "a.jpg", Picture(RGB, metadata))
     assert "left out EXIF data of the JPEG: it holds 65,527 bytes" in caplog.text
@@ -389,6 +505,8 @@ def test_pillows_limit_holds_for_what_is_read_but_not_for_our_results(tmp_path, 
             np.uint8,
             "holds 65,500 pixels a side, the result has 65,502",
         ),
+        ("a.png", (9, 500_001), np.uint8, "PNG holds 1,000,000 pixels a side, the result has"),
+        ("a.bmp", (32_768, 8193), np.uint8, "BMP holds 1,073,741,824 pixels, the result has more"),
         ("a.webp", (8192, 9), np.uint8, r"WebP holds 16,383 pixels a side, .*; use \.png, \.tif"),
         ("a.avif", (8193, 8192), np.uint8, "AVIF holds 268,435,456 pixels, the result has more"),
         (

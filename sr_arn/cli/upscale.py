@@ -41,11 +41,13 @@ def run(args: argparse.Namespace) -> None:
 
     from sr_arn.checks import InputError, check_integer, display
     from sr_arn.files import check_output
+    from sr_arn.formats import format_of
     from sr_arn.image_io import MAX_PIXELS, check_picture_output, read_image, write_image
     from sr_arn.metadata import Metadata
     from sr_arn.model_file import load_model
 
     output = check_output(args.output)
+    format_of(output)
     if output.exists() and args.input.exists() and output.samefile(args.input):
         raise InputError(f"output: {display(output)} is the input; give it another name")
     if args.threads is not None:

@@ -1,0 +1,158 @@
+"""PNG files: what their chunks say, and the pixels that Pillow would cut down to 8 bits.
+
+[PNG specification, third edition, chapters 5 and 11]
+"""
+
+import logging
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.metadata import EXIF_PREFIX, Metadata, sane_dpi, unhexed
+
+__all__ = ["LONGEST_SIDE", "bare", "count_of_frames", "decode", "encode", "metadata_of"]
+
+logger = logging.getLogger(__name__)
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER = len(SIGNATURE) + 25  # with the chunk IHDR
+LONGEST_SIDE = 1_000_000  # of libpng, which writes all and reads those of 16 bits
+PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+RAW_PROFILE = b"Raw profile type "  # ImageMagick's keyword, in text chunks
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+LARGEST = 1 << 26  # bytes of a decompressed profile or text, beyond which it is left out
+METRES_PER_INCH = 0.0254
+GAMMA_OF_SRGB = range(43_000, 48_001)  # gAMA, 100,000 / 2.2 and what is near to it
+CICP_OF_SRGB = (b"\x01\x0d\x00\x01", b"\x01\x01\x00\x01")  # sRGB and BT.709, full range
+
+Pixels = NDArray[Any]
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield kind, content and all bytes of each chunk; the last may be cut off."""
+    place = len(SIGNATURE)
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 12 + length
+        yield kind, data[place + 8 : end - 4], data[place:end]
+        place = end
+
+
+def bare(data: bytes, kinds: tuple[bytes, ...] = PIXELS) -> bytes:
+    """Return a PNG file of its pixels alone.
+
+    Nothing else can then stop a reader, or make it print to stderr.
+    """
+    return SIGNATURE + b"".join(chunk for kind, _, chunk in _chunks(data) if kind in kinds)
+
+
+def count_of_frames(data: bytes) -> int:
+    """Return how many frames there are, above 1 in an animated file."""
+    for kind, content, _ in _chunks(data):
+        if kind == b"acTL" and len(content) == 8:
+            return int(struct.unpack_from(">I", content)[0])
+    return 1
+
+
+def decode(data: bytes, key: int | tuple[int, int, int] | None) -> Pixels:
+    """Return the pixels of a file with 16 bits per channel; those of the key's colour clear."""
+    import imagecodecs
+
+    pixels = imagecodecs.png_decode(bare(data, (b"IHDR", b"IDAT", b"IEND")))
+    if key is None:
+        return pixels
+    channels = np.atleast_3d(pixels)
+    is_key = (channels == np.asarray(key)).all(axis=-1, keepdims=True)
+    return np.concatenate([channels, np.where(is_key, 0, 65535).astype(pixels.dtype)], axis=-1)
+
+
+def encode(file: IO[bytes], pixels: Pixels, metadata: Metadata) -> None:
+    """Write 8- or 16-bit pixels, grey or colour, with or without alpha."""
+    import imagecodecs
+
+    data = imagecodecs.png_encode(np.ascontiguousarray(pixels))
+    file.write(data[:HEADER])
+    for kind, content in _written(metadata):
+        checked = kind + content
+        file.write(struct.pack(">I", len(content)) + checked)
+        file.write(struct.pack(">I", zlib.crc32(checked)))
+    file.write(data[HEADER:])
+
+
+def _written(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and content of the chunks that hold the metadata."""
+    if metadata.icc_profile:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
+    if metadata.dpi:
+        x, y = (round(dots / METRES_PER_INCH) for dots in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", x, y, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif
+    if metadata.xmp:
+        yield b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp
+
+
+def metadata_of(data: bytes, name: str) -> Metadata:
+    """Return what a PNG file says beside its pixels; what is damaged is left out, and told."""
+    found: dict[str, Any] = {}
+    kinds: dict[bytes, bytes] = {}
+    for kind, content, _ in _chunks(data):
+        kinds[kind] = content
+        try:
+            found |= _read(kind, content)
+        except (ValueError, struct.error, zlib.error):
+            what = kind.decode("latin-1")
+            logger.warning("%s: its %s chunk is damaged and left out", name, what)
+    if "icc_profile" not in found and b"sRGB" not in kinds:
+        gamma = int.from_bytes(kinds.get(b"gAMA", b""), "big")
+        other = kinds.get(b"cICP", CICP_OF_SRGB[0]) not in CICP_OF_SRGB
+        if other or (gamma and gamma not in GAMMA_OF_SRGB):
+            logger.warning("%s: left out its gAMA or cICP: the result may look different", name)
+    return Metadata(**found)
+
+
+def _read(kind: bytes, content: bytes) -> dict[str, Any]:
+    """Return what one chunk adds to the metadata."""
+    if kind == b"iCCP":
+        return {"icc_profile": _inflated(content.partition(b"\0")[2][1:])}
+    if kind == b"eXIf":
+        return {"exif": content.removeprefix(EXIF_PREFIX)}
+    if kind == b"pHYs":
+        x, y, unit = struct.unpack(">IIB", content)
+        return {"dpi": sane_dpi((x * METRES_PER_INCH, y * METRES_PER_INCH))} if unit == 1 else {}
+    if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+        return {}
+    keyword, _, text = content.partition(b"\0")
+    if keyword != XMP_KEYWORD and not keyword.startswith(RAW_PROFILE):
+        return {}
+    if kind == b"zTXt":
+        text = _inflated(text[1:])
+    elif kind == b"iTXt":
+        is_compressed, text = text[:1] == b"\1", text[2:].split(b"\0", 2)[-1]
+        text = _inflated(text) if is_compressed else text
+    if keyword == XMP_KEYWORD:
+        return {"xmp": text}
+    return _profile(keyword.removeprefix(RAW_PROFILE), unhexed(text.decode("latin-1")))
+
+
+def _profile(kind: bytes, profile: bytes) -> dict[str, Any]:
+    """Return what a profile written as text adds."""
+    if profile.startswith(XMP_PREFIX) or kind == b"xmp":
+        return {"xmp": profile.removeprefix(XMP_PREFIX)}
+    if kind in (b"exif", b"APP1"):
+        return {"exif": profile.removeprefix(EXIF_PREFIX)}
+    return {"icc_profile": profile} if kind in (b"icc", b"icm") else {}
+
+
+def _inflated(data: bytes) -> bytes:
+    """Return decompressed data, unless they are too large."""
+    inflater = zlib.decompressobj()
+    whole = inflater.decompress(data, LARGEST)
+    if not inflater.eof:
+        raise ValueError("too large or cut off")
+    return whole
