@@ -42,6 +42,7 @@ ALLOW_MORE = (
     "or cut it into parts"
 )
 
+PILLOWS = ("JPEG", "WEBP", "AVIF", "BMP", "GIF")  # formats that Pillow reads for us
 QUALITY = 95  # of JPEG and WebP
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": QUALITY, "subsampling": "4:4:4"},
@@ -112,19 +113,9 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
     if kind is None:
         known = ", ".join(kind.name for kind in FORMATS)
         raise InputError(f"{name}: expected a picture ({known}); this is none")
-    if suffix and SUFFIXES.get(suffix) is not kind:
-        logger.warning("%s: is a %s picture in spite of its name", name, kind.name)
+    read = {"TIFF": _read_tiff, "PNG": _read_png}.get(kind.name, _read_by_pillow)
     try:
-        if kind.name == "TIFF":
-            return _read_tiff(file, name, max_pixels)
-        if kind.name == "PNG":
-            return _read_png(file, name, max_pixels)
-        with Image.open(file, formats=[kind.name.upper()]) as image:
-            _check_size(*image.size, max_pixels, name)
-            _tell_of_frames(_count_of_frames(image), name)
-            if kind.name == "AVIF" and _is_deep_avif(file):
-                logger.warning("%s: has more than 8 bits per colour, of which 8 are read", name)
-            return from_pil(image, name)
+        picture = read(file, name, max_pixels)
     except InputError:
         raise
     except Image.DecompressionBombError:
@@ -133,6 +124,9 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
     except DAMAGE as error:
         reason = display(error) or type(error).__name__
         raise InputError(f"{name}: damaged or cut off ({reason})") from error
+    if suffix and SUFFIXES.get(suffix) is not kind:
+        logger.warning("%s: is a %s picture in spite of its name", name, kind.name)
+    return picture
 
 
 def _check_size(width: int, height: int, most: int, name: str) -> None:
@@ -148,30 +142,43 @@ def _check_size(width: int, height: int, most: int, name: str) -> None:
 def _read_tiff(file: IO[bytes], name: str, max_pixels: int) -> Picture:
     page = tiff.first_page(file)
     _check_size(page.imagewidth, page.imagelength, max_pixels, name)
-    _tell_of_frames(len(page.parent.pages), name)
     pixels, is_cmyk = tiff.decode(page, name)
+    _tell_of_frames(len(page.parent.pages), name)
     metadata, orientation = tiff.metadata_of(file, name)
     return Picture(pixels, metadata, is_cmyk).upright(orientation, name)
 
 
 def _read_png(file: IO[bytes], name: str, max_pixels: int) -> Picture:
     data = file.read()
-    metadata = png.metadata_of(data, name)
     with Image.open(BytesIO(png.bare(data)), formats=["PNG"]) as image:
         _check_size(*image.size, max_pixels, name)
-        _tell_of_frames(png.count_of_frames(data), name)
         if is_cut_to_8_bits(image):
+            if max(image.size) > png.LONGEST_SIDE:
+                longest = f"{png.LONGEST_SIDE:,} pixels a side"
+                raise InputError(f"{name}: 16-bit PNG is read up to {longest}; convert it to TIFF")
             pixels = png.decode(data, image.info.get("transparency"))
         else:
-            pixels = picture_of(image, name, may_be_grey=not metadata.icc_profile).pixels
+            pixels = picture_of(image, name, may_be_grey=not png.has_profile(data)).pixels
+    _tell_of_frames(png.count_of_frames(data), name)
+    metadata = png.metadata_of(data, name)
     return Picture(pixels, metadata).upright(metadata.orientation(), name)
+
+
+def _read_by_pillow(file: IO[bytes], name: str, max_pixels: int) -> Picture:
+    with Image.open(file, formats=PILLOWS) as image:
+        _check_size(*image.size, max_pixels, name)
+        is_deep = image.format == "AVIF" and _is_deep_avif(file)
+        picture = from_pil(image, name)
+        _tell_of_frames(_count_of_frames(image), name)
+    if is_deep:
+        logger.warning("%s: has more than 8 bits per colour, of which 8 are read", name)
+    return picture
 
 
 def _count_of_frames(image: Image.Image) -> int:
     try:
         return getattr(image, "n_frames", 1)
-    except DAMAGE:  # beyond the first frame, which may be whole
-        image.seek(0)
+    except DAMAGE:  # beyond the first frame, which is whole
         return 1
 
 

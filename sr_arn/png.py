@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from sr_arn.metadata import EXIF_PREFIX, Metadata, sane_dpi, unhexed
 
-__all__ = ["LONGEST_SIDE", "bare", "count_of_frames", "decode", "encode", "metadata_of"]
+__all__ = [
+    "LONGEST_SIDE",
+    "bare",
+    "count_of_frames",
+    "decode",
+    "encode",
+    "has_profile",
+    "metadata_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +65,11 @@ def count_of_frames(data: bytes) -> int:
         if kind == b"acTL" and len(content) == 8:
             return int(struct.unpack_from(">I", content)[0])
     return 1
+
+
+def has_profile(data: bytes) -> bool:
+    """Return whether there is an ICC profile."""
+    return any(kind == b"iCCP" for kind, _, _ in _chunks(data))
 
 
 def decode(data: bytes, key: int | tuple[int, int, int] | None) -> Pixels:

@@ -116,8 +116,8 @@ def outcome(data, folder, capfd, suffix=".png"):
     else:
         assert code == 2
         assert os.listdir(folder) == ["in"]
-        last = error.splitlines()[-1]
-        assert last.startswith("sr-arn: error: ")
+        assert error.startswith("sr-arn: error: ")
+        assert error.count("\n") == 1
     assert all(line.isprintable() for line in error.splitlines())
     assert "Traceback" not in error
     return code, error
@@ -202,6 +202,7 @@ LIARS = {
     "png of no width": (png_of_size(0, 9), "damaged|expected"),
     "png of no height": (png_of_size(9, 0), "damaged|expected"),
     "png as large as can be said": (png_of_size(2**31 - 1, 2**31 - 1), "more than 100,000,000"),
+    "png of 16 bits, of a long side": (png_of_size(1_000_001, 3, 16, 2), "up to 1,000,000 pixels"),
     "png over the limit": (png_of_size(10_001, 10_000), "more than 100,000,000"),
     "jpg of no height": (with_number("jpg-RGB", WHOLE["jpg-RGB"].index(b"\xff\xc0") + 5, ">H", 0),
                          "damaged|no pixels"),

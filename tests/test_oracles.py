@@ -6,6 +6,7 @@ the other program read the result.
 
 import json
 import shutil
+import struct
 import subprocess
 
 import numpy as np
@@ -330,6 +331,34 @@ def test_metadata_are_kept_and_corrected(photo, exiftool, tmp_path, capsys, sour
     assert "EXIF:ThumbnailImage" not in after
     assert "EXIF:ThumbnailLength" not in after
     assert not {key for key in after if "Warning" in key or "Error" in key}
+
+
+def with_canon_note(path):
+    """Put a Canon maker's note into a JPEG's EXIF: its text stands where its offset says."""
+    note_at = 8 + 2 + 2 * 12 + 4 + 8 + 2 + 12 + 4  # header, two directories, the maker's name
+    text = b"IMG:A camera JPEG\0"
+    note = struct.pack("<HHHIII", 1, 6, 2, len(text), note_at + 2 + 12 + 4, 0) + text
+    exif_at = note_at - (2 + 12 + 4)
+    inner = struct.pack("<HHHIII", 1, 0x927C, 7, len(note), note_at, 0)
+    first = struct.pack("<2sHIH", b"II", 42, 8, 2)
+    first += struct.pack("<HHII", 0x010F, 2, 6, exif_at - 8)
+    first += struct.pack("<HHII", 0x8769, 4, 1, exif_at) + bytes(4) + b"Canon\0\0\0"
+    Image.new("RGB", (30, 20)).save(path, exif=b"Exif\0\0" + first + inner + note)
+
+
+def test_makers_notes_hold_or_are_left_out(exiftool, tmp_path, capsys):
+    with_canon_note(tmp_path / "in.jpg")
+    assert (
+        tags_of(exiftool, tmp_path / "in.jpg")["MakerNotes:CanonImageType"] == "IMG:A camera JPEG"
+    )
+    for suffix in ("jpg", "png", "webp", "tif"):
+        assert upscale(tmp_path / "in.jpg", tmp_path / f"out.{suffix}") == 0
+        tags = tags_of(exiftool, tmp_path / f"out.{suffix}")
+        assert tags["EXIF:Make"] == "Canon"
+        note = None if suffix == "tif" else "IMG:A camera JPEG"
+        assert tags.get("MakerNotes:CanonImageType") == note
+        assert ("left out the maker's notes" in capsys.readouterr().err) == (suffix == "tif")
+        assert not {key for key in tags if "Warning" in key}
 
 
 def test_strip_removes_them_all(photo, exiftool, tmp_path):
