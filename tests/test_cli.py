@@ -365,8 +365,7 @@ def test_odd_exif_prints_no_lines_of_code(tmp_path, coffee):
         read_image(path)
     assert told  # Pillow warns, in words that differ by version
     result = python("-m", "sr_arn", "upscale", path, "-o", tmp_path / "out.png", "--quiet")
-    assert result.returncode == 0
-    assert re.fullmatch(r".*odd\.jpg: its EXIF data are damaged .* and left out\n", result.stderr)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_what_libraries_say_of_a_damaged_tiff_stays_unsaid(tmp_path, coffee):
