@@ -12,7 +12,7 @@ FLOORS = [
     ["checks"],
     ["files"],
     ["nn.anchored", "nn.checkpoint"],
-    ["nn.deep", "nn.training"],
+    ["nn.deep", "nn.conv", "nn.training"],
     ["nn"],
     ["compilation", "patches", "resize", "tiles", "color", "formats", "ifd"],
     ["exif"],

@@ -7,6 +7,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name="torch") from error
 
 from sr_arn.nn.anchored import AnchoredRegression
+from sr_arn.nn.conv import ConvAnchoredRegression2d
 from sr_arn.nn.deep import DeepAnchoredRegression
 
-__all__ = ["AnchoredRegression", "DeepAnchoredRegression"]
+__all__ = ["AnchoredRegression", "ConvAnchoredRegression2d", "DeepAnchoredRegression"]

@@ -1,0 +1,166 @@
+"""The anchored regression layer over the windows of an image.
+
+The layer that Agustsson et al. (ICCV 2017) leave as future work: equations 4 to 6 with the
+k x k window around each pixel as x.
+"""
+
+import math
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sr_arn.checks import InputError, check_integer, display
+from sr_arn.nn.anchored import Similarity
+
+__all__ = ["ConvAnchoredRegression2d"]
+
+
+class ConvAnchoredRegression2d(nn.Module):
+    """A soft assignment of every pixel's window to anchors, each with a bank of filters.
+
+    With similarities s_i to the anchors c_i and sharpness K, at every pixel::
+
+        alpha = softmax_i(K s_i(window) + o_i)
+        output = sum_i alpha_i (W_i * window + b_i)
+
+    It equals `AnchoredRegression` on the windows, [in_channels, k, k] each, and costs two
+    convolutions, which read the input once.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        At least 1.
+    kernel_size : int
+        k, at least 1.
+    anchors : int
+        m, at least 1.
+    similarity : {"dot", "abs_dot", "neg_sqdist", "abs_cosine"}, default "dot"
+        As in `AnchoredRegression`.
+    sharpness : float, default 1.0
+        K, above 0. Not learned.
+    bias : bool, default True
+        Whether the filters have the b_i.
+    similarity_bias : bool, default False
+        Whether there are the o_i.
+    top_k : int, optional
+        Only the so many most similar anchors share an assignment, by default all.
+    padding : int, default 0
+        Zeros put around the input.
+
+    Attributes
+    ----------
+    anchors : Parameter [m, in_channels, k, k]
+    weight : Parameter [m, out_channels, in_channels, k, k]
+    bias : Parameter [m, out_channels] or None
+    similarity_bias : Parameter [m] or None
+        All at first as in `AnchoredRegression`.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = ConvAnchoredRegression2d(8, 4, kernel_size=3, anchors=16, padding=1)
+    >>> layer(torch.zeros(2, 8, 20, 30)).shape
+    torch.Size([2, 4, 20, 30])
+    >>> layer.assignments(torch.zeros(2, 8, 20, 30)).shape
+    torch.Size([2, 16, 20, 30])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        anchors: int,
+        similarity: Similarity = "dot",
+        sharpness: float = 1.0,
+        bias: bool = True,
+        similarity_bias: bool = False,
+        top_k: int | None = None,
+        padding: int = 0,
+    ) -> None:
+        super().__init__()
+        self.in_channels = check_integer(in_channels, "in_channels", 1)
+        self.out_channels = check_integer(out_channels, "out_channels", 1)
+        k = check_integer(kernel_size, "kernel_size", 1)
+        m = check_integer(anchors, "anchors", 1)
+        self.padding = check_integer(padding, "padding", 0)
+        if similarity not in get_args(Similarity):
+            known = ", ".join(get_args(Similarity))
+            raise InputError(f"similarity: expected one of {known}, received {display(similarity)}")
+        if not 0 < sharpness < math.inf:
+            raise InputError(f"sharpness: expected a finite number above 0, received {sharpness}")
+        if top_k is not None and check_integer(top_k, "top_k", 1) > m:
+            raise InputError(f"top_k: expected at most the {m} anchors, received {top_k}")
+        self.similarity = similarity
+        self.sharpness = float(sharpness)
+        self.top_k = top_k
+        self.anchors = nn.Parameter(torch.empty(m, in_channels, k, k))
+        self.weight = nn.Parameter(torch.empty(m, out_channels, in_channels, k, k))
+        self.bias = nn.Parameter(torch.empty(m, out_channels)) if bias else None
+        self.similarity_bias = nn.Parameter(torch.empty(m)) if similarity_bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw anchors and filters anew, by torch's global generator."""
+        length = self.anchors[0].numel()
+        nn.init.normal_(self.anchors, std=1.0 if self.similarity == "neg_sqdist" else length**-0.5)
+        limit = math.sqrt(6 / (length + self.out_channels))
+        nn.init.uniform_(self.weight, -limit, limit)
+        for parameter in (self.bias, self.similarity_bias):
+            if parameter is not None:
+                nn.init.zeros_(parameter)
+
+    def assignments(self, x: Tensor) -> Tensor:
+        """Return alpha [n, m, h', w'] of x [n, in_channels, h, w]; sums to 1 over the anchors."""
+        return self._assignments(x, F.conv2d(x, self.anchors, padding=self.padding))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs [n, out_channels, h', w'] of x [n, in_channels, h, w].
+
+        h' = h + 2 padding - k + 1, likewise w'. Beside it n m out_channels h' w' numbers are
+        kept.
+        """
+        m = len(self.anchors)
+        filters = torch.cat([self.anchors, self.weight.flatten(0, 1)])
+        both = F.conv2d(x, filters, padding=self.padding)
+        products, each = both[:, :m], both[:, m:]
+        alpha = self._assignments(x, products).unsqueeze(2)
+        each = each.reshape(-1, m, self.out_channels, *each.shape[2:])
+        if self.bias is not None:
+            each = each + self.bias[..., None, None]
+        return (alpha * each).sum(dim=1)
+
+    def _assignments(self, x: Tensor, products: Tensor) -> Tensor:
+        """Return alpha, given the products of windows and anchors [n, m, h', w']."""
+        if self.similarity == "abs_cosine":
+            ones = torch.ones_like(self.anchors[:1])
+            lengths = F.conv2d(x.square(), ones, padding=self.padding).clamp_min(0).sqrt()
+            products = products / lengths.clamp_min(1e-12)
+        if self.similarity in ("abs_dot", "abs_cosine"):
+            products = products.abs()
+        elif self.similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
+            squares = self.anchors.square().sum(dim=(1, 2, 3))
+            products = 2 * products - squares[:, None, None]
+        logits = self.sharpness * products
+        if self.similarity_bias is not None:
+            logits = logits + self.similarity_bias[:, None, None]
+        if self.top_k is not None:
+            least = logits.topk(self.top_k, dim=1).values[:, -1:]
+            logits = logits.masked_fill(logits < least, -math.inf)
+        return logits.softmax(dim=1)
+
+    def extra_repr(self) -> str:
+        """Show sizes and similarity."""
+        top = "" if self.top_k is None else f", top_k={self.top_k}"
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.anchors.shape[-1]}, "
+            f"anchors={len(self.anchors)}, similarity={self.similarity!r}, "
+            f"sharpness={self.sharpness}{top}, padding={self.padding}"
+        )
