@@ -8,6 +8,7 @@ name's suffix, how it is written.
 import logging
 import os
 import struct
+import zlib
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -63,6 +64,7 @@ DAMAGE = (  # what readers raise on damaged files, by format and by place
     OverflowError,
     ZeroDivisionError,
     struct.error,
+    zlib.error,
 )
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]

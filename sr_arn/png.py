@@ -28,6 +28,12 @@ logger = logging.getLogger(__name__)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = len(SIGNATURE) + 25  # with the chunk IHDR
+INTERLACING = HEADER - 5  # the last byte of IHDR
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type, palettes excepted
+ADAM7 = [  # first column and row, steps
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+]
 LONGEST_SIDE = 1_000_000  # of libpng, which writes all and reads those of 16 bits
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -74,14 +80,47 @@ def has_profile(data: bytes) -> bool:
 
 def decode(data: bytes, key: int | tuple[int, int, int] | None) -> Pixels:
     """Return the pixels of a file with 16 bits per channel; those of the key's colour clear."""
-    import imagecodecs
-
-    pixels = imagecodecs.png_decode(bare(data, (b"IHDR", b"IDAT", b"IEND")))
+    pixels = _decode_interlaced(data) if data[INTERLACING] else _decode_plain(data)
     if key is None:
         return pixels
     channels = np.atleast_3d(pixels)
     is_key = (channels == np.asarray(key)).all(axis=-1, keepdims=True)
     return np.concatenate([channels, np.where(is_key, 0, 65535).astype(pixels.dtype)], axis=-1)
+
+
+def _decode_plain(data: bytes) -> Pixels:
+    import imagecodecs
+
+    return imagecodecs.png_decode(bare(data, (b"IHDR", b"IDAT", b"IEND")))
+
+
+def _decode_interlaced(data: bytes) -> Pixels:
+    """Return the pixels of the seven pictures that Adam7 makes of one, put together.
+
+    libpng could, but imagecodecs does not ask it to, of which it warns on stderr.
+    """
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, HEADER - 17)
+    length = CHANNELS[colour] * depth // 8
+    pieces = zlib.decompressobj()
+    rows = b"".join(content for kind, content, _ in _chunks(data) if kind == b"IDAT")
+    pixels = np.zeros((height, width, CHANNELS[colour]), np.uint16)
+    for x, y, dx, dy in ADAM7:
+        part = pixels[y::dy, x::dx]
+        size = part.shape[0] * (1 + part.shape[1] * length)
+        if part.size:
+            piece, rows = pieces.decompress(rows, size), pieces.unconsumed_tail
+            if len(piece) != size:
+                raise ValueError("ends too early")
+            header = struct.pack(">IIBBBBB", part.shape[1], part.shape[0], depth, colour, 0, 0, 0)
+            chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(piece, 1)), (b"IEND", b""))
+            plain = SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)
+            part[:] = _decode_plain(plain).reshape(part.shape)
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checked = kind + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
 def encode(file: IO[bytes], pixels: Pixels, metadata: Metadata) -> None:
@@ -91,9 +130,7 @@ def encode(file: IO[bytes], pixels: Pixels, metadata: Metadata) -> None:
     data = imagecodecs.png_encode(np.ascontiguousarray(pixels))
     file.write(data[:HEADER])
     for kind, content in _written(metadata):
-        checked = kind + content
-        file.write(struct.pack(">I", len(content)) + checked)
-        file.write(struct.pack(">I", zlib.crc32(checked)))
+        file.write(_chunk(kind, content))
     file.write(data[HEADER:])
 
 

@@ -58,6 +58,17 @@ def by_tifffile(shape, dtype, **options):
     return file.getvalue()
 
 
+def interlaced():
+    """A PNG file of 5 x 5 pixels of 16 bits, by Adam7."""
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
+    rows = b""
+    for x, y, dx, dy in (*passes, (0, 1, 1, 2)):
+        for _ in range(y, 5, dy):
+            rows += b"\0" + RNG.bytes(2 * len(range(x, 5, dx)))
+    header = struct.pack(">IIBBBBB", 5, 5, 16, 0, 0, 0, 1)
+    return png_chunks((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+
+
 def whole_pictures():
     """A file of every kind."""
     yield from (
@@ -67,6 +78,7 @@ def whole_pictures():
         ("png-P", by_pillow("PNG", "P")),
         ("png-1", by_pillow("PNG", "1")),
         ("png-RGB16", by_us(encode_png, (24, 36, 3), np.uint16)),
+        ("png-interlaced16", interlaced()),
         ("png-LA16", by_us(encode_png, (24, 36, 2), np.uint16)),
         ("jpg-L", by_pillow("JPEG", "L")),
         ("jpg-RGB", by_pillow("JPEG", "RGB")),
@@ -137,7 +149,8 @@ def test_whole_ones_are_enlarged(name, tmp_path, capfd):
         if "float" not in name
         else (open(os.devnull)) as image
     ):
-        assert getattr(image, "size", (72, 48)) == (72, 48)
+        expected = (10, 10) if "interlaced" in name else (72, 48)
+        assert getattr(image, "size", expected) == expected
 
 
 @pytest.mark.parametrize("name", WHOLE)

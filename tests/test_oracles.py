@@ -132,6 +132,8 @@ LOSSLESS = [
     ("rgb", np.uint8, "png", ("-define", "png:color-type=2")),
     ("rgb", np.uint16, "png", ("-define", "png:color-type=2")),
     ("rgb", np.uint16, "png", ("-define", "png:color-type=2", "-interlace", "PNG")),
+    ("gray", np.uint16, "png", ("-interlace", "PNG")),
+    ("rgba", np.uint16, "png", ("-define", "png:color-type=6", "-interlace", "PNG")),
     ("rgba", np.uint8, "png", ("-define", "png:color-type=6")),
     ("rgba", np.uint16, "png", ("-define", "png:color-type=6")),
     ("rgb", np.uint8, "bmp", ()),
@@ -161,12 +163,13 @@ def name_of(case):
 
 
 @pytest.mark.parametrize("case", LOSSLESS, ids=name_of)
-def test_lossless_kinds_go_in_and_come_out_right(magick, pixels, tmp_path, case):
+def test_lossless_kinds_go_in_and_come_out_right(magick, pixels, tmp_path, capfd, case):
     kind, dtype, suffix, options = case
     source, target = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
     given = pixels(kind, dtype)
     write(magick, source, given, kind, *options)
     assert upscale(source, target) == 0
+    assert capfd.readouterr().err == ""
     picture = read_image(target)
     assert np.atleast_3d(picture.pixels).shape == (*LARGE, CHANNELS[kind])
     assert picture.pixels.dtype == dtype
