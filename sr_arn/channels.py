@@ -11,7 +11,9 @@ from sr_arn.resize import imresize
 __all__ = ["BicubicModel", "LuminanceModel", "enlarge", "reach_of"]
 
 OVERSHOOT = 0.5
-"""How far transparent colours may go beyond those around them, in units of their range."""
+"""How far hardly visible colours may go beyond those around them, in units of their range."""
+
+TINY = np.float32(1e-6)
 
 Plane = NDArray[np.float32]
 
@@ -103,15 +105,16 @@ def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane) -> Plane:
     opaque = enlarge_colour(model, seen + (1 - alpha) * backdrop)
 
     # 2. Alpha by itself, between the values around it: what is opaque stays opaque.
-    hr_alpha = np.clip(_enlarge_planes(model, alpha), *_range_around(alpha, alpha, model.scale))
+    hr_alpha = np.clip(_enlarge_planes(model, alpha), *_range_around(alpha, np.True_, model.scale))
 
     # 3. The colour that, over the enlarged backdrop, gives the enlarged opaque picture. Where
     # alpha is small so is its certainty: it stays near the colours around it.
     hr_backdrop = imresize(backdrop, model.scale)
     visible = np.where(hr_alpha > 0, hr_alpha, np.float32(np.inf))
-    straight = hr_backdrop + (opaque - hr_backdrop) / visible
-    low, high = _range_around(colour, alpha, model.scale)
-    margin = OVERSHOOT * (high - low)
+    with np.errstate(over="ignore"):  # it is clipped
+        straight = hr_backdrop + (opaque - hr_backdrop) / visible
+        low, high = _range_around(colour, alpha > 0, model.scale)
+        margin = OVERSHOOT * (high - low) / np.maximum(1 - hr_alpha, TINY)
     straight = np.where(hr_alpha > 0, np.clip(straight, low - margin, high + margin), hr_backdrop)
     return np.concatenate([np.where(hr_alpha == 1, opaque, straight), hr_alpha], axis=-1)
 
@@ -144,15 +147,16 @@ def _filtered(pixels: Plane, weights: Plane, axis: int) -> Plane:
     return np.moveaxis(sum(parts, np.zeros_like(padded[:length])), 0, axis)
 
 
-def _range_around(pixels: Plane, alpha: Plane, scale: int) -> tuple[Plane, Plane]:
+def _range_around(
+    pixels: Plane, counted: NDArray[np.bool_] | np.bool_, scale: int
+) -> tuple[Plane, Plane]:
     """Return the least and the largest of the 3 x 3 LR pixels around each HR pixel.
 
-    Of colour, those that are seen; where none is, 0 and 0.
+    Of those that are counted; where none is, 0 and 0.
     """
-    is_seen = (alpha > 0) | (pixels is alpha)
     bounds = []
     for bound, nothing in ((np.min, np.float32(np.inf)), (np.max, np.float32(-np.inf))):
-        padded = np.pad(np.where(is_seen, pixels, nothing), ((1, 1), (1, 1), (0, 0)), mode="edge")
+        padded = np.pad(np.where(counted, pixels, nothing), ((1, 1), (1, 1), (0, 0)), mode="edge")
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
         extreme = bound(windows, axis=(-2, -1))
         extreme[np.isinf(extreme)] = 0

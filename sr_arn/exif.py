@@ -26,7 +26,8 @@ INCH, CENTIMETRE = 2, 3  # of RESOLUTION_UNIT
 WIDTHS = (0x0100, 0xA002, 0x1001)  # ImageWidth, PixelXDimension, RelatedImageWidth
 HEIGHTS = (0x0101, 0xA003, 0x1002)
 EXIF_DIRECTORY, MAKER_NOTE = 0x8769, 0x927C
-THUMBNAIL, THUMBNAIL_LENGTH = 0x0201, 0x0202  # JPEGInterchangeFormat and its length
+THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))  # a JPEG file, or a strip, and its length
+NEAR = 0.01  # dots per inch that formats round away
 HEADER = 8  # bytes
 
 DESCRIPTIVE = frozenset(
@@ -89,12 +90,26 @@ def with_resolution(directory: Directory, order: Order, dpi: tuple[float, float]
 
 
 def block_with_resolution(block: bytes | None, dpi: tuple[float, float]) -> bytes:
-    """Return a block, or a new one, that tells a resolution, unless it can not be moved."""
+    """Return a block, or a new one, that tells a resolution; unchanged if there is no way.
+
+    That is, if it has no fields for it and makers' notes that cannot move.
+    """
     if block is None:
         return block_of(with_resolution({}, "<", dpi), "<")
     tiff = read(block)
+    if max(abs(a - b) for a, b in zip(resolution_of(tiff), dpi, strict=True)) < NEAR:
+        return block
+    new = with_resolution({}, tiff.order, dpi)
+    out, found = bytearray(block), 0
+    for tag, after in new.items():
+        before = tiff.directory.get(tag)
+        if isinstance(before, Field) and isinstance(after, Field) and before.kind == after.kind:
+            out[before.place : before.place + len(after.value)] = after.value
+            found += 1
+    if found == len(new):
+        return bytes(out)
     directory, is_all = portable(tiff.directory)
-    if min(resolution_of(tiff)) > 0 or not is_all:
+    if not is_all:
         return block
     return block_of(with_resolution(directory, tiff.order, dpi), tiff.order)
 
@@ -123,6 +138,15 @@ def for_picture(block: bytes, width: int, height: int) -> bytes:
     return bytes(out)
 
 
+def is_readable(block: bytes) -> bool:
+    """Return whether there are directories in a block."""
+    try:
+        read(block)
+    except ValueError:
+        return False
+    return True
+
+
 def without_orientation(block: bytes) -> bytes:
     """Return a block whose first directory tells none; all else stays where it is."""
     order = read(block).order
@@ -147,17 +171,18 @@ def _all_fields(directory: Directory) -> list[tuple[int, Field]]:
 
 
 def _without_thumbnail(out: bytearray, block: bytes, tiff: Tiff) -> bytearray:
-    """Blank the JPEG file that the second directory tells of, if nothing else stands there."""
+    """Blank the thumbnail that the second directory tells of, if nothing else stands there."""
     try:
         second = Tiff.read(BytesIO(block), tiff.next[1])
     except ValueError:
         return out
-    start = second.integer(THUMBNAIL)
-    end = start + second.integer(THUMBNAIL_LENGTH)
-    if not HEADER <= start < end <= len(block):
-        return out
-    blank = out.copy()
-    blank[start:end] = bytes(end - start)
-    if Tiff.read(BytesIO(blank)).directory != Tiff.read(BytesIO(out)).directory:
-        return out
-    return blank[:start] if end == len(blank) else blank
+    for place, length in THUMBNAILS:
+        start = second.integer(place)
+        end = start + second.integer(length)
+        if not HEADER <= start < end <= len(out):
+            continue
+        blank = out.copy()
+        blank[start:end] = bytes(end - start)
+        if Tiff.read(BytesIO(blank)).directory == Tiff.read(BytesIO(out)).directory:
+            out = blank[:start] if end == len(blank) else blank
+    return out

@@ -41,8 +41,8 @@ class Format(NamedTuple):
             what = "ink colours (CMYK)" if mode == "CMYK" else "transparency"
             return f"{self.name} holds no {what}"
         if dtype.name not in self.dtypes:
-            holds = NAMES_OF_DTYPES[self.dtypes[-1]]
-            return f"{self.name} holds {holds}, the picture has {NAMES_OF_DTYPES[dtype.name]}"
+            holds, has = (NAMES_OF_DTYPES.get(d, d) for d in (self.dtypes[-1], dtype.name))
+            return f"{self.name} holds {holds}, the picture has {has}"
         if max(shape[:2]) > self.longest_side:
             sides = f"{self.longest_side:,} pixels a side, the result has {max(shape[:2]):,}"
             return f"{self.name} holds {sides}"
@@ -68,7 +68,13 @@ FORMATS = (
         ("uint8", "uint16", "float32", "float64"),
     ),
     # 65,500 is libjpeg's own limit; the format's is 65,535
-    Format("JPEG", (".jpg", ".jpeg"), rb"\xff\xd8\xff", (*OPAQUE, "CMYK"), longest_side=65_500),
+    Format(
+        "JPEG",
+        (".jpg", ".jpeg", ".jfif", ".jpe"),
+        rb"\xff\xd8\xff",
+        (*OPAQUE, "CMYK"),
+        longest_side=65_500,
+    ),
     Format("WebP", (".webp",), rb"RIFF....WEBP", ALPHA, longest_side=16_383),
     # what libavif reads with its defaults
     Format(
@@ -79,7 +85,7 @@ FORMATS = (
         longest_side=32_768,
         most_pixels=1 << 28,
     ),
-    Format("BMP", (".bmp",), rb"BM", OPAQUE, most_pixels=1 << 30, metadata=False),
+    Format("BMP", (".bmp", ".dib"), rb"BM", OPAQUE, most_pixels=1 << 30, metadata=False),
     Format("GIF", (".gif",), rb"GIF8[79]a"),
 )
 """In the order of preference that messages give."""

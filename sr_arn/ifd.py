@@ -33,6 +33,8 @@ class Field(NamedTuple):
     """As in the file, in its byte order."""
     entry: int = 0
     """Where in the file its entry stands."""
+    place: int = 0
+    """Where in the file its value stands."""
 
 
 Directory = dict[int, "Field | Directory"]
@@ -52,6 +54,8 @@ class Tiff:
     """Where the pointer to the next directory stands, and where it points."""
     is_big: bool = False
     """Whether it is a BigTIFF file, with offsets of 8 bytes."""
+    is_damaged: bool = False
+    """Whether fields that were wanted could not be read."""
 
     @classmethod
     def read(
@@ -92,8 +96,9 @@ class _Reader:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.left = min(file.seek(0, os.SEEK_END), LARGEST)
+        self.left = min(4 * file.seek(0, os.SEEK_END) + 64, LARGEST)  # values may share bytes
         self.seen: set[int] = set()
+        self.damaged = False
         mark = self.bytes_at(0, 4)
         self.order: Order = ">" if mark[:2] == b"MM" else "<"
         version = struct.unpack(self.order + "H", mark[2:])[0]
@@ -110,7 +115,7 @@ class _Reader:
             following = (end, self.number(self.pointer, end))
         except ValueError:
             following = (0, 0)
-        return Tiff(self.order, directory, following, self.is_big)
+        return Tiff(self.order, directory, following, self.is_big, self.damaged)
 
     def directory(
         self, start: int, wanted: Container[int] | None, depth: int
@@ -130,7 +135,7 @@ class _Reader:
                 if wanted is None or tag in wanted:
                     directory[tag] = self.field(tag, entry, place + offset, depth)
             except ValueError:
-                continue  # one damaged field, or of a type that is not known
+                self.damaged = True  # one field, or of a type that is not known
         return directory, place + count * size
 
     def field(self, tag: int, data: bytes, entry: int, depth: int) -> "Field | Directory":
@@ -144,7 +149,9 @@ class _Reader:
         if kind not in SIZES:
             raise ValueError("an unknown type")
         size = SIZES[kind] * count
-        return Field(kind, value[:size] if size <= len(value) else self.bytes_at(to, size), entry)
+        if size <= len(value):
+            return Field(kind, value[:size], entry, entry + len(data) - len(value))
+        return Field(kind, self.bytes_at(to, size), entry, to)
 
     def number(self, code: str, start: int) -> int:
         size = struct.calcsize(self.order + code)

@@ -38,10 +38,7 @@ MAX_PIXELS = 100_000_000
 
 HEAD, HEAD_OF_AVIF = 64, 4096  # bytes that tell a format, and an AVIF's depth
 METADATA = ("icc_profile", "exif", "xmp", "dpi")
-ALLOW_MORE = (
-    "allow more with --max-pixels (in Python max_pixels and PIL.Image.MAX_IMAGE_PIXELS), "
-    "or cut it into parts"
-)
+ALLOW_MORE = "allow more with --max-pixels, or cut it into parts"
 
 PILLOWS = ("JPEG", "WEBP", "AVIF", "BMP", "GIF")  # formats that Pillow reads for us
 QUALITY = 95  # of JPEG and WebP
@@ -79,7 +76,8 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
         PNG, TIFF, JPEG, WebP, AVIF (where Pillow has it), BMP or GIF. Of several pages or
         frames the first is read.
     max_pixels : int, default 100,000,000
-        The header of a larger one is read, and no more.
+        The header of a larger one is read, and no more. Above 179 million Pillow has a say as
+        well: PIL.Image.MAX_IMAGE_PIXELS.
 
     Raises
     ------
@@ -144,6 +142,8 @@ def _check_size(width: int, height: int, most: int, name: str) -> None:
 def _read_tiff(file: IO[bytes], name: str, max_pixels: int) -> Picture:
     page = tiff.first_page(file)
     _check_size(page.imagewidth, page.imagelength, max_pixels, name)
+    if page.is_tiled:
+        _check_size(page.tilewidth, page.tilelength, max_pixels, name)
     pixels, is_cmyk = tiff.decode(page, name)
     _tell_of_frames(len(page.parent.pages), name)
     metadata, orientation = tiff.metadata_of(file, name)
@@ -151,9 +151,10 @@ def _read_tiff(file: IO[bytes], name: str, max_pixels: int) -> Picture:
 
 
 def _read_png(file: IO[bytes], name: str, max_pixels: int) -> Picture:
+    _check_size(*png.size_of(file.read(HEAD)), max_pixels, name)
+    file.seek(0)
     data = file.read()
     with Image.open(BytesIO(png.bare(data)), formats=["PNG"]) as image:
-        _check_size(*image.size, max_pixels, name)
         if is_cut_to_8_bits(image):
             if max(image.size) > png.LONGEST_SIDE:
                 longest = f"{png.LONGEST_SIDE:,} pixels a side"

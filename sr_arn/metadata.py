@@ -12,7 +12,15 @@ from sr_arn import exif
 from sr_arn.checks import display
 from sr_arn.formats import Format
 
-__all__ = ["EXIF_PREFIX", "Metadata", "checked_icc", "from_image", "sane_dpi", "unhexed"]
+__all__ = [
+    "EXIF_PREFIX",
+    "Metadata",
+    "checked_icc",
+    "exif_dpi",
+    "from_image",
+    "sane_dpi",
+    "unhexed",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +88,9 @@ class Metadata:
             self._tell("it holds none", kind, "icc_profile", "exif", "xmp")
             return Metadata(dpi=self.dpi)
         kept = self
+        if kept.exif is not None and not exif.is_readable(kept.exif):
+            self._tell("they are none", kind, "exif")
+            kept = replace(kept, exif=None)
         for name, most in LIMITS.get(kind.name, {}).items():
             if len(getattr(self, name) or b"") > most:
                 self._tell(f"it holds {most:,} bytes", kind, name)
@@ -87,12 +98,14 @@ class Metadata:
         if kind.name in ONLY_COLOUR and (kept.icc_profile or b"")[ICC_SPACE] == ICC_SPACES["L"]:
             self._tell("it holds grey as RGB", kind, "icc_profile")
             kept = replace(kept, icc_profile=None)
-        block = kept.exif
         if kind.name in DPI_IN_EXIF and kept.dpi:
-            block = exif.block_with_resolution(block, kept.dpi)
-        if kind.name == "AVIF" and block:  # else Pillow would write it anew, and not as it was
-            block = exif.without_orientation(block)
-        return replace(kept, exif=block)
+            block = exif.block_with_resolution(kept.exif, kept.dpi)
+            if block == kept.exif and exif_dpi(block) != kept.dpi:
+                logger.warning("output: left out the resolution, for which its EXIF has no room")
+            kept = replace(kept, exif=block)
+        if kind.name == "AVIF" and kept.exif:  # else Pillow would write it anew, not as it was
+            kept = replace(kept, exif=exif.without_orientation(kept.exif))
+        return kept
 
     def _tell(self, why: str, kind: Format, *names: str) -> None:
         left_out = [NAMES[name] for name in names if getattr(self, name)]
@@ -110,9 +123,12 @@ def from_image(image: Image.Image) -> Metadata:
             block = unhexed(info[LEGACY_EXIF])
     block = block.removeprefix(EXIF_PREFIX) if block else None
     xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp"))
-    is_invented = image.format == "JPEG" and info.get("jfif_unit") not in (1, 2)  # Pillow's 72
+    is_invented = image.format in ("JPEG", "MPO") and info.get("jfif_unit") not in (
+        1,
+        2,
+    )  # Pillow's 72
     dpi = None if is_invented else sane_dpi(info.get("dpi"))
-    return Metadata(_bytes(info.get("icc_profile")), block, xmp, dpi or _exif_dpi(block))
+    return Metadata(_bytes(info.get("icc_profile")), block, xmp, dpi or exif_dpi(block))
 
 
 def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
@@ -152,7 +168,7 @@ def unhexed(text: str) -> bytes:
     ValueError
         If it is none.
     """
-    return bytes.fromhex("".join(text.split("\n")[3:]))
+    return bytes.fromhex(text.split("\n", 3)[-1])
 
 
 def sane_dpi(dpi: Any) -> tuple[float, float] | None:
@@ -170,7 +186,7 @@ def _bytes(value: Any) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
 
 
-def _exif_dpi(block: bytes | None) -> tuple[float, float] | None:
+def exif_dpi(block: bytes | None) -> tuple[float, float] | None:
     """Return the resolution that an EXIF block tells."""
     try:
         return sane_dpi(exif.resolution_of(exif.read(block))) if block else None

@@ -24,9 +24,11 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
     Raises
     ------
     InputError
-        If it is of a kind that would lose something; `name` says what to call it.
+        If it is of a kind that would lose something; `name` says what to call it. Of colours
+        of 16 bits that are loaded already, Pillow has lost half, which cannot be seen.
     """
-    if image.mode not in GREY_16_MODES and is_cut_to_8_bits(image):
+    would_be_cut = image.mode not in GREY_16_MODES or "transparency" in image.info
+    if would_be_cut and is_cut_to_8_bits(image):
         raise InputError(
             f"{name}: has 16 bits per colour, of which Pillow keeps 8; give the file's path instead"
         )
@@ -74,8 +76,8 @@ def is_cut_to_8_bits(image: Image.Image) -> bool:
 
 def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Picture:
     """Return an image as it is, not turned upright; a grey palette as grey, if it may be."""
+    image = _with_stretched_key(image)
     mode = image.mode
-    _stretch_key(image)
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
     if mode in GREY_16_MODES:
         return Picture(np.asarray(image).astype(np.uint16), from_image(image))
@@ -95,12 +97,14 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     return Picture(pixels, from_image(image), is_cmyk=mode == "CMYK")
 
 
-def _stretch_key(image: Image.Image) -> None:
+def _with_stretched_key(image: Image.Image) -> Image.Image:
     """Stretch a PNG's transparent grey of 2 or 4 bits to 8, as Pillow does with the pixels."""
-    key = image.info.get("transparency")
-    if image.format == "PNG" and image.mode == "L" and isinstance(key, int):
-        for _, _, _, raw_mode in getattr(image, "tile", []):  # empty once it is loaded
-            image.info["transparency"] = key * STRETCHED.get(str(raw_mode), 1)
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
+    raw_mode = str(tiles[0][3]) if tiles else ""  # there are none once it is loaded
+    if isinstance(key, int) and raw_mode in STRETCHED:
+        image = image.copy()
+        image.info["transparency"] = key * STRETCHED[raw_mode]
+    return image
 
 
 def _has_grey_palette(image: Image.Image) -> bool:

@@ -7,12 +7,13 @@ import logging
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.metadata import EXIF_PREFIX, Metadata, sane_dpi, unhexed
+from sr_arn.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
 
 __all__ = [
     "LONGEST_SIDE",
@@ -22,6 +23,7 @@ __all__ = [
     "encode",
     "has_profile",
     "metadata_of",
+    "size_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -39,21 +41,30 @@ PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 RAW_PROFILE = b"Raw profile type "  # ImageMagick's keyword, in text chunks
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-LARGEST = 1 << 26  # bytes of a decompressed profile or text, beyond which it is left out
+LARGEST = 1 << 26  # bytes of all decompressed profiles and texts; what is beyond is left out
 METRES_PER_INCH = 0.0254
 GAMMA_OF_SRGB = range(43_000, 48_001)  # gAMA, 100,000 / 2.2 and what is near to it
+CHRM_OF_SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+TOLD = (b"iCCP", b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"cICP", b"sRGB", *TEXTS)
 CICP_OF_SRGB = (b"\x01\x0d\x00\x01", b"\x01\x01\x00\x01")  # sRGB and BT.709, full range
 
 Pixels = NDArray[Any]
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+def size_of(head: bytes) -> tuple[int, int]:
+    """Return width and height, of the first bytes of a file."""
+    width, height = struct.unpack_from(">II", head, HEADER - 17)
+    return width, height
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
     """Yield kind, content and all bytes of each chunk; the last may be cut off."""
-    place = len(SIGNATURE)
+    place, view = len(SIGNATURE), memoryview(data)
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         end = place + 12 + length
-        yield kind, data[place + 8 : end - 4], data[place:end]
+        yield kind, view[place + 8 : end - 4], view[place:end]
         place = end
 
 
@@ -75,7 +86,8 @@ def count_of_frames(data: bytes) -> int:
 
 def has_profile(data: bytes) -> bool:
     """Return whether there is an ICC profile."""
-    return any(kind == b"iCCP" for kind, _, _ in _chunks(data))
+    as_text = RAW_PROFILE + b"ic"  # icc or icm
+    return any(k == b"iCCP" or c[: len(as_text)] == as_text for k, c, _ in _chunks(data))
 
 
 def decode(data: bytes, key: int | tuple[int, int, int] | None) -> Pixels:
@@ -139,7 +151,7 @@ def _written(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if metadata.icc_profile:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
     if metadata.dpi:
-        x, y = (round(dots / METRES_PER_INCH) for dots in metadata.dpi)
+        x, y = (max(1, round(dots / METRES_PER_INCH)) for dots in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", x, y, 1)
     if metadata.exif:
         yield b"eXIf", metadata.exif
@@ -150,41 +162,56 @@ def _written(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 def metadata_of(data: bytes, name: str) -> Metadata:
     """Return what a PNG file says beside its pixels; what is damaged is left out, and told."""
     found: dict[str, Any] = {}
+    as_text: dict[str, Any] = {}
     kinds: dict[bytes, bytes] = {}
-    for kind, content, _ in _chunks(data):
-        kinds[kind] = content
+    inflate = _Inflater(LARGEST)
+    for kind, view, _ in _chunks(data):
+        if kind not in TOLD:
+            continue
+        kinds[kind] = content = bytes(view)
         try:
-            found |= _read(kind, content)
+            (as_text if kind in TEXTS else found).update(_read(kind, content, inflate))
         except (ValueError, struct.error, zlib.error):
             what = kind.decode("latin-1")
             logger.warning("%s: its %s chunk is damaged and left out", name, what)
-    if "icc_profile" not in found and b"sRGB" not in kinds:
-        gamma = int.from_bytes(kinds.get(b"gAMA", b""), "big")
-        other = kinds.get(b"cICP", CICP_OF_SRGB[0]) not in CICP_OF_SRGB
-        if other or (gamma and gamma not in GAMMA_OF_SRGB):
-            logger.warning("%s: left out its gAMA or cICP: the result may look different", name)
-    return Metadata(**found)
+    found = as_text | found
+    if "icc_profile" not in found and b"sRGB" not in kinds and _looks_different(kinds):
+        logger.warning("%s: left out its gAMA, cHRM or cICP: it may look different", name)
+    metadata = Metadata(**found)
+    return metadata if metadata.dpi else replace(metadata, dpi=exif_dpi(metadata.exif))
 
 
-def _read(kind: bytes, content: bytes) -> dict[str, Any]:
+def _looks_different(kinds: dict[bytes, bytes]) -> bool:
+    """Tell whether the colours that the chunks tell of are others than sRGB's."""
+    gamma = int.from_bytes(kinds.get(b"gAMA", b""), "big")
+    primaries = kinds.get(b"cHRM", b"")
+    if len(primaries) == len(CHRM_OF_SRGB) * 4:
+        pairs = zip(struct.unpack(">8I", primaries), CHRM_OF_SRGB, strict=True)
+        if any(abs(number - of_srgb) > 1000 for number, of_srgb in pairs):
+            return True
+    is_other = kinds.get(b"cICP", CICP_OF_SRGB[0]) not in CICP_OF_SRGB
+    return is_other or (gamma != 0 and gamma not in GAMMA_OF_SRGB)
+
+
+def _read(kind: bytes, content: bytes, inflate: "_Inflater") -> dict[str, Any]:
     """Return what one chunk adds to the metadata."""
     if kind == b"iCCP":
-        return {"icc_profile": _inflated(content.partition(b"\0")[2][1:])}
+        return {"icc_profile": inflate(content.partition(b"\0")[2][1:])}
     if kind == b"eXIf":
         return {"exif": content.removeprefix(EXIF_PREFIX)}
     if kind == b"pHYs":
         x, y, unit = struct.unpack(">IIB", content)
         return {"dpi": sane_dpi((x * METRES_PER_INCH, y * METRES_PER_INCH))} if unit == 1 else {}
-    if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+    if kind not in TEXTS:
         return {}
     keyword, _, text = content.partition(b"\0")
     if keyword != XMP_KEYWORD and not keyword.startswith(RAW_PROFILE):
         return {}
     if kind == b"zTXt":
-        text = _inflated(text[1:])
+        text = inflate(text[1:])
     elif kind == b"iTXt":
         is_compressed, text = text[:1] == b"\1", text[2:].split(b"\0", 2)[-1]
-        text = _inflated(text) if is_compressed else text
+        text = inflate(text) if is_compressed else text
     if keyword == XMP_KEYWORD:
         return {"xmp": text}
     return _profile(keyword.removeprefix(RAW_PROFILE), unhexed(text.decode("latin-1")))
@@ -199,10 +226,16 @@ def _profile(kind: bytes, profile: bytes) -> dict[str, Any]:
     return {"icc_profile": profile} if kind in (b"icc", b"icm") else {}
 
 
-def _inflated(data: bytes) -> bytes:
-    """Return decompressed data, unless they are too large."""
-    inflater = zlib.decompressobj()
-    whole = inflater.decompress(data, LARGEST)
-    if not inflater.eof:
-        raise ValueError("too large or cut off")
-    return whole
+class _Inflater:
+    """Decompresses, but no more in all than a sane file holds."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self, data: bytes) -> bytes:
+        inflater = zlib.decompressobj()
+        whole = inflater.decompress(data, self.left) if self.left else b""
+        self.left -= len(whole)
+        if not inflater.eof:
+            raise ValueError("too large or cut off")
+        return whole

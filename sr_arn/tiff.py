@@ -158,6 +158,8 @@ def metadata_of(file: IO[bytes], name: str) -> tuple[Metadata, int]:
 
 def _photo(tiff: Tiff, name: str) -> Directory:
     """Return the fields that tell of the photo and may move to another place."""
+    if tiff.is_damaged:
+        logger.warning("%s: left out what is damaged in its metadata", name)
     fields = {tag: field for tag, field in tiff.directory.items() if tag in exif.DESCRIPTIVE}
     fields, is_all = exif.portable(fields)
     if not is_all:

@@ -1,5 +1,6 @@
 import io
 import struct
+import time
 import warnings
 import zlib
 
@@ -9,7 +10,7 @@ import tifffile
 from conftest import opened, png_chunks
 from PIL import Image, ImageCms, features
 
-from sr_arn import InputError
+from sr_arn import InputError, exif
 from sr_arn import png as png_module
 from sr_arn.ifd import Field, block_of
 from sr_arn.image_io import check_picture_output, read_image, write_image
@@ -204,6 +205,9 @@ def test_a_grey_palette_stays_rgb_where_its_profile_is(tmp_path, suffix):
         np.testing.assert_array_equal(np.atleast_3d(picture.pixels)[..., 0], GREY)
 
 
+WIDE = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)  # primaries of Display P3
+
+
 def png_with(*chunks):
     return png(RGB, 2, 8, *chunks)
 
@@ -238,6 +242,59 @@ def test_metadata_of_png(chunk, name, value):
     assert read_image(png_with(chunk)).pixels.shape == RGB.shape
 
 
+def with_orientation(number):
+    return block_of({0x0112: Field(3, struct.pack("<H", number))}, "<")
+
+
+def test_exif_has_its_own_place_before_text():
+    proper = (b"eXIf", with_orientation(1))
+    text = (b"tEXt", b"Raw profile type exif\0" + text_of(b"Exif\0\0" + with_orientation(6)))
+    assert read_image(png_with(text)).pixels.shape == (17, 12, 3)
+    assert read_image(png_with(proper, text)).pixels.shape == RGB.shape
+    assert read_image(png_with(text, proper)).pixels.shape == RGB.shape
+
+
+def test_the_resolution_of_exif_holds_where_there_is_no_other():
+    block = block_of(exif.with_resolution({}, ">", (300, 150)), ">")
+    assert read_image(png_with((b"eXIf", block))).metadata.dpi == (300, 150)
+    told = (b"pHYs", struct.pack(">IIB", 10_000, 10_000, 1))
+    assert read_image(png_with((b"eXIf", block), told)).metadata.dpi == (254, 254)
+
+
+def test_no_more_than_the_header_is_read_of_a_png_that_is_too_large():
+    class Watched(io.BytesIO):
+        def read(self, size=-1):
+            assert 0 <= size < 100
+            return super().read(size)
+
+    with pytest.raises(InputError, match="more than 99; allow more"):
+        read_image(Watched(png(GREY, 0, 8)), max_pixels=99)
+
+
+def test_many_texts_cost_no_more_than_one():
+    lines = b"Raw profile type exif\0\0" + zlib.compress(b"\n" * (1 << 26))
+    start = time.monotonic()
+    assert read_image(png_with(*[(b"zTXt", lines)] * 20)).pixels.shape == RGB.shape
+    assert time.monotonic() - start < 10
+
+
+def test_damaged_metadata_of_tiff_are_told(tmp_path, caplog):
+    metadata = Metadata(xmp=b"<xmp>" + bytes(99), icc_profile=srgb())
+    write_image(tmp_path / "a.tif", Picture(RGB, metadata))
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        struct.pack_into("<I", data, file.pages.first.tags[700].offset + 8, len(data) + 9)
+    picture = read_image(bytes(data))
+    assert (picture.metadata.xmp, picture.metadata.icc_profile) == (None, srgb())
+    assert "left out what is damaged in its metadata" in caplog.text
+
+
+def test_what_is_no_exif_is_left_out(tmp_path, caplog):
+    write_image(tmp_path / "a.webp", Picture(RGB, Metadata(exif=b"junk", dpi=(300, 300))))
+    assert "left out EXIF data of the WebP: they are none" in caplog.text
+    assert read_image(tmp_path / "a.webp").metadata.dpi == (300, 300)
+
+
 def test_a_large_profile_goes_there_and_back(tmp_path):
     large = srgb() + RNG.bytes(3_000_000)
     write_image(tmp_path / "a.png", Picture(RGB, Metadata(icc_profile=large)))
@@ -251,12 +308,14 @@ def test_a_large_profile_goes_there_and_back(tmp_path):
         ((b"gAMA", struct.pack(">I", 45_455)), False),
         ((b"gAMA", struct.pack(">I", 100_000)), True),
         ((b"cICP", bytes([9, 16, 0, 1])), True),
+        ((b"cHRM", struct.pack(">8I", *WIDE)), True),
+        ((b"cHRM", struct.pack(">8I", *png_module.CHRM_OF_SRGB)), False),
         ((b"cICP", bytes([1, 13, 0, 1])), False),
     ],
 )
 def test_another_gamma_is_told(chunk, is_told, caplog):
     read_image(png_with(chunk))
-    assert ("left out its gAMA or cICP" in caplog.text) == is_told
+    assert ("left out its gAMA, cHRM or cICP" in caplog.text) == is_told
 
 
 def test_what_a_pil_image_says_is_kept(tmp_path, coffee):
@@ -469,7 +528,7 @@ def test_large_pictures_are_refused_by_their_header(tmp_path):
     bomb = png_chunks(
         (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)), (b"IDAT", b"")
     )
-    with pytest.raises(InputError, match=r"more than 100,000,000 pixels; allow more with --max-"):
+    with pytest.raises(InputError, match=r"60,000 x 60,000 pixels, more than 100,000,000; allow"):
         read_image(bomb)
     path = tmp_path / "small.png"
     Image.fromarray(GREY).save(path)
@@ -489,7 +548,7 @@ def test_pillows_limit_holds_for_what_is_read_but_not_for_our_results(tmp_path, 
         for suffix in (".png", ".jpg", ".tif", ".webp", ".bmp"):
             write_image(tmp_path / f"out{suffix}", picture)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 3)
-    with pytest.raises(InputError, match=r"more than 136 pixels; allow more .*MAX_IMAGE_PIXELS"):
+    with pytest.raises(InputError, match=r"more than 136 pixels; allow more with --max-pixels"):
         read_image(tmp_path / "in.png")
 
 

@@ -25,8 +25,8 @@ class ConvAnchoredRegression2d(nn.Module):
         alpha = softmax_i(K s_i(window) + o_i)
         output = sum_i alpha_i (W_i * window + b_i)
 
-    It equals `AnchoredRegression` on the windows, [in_channels, k, k] each, and costs two
-    convolutions, which read the input once.
+    It equals `AnchoredRegression` on the windows, [in_channels, k, k] each, and is one
+    convolution with the anchors and all filters (and for "abs_cosine" one more).
 
     Parameters
     ----------
@@ -127,6 +127,9 @@ class ConvAnchoredRegression2d(nn.Module):
         h' = h + 2 padding - k + 1, likewise w'. Beside it n m out_channels h' w' numbers are
         kept.
         """
+        if x.ndim != 4:
+            shape = f"[n, {self.in_channels}, h, w]"
+            raise InputError(f"input: expected {shape}, received {display(list(x.shape))}")
         m = len(self.anchors)
         filters = torch.cat([self.anchors, self.weight.flatten(0, 1)])
         both = F.conv2d(x, filters, padding=self.padding)
@@ -141,8 +144,8 @@ class ConvAnchoredRegression2d(nn.Module):
         """Return alpha, given the products of windows and anchors [n, m, h', w']."""
         if self.similarity == "abs_cosine":
             ones = torch.ones_like(self.anchors[:1])
-            lengths = F.conv2d(x.square(), ones, padding=self.padding).clamp_min(0).sqrt()
-            products = products / lengths.clamp_min(1e-12)
+            squares = F.conv2d(x.square(), ones, padding=self.padding)
+            products = products / squares.clamp_min(1e-24).sqrt()  # finite gradients also at 0
         if self.similarity in ("abs_dot", "abs_cosine"):
             products = products.abs()
         elif self.similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
@@ -152,8 +155,8 @@ class ConvAnchoredRegression2d(nn.Module):
         if self.similarity_bias is not None:
             logits = logits + self.similarity_bias[:, None, None]
         if self.top_k is not None:
-            least = logits.topk(self.top_k, dim=1).values[:, -1:]
-            logits = logits.masked_fill(logits < least, -math.inf)
+            most, kept = logits.topk(self.top_k, dim=1)
+            logits = torch.full_like(logits, -math.inf).scatter(1, kept, most)
         return logits.softmax(dim=1)
 
     def extra_repr(self) -> str:

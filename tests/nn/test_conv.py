@@ -72,11 +72,24 @@ def test_the_sharper_the_nearer_to_one_filter_bank():
     torch.testing.assert_close(hard(x), expected)
 
 
-def test_flat_input_has_finite_gradients():
-    conv = make("abs_cosine")
-    x = torch.zeros(1, 3, 4, 4, dtype=torch.float64)
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_black_areas_have_finite_gradients(similarity):
+    conv = make(similarity)
+    x = torch.randn(1, 3, 6, 6, dtype=torch.float64)
+    x[..., :4, :4] = 0
+    x.requires_grad_()
     conv(x).sum().backward()
-    assert all(p.grad.isfinite().all() for p in conv.parameters() if p.grad is not None)
+    assert all(p.grad.isfinite().all() for p in (x, *conv.parameters()))
+
+
+def test_ties_share_among_no_more_than_top_k():
+    alpha = make(top_k=1, similarity_bias=False).assignments(torch.zeros(1, 3, 3, 3).double())
+    assert alpha.flatten().sort().values.tolist() == [0, 0, 0, 0, 1]
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(InputError, match=r"expected \[n, 3, h, w\], received \[3, 5, 5\]"):
+        make()(torch.zeros(3, 5, 5).double())
 
 
 @pytest.mark.parametrize(
