@@ -14,9 +14,18 @@ from torch import Tensor, nn
 
 from sr_arn.checks import InputError, check_integer, display
 
-__all__ = ["AnchoredRegression", "Similarity"]
+__all__ = ["AnchoredRegression", "Similarity", "check_similarity"]
 
 Similarity = Literal["dot", "abs_dot", "neg_sqdist", "abs_cosine"]
+
+
+def check_similarity(similarity: str, sharpness: float) -> None:
+    """Raise `InputError` unless it is a similarity, and the sharpness finite and above 0."""
+    if similarity not in get_args(Similarity):
+        known = ", ".join(get_args(Similarity))
+        raise InputError(f"similarity: expected one of {known}, received {display(similarity)}")
+    if not 0 < sharpness < math.inf:
+        raise InputError(f"sharpness: expected a finite number above 0, received {sharpness}")
 
 
 class AnchoredRegression(nn.Module):
@@ -93,11 +102,7 @@ class AnchoredRegression(nn.Module):
         self.in_features = check_integer(in_features, "in_features", 1)
         self.out_features = check_integer(out_features, "out_features", 1)
         m = check_integer(anchors, "anchors", 1)
-        if similarity not in get_args(Similarity):
-            known = ", ".join(get_args(Similarity))
-            raise InputError(f"similarity: expected one of {known}, received {display(similarity)}")
-        if not 0 < sharpness < math.inf:
-            raise InputError(f"sharpness: expected a finite number above 0, received {sharpness}")
+        check_similarity(similarity, sharpness)
         self.similarity = similarity
         self.sharpness = float(sharpness)
         self.anchors = nn.Parameter(torch.empty(m, in_features))

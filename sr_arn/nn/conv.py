@@ -5,14 +5,13 @@ k x k window around each pixel as x.
 """
 
 import math
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sr_arn.checks import InputError, check_integer, display
-from sr_arn.nn.anchored import Similarity
+from sr_arn.nn.anchored import Similarity, check_similarity
 
 __all__ = ["ConvAnchoredRegression2d"]
 
@@ -91,11 +90,7 @@ class ConvAnchoredRegression2d(nn.Module):
         k = check_integer(kernel_size, "kernel_size", 1)
         m = check_integer(anchors, "anchors", 1)
         self.padding = check_integer(padding, "padding", 0)
-        if similarity not in get_args(Similarity):
-            known = ", ".join(get_args(Similarity))
-            raise InputError(f"similarity: expected one of {known}, received {display(similarity)}")
-        if not 0 < sharpness < math.inf:
-            raise InputError(f"sharpness: expected a finite number above 0, received {sharpness}")
+        check_similarity(similarity, sharpness)
         if top_k is not None and check_integer(top_k, "top_k", 1) > m:
             raise InputError(f"top_k: expected at most the {m} anchors, received {top_k}")
         self.similarity = similarity
