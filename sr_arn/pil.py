@@ -14,7 +14,7 @@ GREY_16_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 READ_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "F")
 CONVERSIONS = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "PA": "RGBA"}
 CONVERSIONS |= {"La": "LA", "RGBa": "RGBA"}
-STRETCHED = {"L;2": 255 // 3, "L;4": 255 // 15}
+STRETCHED = {"1": 255, "L;2": 255 // 3, "L;4": 255 // 15}
 WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
 
@@ -98,12 +98,12 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
 
 
 def _with_stretched_key(image: Image.Image) -> Image.Image:
-    """Stretch a PNG's transparent grey of 2 or 4 bits to 8, as Pillow does with the pixels."""
+    """Stretch a PNG's transparent grey of few bits to 8, as Pillow does with the pixels."""
     key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
     raw_mode = str(tiles[0][3]) if tiles else ""  # there are none once it is loaded
     if isinstance(key, int) and raw_mode in STRETCHED:
         image = image.copy()
-        image.info["transparency"] = key * STRETCHED[raw_mode]
+        image.info["transparency"] = min(key * STRETCHED[raw_mode], 255)  # some versions of it do
     return image
 
 
