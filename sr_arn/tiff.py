@@ -67,9 +67,9 @@ def decode(page: "TiffPage", name: str) -> tuple[Pixels, bool]:
             f"{name}: expected grey, RGB, palette or CMYK of up to 16 bits or floats, this is "
             f"{colours} of {page.samplesperpixel} x {bits}-bit {what}; convert it first"
         )
+    pixels = page.asarray()
     if page.subfiletype & REDUCED:
         logger.warning("%s: its first page is a smaller version of another page", name)
-    pixels = page.asarray()
     if page.planarconfig == PLANES and page.samplesperpixel > 1:
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)

@@ -146,13 +146,8 @@ def test_whole_ones_are_enlarged(name, tmp_path, capfd):
     code, error = outcome(WHOLE[name], tmp_path, capfd, suffix_for(name))
     told = "3 frames or pages, of which the first is read" if name == "tif-pages" else ""
     assert (code, told in error, bool(error)) == (0, True, bool(told))
-    with (
-        Image.open(tmp_path / f"out{suffix_for(name)}")
-        if "float" not in name
-        else (open(os.devnull)) as image
-    ):
-        expected = (10, 10) if "interlaced" in name else (72, 48)
-        assert getattr(image, "size", expected) == expected
+    size = (10, 10) if "interlaced" in name else (48, 72)
+    assert read_image(tmp_path / f"out{suffix_for(name)}").pixels.shape[:2] == size
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -432,6 +432,20 @@ def test_alpha_multiplied_into_the_colour_is_taken_out(tmp_path, dtype):
     np.testing.assert_allclose(again, stored[..., :3], atol=0.51 if peak > 1 else 1e-6)
 
 
+def test_a_preview_as_the_first_page_is_told(tmp_path, caplog):
+    tifffile.imwrite(tmp_path / "a.tif", RGB, photometric="rgb", subfiletype=1)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, RGB)
+    assert "its first page is a smaller version of another page" in caplog.text
+
+
+def test_a_tile_larger_than_allowed_is_refused(tmp_path):
+    options = {"photometric": "rgb", "tile": (32, 32)}
+    tifffile.imwrite(tmp_path / "a.tif", RGB, **options)
+    assert read_image(tmp_path / "a.tif", max_pixels=1024).pixels.shape == RGB.shape
+    with pytest.raises(InputError, match="has 32 x 32 pixels, more than 1,023; allow more"):
+        read_image(tmp_path / "a.tif", max_pixels=1023)
+
+
 def test_channels_of_no_known_meaning_are_left_out_and_told(tmp_path, caplog):
     deep = RNG.integers(0, 65536, (9, 16, 5), np.uint16)
     extra = ["unspecified", "unspecified"]

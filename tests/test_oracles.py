@@ -320,6 +320,8 @@ def test_metadata_are_kept_and_corrected(photo, exiftool, tmp_path, capsys, sour
         assert "the picture has 16 bits; use .png or .tif" in capsys.readouterr().err
         return
     before = tags_of(exiftool, path)
+    assert (before["EXIF:Orientation"], before["XMP:Orientation"]) == (6, 6)
+    assert ("EXIF:ThumbnailLength" in before) == (source[0] == "jpg")
     out = tmp_path / f"out.{target[0]}"
     assert upscale(path, out) == 0
     assert capsys.readouterr().err == ""
