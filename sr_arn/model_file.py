@@ -4,31 +4,34 @@ The metadata of the file has one entry, "sr_arn", a JSON object:
 
 ==============  ==========================================================================
 format_version  1
-kind            "patch": features, regressor, overlap-average
+kind            "patch": features, regressor, overlap-average; or "conv": convolutions
 regressor       the regressor's name, as on the command line
 settings        {parameter: value} of the regressor that its predictions depend on; none
-                where there are none
+                where there are none, nor of "conv"
 scale           HR pixels per LR pixel
-features        {"energy": share of the energy that PCA kept}
+features        {"energy": share of the energy that PCA kept}; only of "patch"
 training        what it was trained on: images, their digest, samples, settings
-scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
+scores          {set: {"psnr": dB, "ssim": ..., "seconds": per megapixel made}} with the
+                papers' border; may be empty
 licence         SPDX identifier of the weights' licence
 ==============  ==========================================================================
 
-The arrays are `features.projection` and those of the regressor, `regressor.*`; large
-ones are kept in float16.
+The arrays are, of "patch", `features.projection` and those of the regressor, `regressor.*`; of
+"conv", those of a `ConvModel`. Large ones are kept in float16.
 """
 
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer, display
+from sr_arn.conv_model import ConvModel
 from sr_arn.features import NEIGHBOURHOOD, SCALES, WINDOW, GradientFeatures
 from sr_arn.files import write_whole
 from sr_arn.regressors import REGRESSORS, regressor_class
@@ -46,9 +49,10 @@ LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 LARGEST_HEADER = 1_000_000  # bytes; ours have a few thousand
 LARGEST_FILE = 1_000_000_000  # bytes; ours have a few million
 LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1000
-FLOAT16_FROM = 1_000_000  # entries; smaller arrays stay float32, they decide the anchor
 
 Header = dict[str, Any]
+Arrays = dict[str, NDArray[np.float32]]
+Axes = dict[str, tuple[str | int, ...]]
 
 
 def load_model(
@@ -101,7 +105,7 @@ def save_model(
     ----------
     path : str or path
     upscaler : Upscaler
-        One that holds a `PatchModel`; the "training" entry of its header is kept.
+        One that holds a `PatchModel` or a `ConvModel`; the "training" entry of its header is kept.
     licence : str, default "unstated"
         SPDX identifier of the weights' licence.
     scores : dict, optional
@@ -115,24 +119,20 @@ def save_model(
     from safetensors.numpy import save
 
     model = upscaler.model
-    if not isinstance(model, PatchModel):
+    kind = next((name for name, k in KINDS.items() if isinstance(model, k.model)), None)
+    if kind is None:
         raise InputError(f"model: expected a trained one, received {model.name}")
+    fields, arrays = KINDS[kind].take_apart(model)
     header: Header = {
         "format_version": FORMAT_VERSION,
-        "kind": "patch",
-        "regressor": model.regressor.name,
+        "kind": kind,
+        **fields,
         "scale": model.scale,
-        "features": {"energy": model.features.energy},
         "training": upscaler.header.get("training", {}),
         "scores": scores or {},
         "licence": licence,
     }
-    if model.regressor.settings:
-        settings = {name: getattr(model.regressor, name) for name in model.regressor.settings}
-        header["settings"] = {name: _plain(value) for name, value in settings.items()}
-    arrays = {"features.projection": model.features.projection_}
-    arrays |= {f"regressor.{name}": array for name, array in model.regressor.arrays().items()}
-    stored = {name: _compact(array) for name, array in arrays.items()}
+    stored = {name: _compact(array, KINDS[kind].float16_from) for name, array in arrays.items()}
     data = save(stored, metadata={KEY: json.dumps(header)})
     write_whole(path, lambda file: file.write(data))
 
@@ -172,17 +172,9 @@ def _box_listing() -> str:
 def _load_file(path: Path) -> Upscaler:
     """Read, check and put together the model of a file."""
     header = read_header(path)
-    where = f"model {display(path)}"
-    arrays = _read_arrays(path, _expected_axes(header), where)
-    # 1. features
-    features = GradientFeatures(header["scale"], header["features"]["energy"])
-    features.projection_ = arrays.pop("features.projection")
-    # 2. regressor on them
-    regressor = regressor_class(header["regressor"]).from_arrays(
-        {name.removeprefix("regressor."): array for name, array in arrays.items()},
-        **header["settings"],
-    )
-    return Upscaler(PatchModel(features, regressor), header)
+    kind = KINDS[header["kind"]]
+    arrays = _read_arrays(path, kind.axes(header), f"model {display(path)}")
+    return Upscaler(kind.put_together(header, arrays), header)
 
 
 def _read_header(file: IO[bytes], name: str) -> Header:
@@ -206,45 +198,89 @@ def _read_header(file: IO[bytes], name: str) -> Header:
             "train it again or use the version of sr-arn that wrote it"
         )
     _check_header(header, where)
-    header["settings"] = _check_settings(header, where)
     return header
 
 
 def _check_header(header: Header, where: str) -> None:
     """Raise `InputError` unless every field has the type and range that the rest relies on."""
-    features = header.get("features")
-    energy = features.get("energy") if isinstance(features, dict) else None
-    scale = header.get("scale")
+    kind, scale = KINDS.get(str(header.get("kind"))), header.get("scale")
     is_sound = {
-        "kind": header.get("kind") == "patch",
-        "regressor": header.get("regressor") in list(REGRESSORS),  # it may be unhashable
+        "kind": kind is not None,
         "scale": type(scale) is int and scale in SCALES,
-        "features": isinstance(energy, int | float) and 0 < energy <= 1,
         "training": isinstance(header.get("training"), dict),
-        "scores": isinstance(header.get("scores"), dict),
+        "scores": _are_scores(header.get("scores")),
         "licence": isinstance(header.get("licence"), str),
     }
+    _check_fields(header, is_sound, where)
+    if kind is not None:
+        kind.check(header, where)
+
+
+def _are_scores(scores: Any) -> bool:
+    """Whether these are numbers by the names of sets, or nothing."""
+    return isinstance(scores, dict) and all(
+        isinstance(score, dict) and all(isinstance(v, int | float) for v in score.values())
+        for score in scores.values()
+    )
+
+
+def _check_fields(header: Header, is_sound: dict[str, bool], where: str) -> None:
+    """Raise `InputError` for the first field that is not."""
     for field, sound in is_sound.items():
         if not sound:
             raise InputError(f"{where}: header field {field!r} is {display(header.get(field))}")
 
 
-def _check_settings(header: Header, where: str) -> dict[str, Any]:
-    """Return the regressor's settings, once they are what its class expects."""
-    kind, settings = regressor_class(header["regressor"]), header.get("settings", {})
+# --- the kinds of models -----------------------------------------------------------
+
+
+class Kind(NamedTuple):
+    """How a kind of model is kept."""
+
+    model: type
+    take_apart: Callable[[Any], tuple[Header, dict[str, NDArray[Any]]]]
+    """Return header fields and arrays of a model."""
+    check: Callable[[Header, str], None]
+    """Raise `InputError` unless those fields are sound."""
+    axes: Callable[[Header], Axes]
+    """Return each array's axes: a length, or a letter that stands for one."""
+    put_together: Callable[[Header, Arrays], Any]
+    """Return the model."""
+    float16_from: int
+    """Entries of an array that is kept in float16."""
+
+
+def _take_apart_patch(model: PatchModel) -> tuple[Header, dict[str, NDArray[Any]]]:
+    regressor = model.regressor
+    fields: Header = {"regressor": regressor.name, "features": {"energy": model.features.energy}}
+    if regressor.settings:
+        settings = {name: getattr(regressor, name) for name in regressor.settings}
+        fields["settings"] = {name: _plain(value) for name, value in settings.items()}
+    arrays = {"features.projection": model.features.projection_}
+    arrays |= {f"regressor.{name}": array for name, array in regressor.arrays().items()}
+    return fields, arrays
+
+
+def _check_patch(header: Header, where: str) -> None:
+    features = header.get("features")
+    energy = features.get("energy") if isinstance(features, dict) else None
+    is_sound = {
+        "regressor": header.get("regressor") in list(REGRESSORS),  # it may be unhashable
+        "features": isinstance(energy, int | float) and 0 < energy <= 1,
+    }
+    _check_fields(header, is_sound, where)
+    kind, settings = regressor_class(header["regressor"]), header.setdefault("settings", {})
     if not isinstance(settings, dict) or set(settings) != set(kind.settings):
         raise InputError(f"{where}: header field 'settings' is {display(settings)}")
     try:
         kind(**settings).check_settings()
     except InputError as error:
         raise InputError(f"{where}: header field 'settings': {error}") from error
-    return settings
 
 
-def _expected_axes(header: Header) -> dict[str, tuple[str | int, ...]]:
-    """Return each array's axes: a length, or a letter that stands for one."""
+def _patch_axes(header: Header) -> Axes:
     lengths: dict[str, str | int] = {"t": (WINDOW * header["scale"]) ** 2}
-    axes: dict[str, tuple[str | int, ...]] = {"features.projection": ("d", NEIGHBOURHOOD**2)}
+    axes: Axes = {"features.projection": ("d", NEIGHBOURHOOD**2)}
     regressor = regressor_class(header["regressor"])(**header["settings"])
     lengths |= regressor.axis_lengths
     for name, letters in regressor.array_axes.items():
@@ -252,9 +288,62 @@ def _expected_axes(header: Header) -> dict[str, tuple[str | int, ...]]:
     return axes
 
 
-def _read_arrays(
-    path: Path, expected: dict[str, tuple[str | int, ...]], where: str
-) -> dict[str, NDArray[np.float32]]:
+def _put_patch_together(header: Header, arrays: Arrays) -> PatchModel:
+    features = GradientFeatures(header["scale"], header["features"]["energy"])
+    features.projection_ = arrays["features.projection"]
+    own = {
+        name.removeprefix("regressor."): array
+        for name, array in arrays.items()
+        if name.startswith("regressor.")
+    }
+    regressor = regressor_class(header["regressor"]).from_arrays(own, **header["settings"])
+    return PatchModel(features, regressor)
+
+
+def _take_apart_conv(model: ConvModel) -> tuple[Header, dict[str, NDArray[Any]]]:
+    return {"regressor": model.name}, dict(model.arrays)
+
+
+def _check_conv(header: Header, where: str) -> None:
+    _check_fields(header, {"regressor": header.get("regressor") == ConvModel.name}, where)
+
+
+def _conv_axes(header: Header) -> Axes:
+    lengths: dict[str, int] = {"t": header["scale"] ** 2, "z": 2, "3": 3}
+    return {
+        name: tuple(lengths.get(letter, letter) for letter in letters)
+        for name, letters in ConvModel.array_axes.items()
+    }
+
+
+def _put_conv_together(header: Header, arrays: Arrays) -> ConvModel:
+    return ConvModel(header["scale"], arrays)
+
+
+KINDS = {
+    "patch": Kind(
+        PatchModel,
+        _take_apart_patch,
+        _check_patch,
+        _patch_axes,
+        _put_patch_together,
+        float16_from=1_000_000,  # smaller ones decide the anchor
+    ),
+    "conv": Kind(
+        ConvModel,
+        _take_apart_conv,
+        _check_conv,
+        _conv_axes,
+        _put_conv_together,
+        float16_from=1000,
+    ),
+}
+
+
+# --- arrays ------------------------------------------------------------------------
+
+
+def _read_arrays(path: Path, expected: Axes, where: str) -> Arrays:
     """Read the expected arrays as float32; shapes are checked before memory is taken."""
     from safetensors import SafetensorError, safe_open
 
@@ -297,7 +386,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _compact(array: NDArray[Any]) -> NDArray[np.floating[Any]]:
+def _compact(array: NDArray[Any], float16_from: int) -> NDArray[np.floating[Any]]:
     """Return the array as it is stored."""
-    dtype = np.float16 if array.size >= FLOAT16_FROM else np.float32
+    dtype = np.float16 if array.size >= float16_from else np.float32
     return np.ascontiguousarray(array, dtype=dtype)

@@ -2,16 +2,18 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.checks import InputError, check_integer, display
+from sr_arn.conv_arn import ConvARN
 from sr_arn.datasets import digest, find_images, read_luminances
+from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
 from sr_arn.pairs import shrink, training_pairs
 from sr_arn.regressors.base import Regressor
-from sr_arn.regressors.gradient import GradientRegressor
-from sr_arn.upscaler import BicubicModel, PatchModel, Upscaler
+from sr_arn.upscaler import BicubicModel, LuminanceModel, PatchModel, Upscaler
 from sr_arn.validation import Validation, hold_out
 
 if TYPE_CHECKING:
@@ -25,28 +27,28 @@ MAX_SAMPLES = 5_000_000
 
 
 def train_upscaler(
-    images: str | os.PathLike[str],
-    regressor: Regressor,
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    regressor: Regressor | ConvARN,
     scale: int = 3,
     max_samples: int = MAX_SAMPLES,
     validation: int | None = 0,
     observe: "Callable[[Progress], None] | None" = None,
     **fit_options: Any,
 ) -> Upscaler:
-    """Train features and a regressor on a folder of images.
+    """Train features and a regressor, or a convolutional ARN, on folders of images.
 
     Parameters
     ----------
-    images : str or path
-        A folder; `sr_arn.datasets.find_images` says what is taken from it.
-    regressor : Regressor
+    images : str, path or sequence of them
+        Folders; `sr_arn.datasets.find_images` says what is taken from them.
+    regressor : Regressor or ConvARN
         Is fitted in place.
     scale : int, default 3
         2 to 8.
     max_samples : int, default 5,000,000
-        Training pairs at most; each takes 4 (d + 9 scale^2) bytes of memory.
+        Training pairs of a regressor at most; each takes 4 (d + 9 scale^2) bytes of memory.
     validation : int or None, default 0
-        How many images, evenly spaced in alphabetical order, are held out of training to
+        How many images, evenly spaced in the order of names, are held out of training to
         measure PSNR on; None holds out one in ten, at most ten.
     observe : function of a `sr_arn.nn.training.Progress`, optional
         Follows a regressor that is trained in epochs; no other takes it.
@@ -66,10 +68,12 @@ def train_upscaler(
     """
     check_patch_scale(scale)
     check_integer(max_samples, "max_samples", 1)
-    if isinstance(regressor, GradientRegressor):
+    if isinstance(regressor, TrainedInEpochs):
         regressor.check_parameters(fit_options.get("resume"))
     # 1. images to luminance
-    paths, held_out = hold_out(find_images(images), validation)
+    folders = [images] if isinstance(images, str | os.PathLike) else images
+    every_path = [path for folder in folders for path in find_images(folder)]
+    paths, held_out = hold_out(every_path, validation)
     planes = list(read_luminances(paths))
     validation_set = Validation(read_luminances(held_out), scale)
     logger.info("images: %d, %d held out, x%d", len(paths), len(held_out), scale)
@@ -79,34 +83,43 @@ def train_upscaler(
         raise InputError(f"images: all are smaller than {side} x {side} pixels; give larger ones")
     if too_small:
         logger.warning("too small to learn from: %s", display(", ".join(too_small)))
-    # 2. features, 3. pairs, 4. regressor
-    contents = digest(paths)
-    features = GradientFeatures(scale).fit(shrink(planes, scale))
-    x, y = training_pairs(planes, features, max_samples)
-    upscaler = Upscaler(PatchModel(features, regressor))
-    if isinstance(regressor, GradientRegressor):
+    training: dict[str, Any] = {
+        "images": len(paths),
+        "digest": digest(paths),
+        "held_out": len(held_out),
+    }
+    # 2. what is to be learned, from what
+    learn: Callable[..., object]
+    model: Callable[[], LuminanceModel]
+    if isinstance(regressor, ConvARN):
+        large = [plane for plane in planes if min(plane.shape) >= side]
+        network = regressor
+        learn, model = partial(network.fit, large, scale), lambda: network.model_
+    else:
+        features = GradientFeatures(scale).fit(shrink(planes, scale))
+        x, y = training_pairs(planes, features, max_samples)
+        training["samples"] = len(x)
+        patch_model = PatchModel(features, regressor)
+        learn, model = partial(regressor.fit, x, y), lambda: patch_model
+    # 3. learning
+    if isinstance(regressor, TrainedInEpochs):
 
         def follow(progress: "Progress") -> None:
             if observe is not None:
                 observe(progress)
             if progress.epoch_ended:
-                psnr = validation_set.psnr(upscaler) if validation_set else None
+                psnr = validation_set.psnr(Upscaler(model())) if validation_set else None
                 logger.info(_line(progress, psnr))
 
         fit_options["observe"] = follow
-    regressor.fit(x, y, **fit_options)
+    learn(**fit_options)
+    upscaler = Upscaler(model())
     if validation_set:
         bicubic, ours = (validation_set.psnr(u) for u in (Upscaler(BicubicModel(scale)), upscaler))
         logger.info("held out: bicubic %.2f dB, %s %.2f dB", bicubic, regressor.name, ours)
-    training = {
-        "images": len(paths),
-        "digest": contents,
-        "held_out": len(held_out),
-        "samples": len(x),
-        "parameters": {
-            name: value if isinstance(value, int | float | str | None) else "given"
-            for name, value in regressor.get_params().items()
-        },
+    training["parameters"] = {
+        name: value if isinstance(value, int | float | str | None) else "given"
+        for name, value in regressor.get_params().items()
     }
     upscaler.header = {"training": training}
     return upscaler

@@ -9,14 +9,18 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 
 # From the ground up; a module imports only what stands in an earlier row.
 FLOORS = [
-    ["checks"],
+    ["checks", "parameters"],
     ["files"],
     ["nn.anchored", "nn.checkpoint"],
     ["nn.deep", "nn.conv", "nn.training"],
+    ["nn.conv_network"],
     ["nn"],
+    ["epochs"],
     ["compilation", "patches", "resize", "tiles", "color", "formats", "ifd"],
     ["exif"],
-    ["kernels", "ksvd", "neighbours", "metadata", "channels"],
+    ["kernels", "convolution", "ksvd", "neighbours", "metadata", "channels", "crops"],
+    ["conv_model"],
+    ["conv_arn"],
     ["soft", "png", "tiff", "picture", "metrics", "features", "regressors.base"],
     ["pil"],
     ["image_io"],

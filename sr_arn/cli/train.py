@@ -8,41 +8,63 @@ from typing import TYPE_CHECKING, Any
 from sr_arn.cli.options import add_scale
 
 if TYPE_CHECKING:
+    from sr_arn.conv_arn import ConvARN
+    from sr_arn.conv_model import ConvModel
     from sr_arn.nn.training import Progress
     from sr_arn.regressors import Regressor
 
-SUMMARY = "Train an up-scaler on a folder of images."
+SUMMARY = "Train an up-scaler on folders of images."
 EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor deep-arn --scale 3"
 OPTIONS = {  # the regressor's parameter of an option, and its least value
     "anchors": ("anchors", 1),
     "layers": ("layers", 1),
+    "channels": ("channels", 1),
+    "learning_rate": ("learning_rate", None),
+    "start": ("start", None),
     "epochs": ("epochs", 1),
     "seed": ("random_state", 0),
     "device": ("device", None),
+    "precision": ("precision", None),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("images", type=Path, metavar="IMAGES_DIR")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGES_DIR")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL")
     parser.add_argument(
         "--regressor",
         default="aplus",
         metavar="NAME",
-        help="aplus (default), global-arn; arn and deep-arn, which need torch",
+        help="aplus (default), global-arn; arn, deep-arn and conv-arn, which need torch",
     )
     add_scale(parser, default=3)
     parser.add_argument(
         "--anchors",
         type=int,
         metavar="M",
-        help="default: 1024 (deep-arn: 16), or less for few images",
+        help="default: 1024 (deep-arn: 16), or less for few images; conv-arn: 8",
     )
-    parser.add_argument("--layers", type=int, metavar="L", help="of deep-arn (default: 7)")
-    parser.add_argument("--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10)")
     parser.add_argument(
-        "--device", metavar="NAME", help="of arn, deep-arn: auto (default), cpu or cuda"
+        "--layers", type=int, metavar="L", help="of deep-arn (default: 7), conv-arn (16)"
+    )
+    parser.add_argument(
+        "--start", metavar="NAME|FILE", help="of conv-arn: a model to begin with, of any scale"
+    )
+    parser.add_argument("--channels", type=int, metavar="C", help="of conv-arn (default: 48)")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="R", help="the highest, of what torch trains"
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10), conv-arn (80)"
+    )
+    parser.add_argument(
+        "--device", metavar="NAME", help="where torch trains: auto (default), cpu or cuda"
+    )
+    parser.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="of torch's products: float32 (default), or bfloat16, faster where the CPU has it",
     )
     parser.add_argument(
         "--resume", type=Path, metavar="CKPT", help="go on from a checkpoint of the same training"
@@ -60,21 +82,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
     from sr_arn.checks import InputError, display
+    from sr_arn.epochs import TrainedInEpochs
     from sr_arn.files import check_output
     from sr_arn.model_file import SUFFIX, save_model
-    from sr_arn.regressors import regressor_class
-    from sr_arn.regressors.gradient import GradientRegressor
     from sr_arn.train import train_upscaler
 
     if check_output(args.output).suffix != SUFFIX:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
         )
-    regressor = regressor_class(args.regressor)()
+    regressor = _regressor(args.regressor)
     _set_parameters(regressor, args)
     checkpoint = args.output.with_suffix(f".checkpoint{SUFFIX}")
     options: dict[str, Any] = {}
-    if isinstance(regressor, GradientRegressor):
+    if isinstance(regressor, TrainedInEpochs):
         if check_output(checkpoint).exists() and args.resume is None:
             raise InputError(
                 f"output: {display(checkpoint)} is of a training that was interrupted; go on with "
@@ -100,7 +121,21 @@ def run(args: argparse.Namespace) -> None:
         print(f"{display(args.output)}: {regressor.name} x{args.scale}")
 
 
-def _set_parameters(regressor: "Regressor", args: argparse.Namespace) -> None:
+def _regressor(name: str) -> "Regressor | ConvARN":
+    """Return what a name stands for, with its defaults."""
+    from sr_arn.checks import InputError, display
+    from sr_arn.conv_arn import ConvARN
+    from sr_arn.regressors import REGRESSORS, regressor_class
+
+    if name == ConvARN.name:
+        return ConvARN()
+    if name not in REGRESSORS:
+        known = ", ".join([*REGRESSORS, ConvARN.name])
+        raise InputError(f"regressor: expected one of {known}, received {display(name)}")
+    return regressor_class(name)()
+
+
+def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) -> None:
     """Give the regressor what the command line says of it."""
     from sr_arn.checks import InputError, check_integer
 
@@ -109,10 +144,28 @@ def _set_parameters(regressor: "Regressor", args: argparse.Namespace) -> None:
         if value is None:
             continue
         if parameter not in regressor.get_params():
-            raise InputError(f"{option}: the regressor {regressor.name} takes none")
+            raise InputError(
+                f"{option.replace('_', '-')}: the regressor {regressor.name} takes none"
+            )
         if minimum is not None:
             check_integer(value, option, minimum)
+        if option == "start":
+            value = _conv_model(value)
+            for name, size in value.sizes.items():  # what is not given is the model's
+                regressor.set_params(**{name: getattr(args, name) or size})
         regressor.set_params(**{parameter: value})
+
+
+def _conv_model(name_or_path: str) -> "ConvModel":
+    """Load the model that a training begins with."""
+    from sr_arn.checks import InputError, display
+    from sr_arn.conv_model import ConvModel
+    from sr_arn.model_file import load_model
+
+    model = load_model(name_or_path).model
+    if not isinstance(model, ConvModel):
+        raise InputError(f"start: {display(name_or_path)} is no convolutional ARN")
+    return model
 
 
 def _show(progress: "Progress") -> None:

@@ -24,6 +24,7 @@ def write_checkpoint(
     path: Path,
     module: nn.Module,
     optimiser: torch.optim.Optimizer,
+    average: dict[str, torch.Tensor],
     settings: dict[str, Any],
     epochs: int,
 ) -> None:
@@ -34,6 +35,8 @@ def write_checkpoint(
     path : Path
     module : Module
     optimiser : Optimizer
+    average : dict of Tensor
+        Running means of parameters, by their names.
     settings : dict
         What tells this run from others, of plain values.
     epochs : int
@@ -42,6 +45,7 @@ def write_checkpoint(
     from safetensors.torch import save
 
     tensors = {f"model.{name}": value for name, value in module.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {
             f"optimiser.{number}.{name}": value
@@ -58,10 +62,11 @@ def read_checkpoint(
     path: Path,
     module: nn.Module,
     optimiser: torch.optim.Optimizer,
+    average: dict[str, torch.Tensor],
     settings: dict[str, Any],
     most_epochs: int,
 ) -> int:
-    """Put module and optimiser into the state of a checkpoint; return the epochs done.
+    """Put module, optimiser and average into the state of a checkpoint; return the epochs done.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def read_checkpoint(
             if type(epochs) is not int or not 1 <= epochs <= most_epochs:
                 raise InputError(f"{where}: is no checkpoint of sr-arn")
             _check_settings(header.get("settings"), settings, where)
-            expected = _expected_shapes(module, optimiser)
+            expected = _expected_shapes(module, optimiser, average)
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
             for name in expected.keys() | found.keys():
                 _check_tensor(name, expected.get(name), found.get(name), where)
@@ -93,6 +98,8 @@ def read_checkpoint(
     module.load_state_dict(
         {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
     )
+    for name, value in average.items():
+        value.copy_(tensors[f"average.{name}"])
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
@@ -103,9 +110,12 @@ def read_checkpoint(
     return epochs
 
 
-def _expected_shapes(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, list[int]]:
+def _expected_shapes(
+    module: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, torch.Tensor]
+) -> dict[str, list[int]]:
     """Return the shape of every tensor that `write_checkpoint` keeps."""
     shapes = {f"model.{name}": list(value.shape) for name, value in module.state_dict().items()}
+    shapes |= {f"average.{name}": list(value.shape) for name, value in average.items()}
     for number, parameter in enumerate(module.parameters()):
         for entry in ENTRIES[type(optimiser)]:
             shape = [] if entry == "step" else list(parameter.shape)

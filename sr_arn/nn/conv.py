@@ -127,7 +127,7 @@ class ConvAnchoredRegression2d(nn.Module):
             raise InputError(f"input: expected {shape}, received {display(list(x.shape))}")
         m = len(self.anchors)
         filters = torch.cat([self.anchors, self.weight.flatten(0, 1)])
-        both = F.conv2d(x, filters, padding=self.padding)
+        both = F.conv2d(x, filters, padding=self.padding).to(filters.dtype)  # autocast's is lower
         products, each = both[:, :m], both[:, m:]
         alpha = self._assignments(x, products).unsqueeze(2)
         each = each.reshape(-1, m, self.out_channels, *each.shape[2:])

@@ -8,6 +8,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -43,6 +44,13 @@ class Recipe:
         "one-cycle" rises for a tenth of all steps, then falls to 0 as a cosine; "halving"
         halves the rate every 20 epochs, as Agustsson et al. 2017 do.
     weight_decay : float, default 0.0
+    second_moment : float, default 0.999
+        Adam's decay of the mean of squared gradients.
+    largest_gradient : float, optional
+        Norm of all gradients together, above which they are scaled down to it.
+    averaging : float, default 0.0
+        Decay of a running mean of the parameters, which takes their place at the end and
+        whenever an observer looks at the end of an epoch; 0 for none.
     precision : {"float32", "bfloat16"}, default "float32"
         Of the products, by torch's autocast; parameters and sums stay float32. On a
         processor that multiplies bfloat16 itself, wide layers train in two thirds of the time.
@@ -55,6 +63,9 @@ class Recipe:
     optimiser: Literal["adam", "sgd"] = "adam"
     schedule: Literal["one-cycle", "halving"] = "one-cycle"
     weight_decay: float = 0.0
+    second_moment: float = 0.999
+    largest_gradient: float | None = None
+    averaging: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 
@@ -160,11 +171,20 @@ def find_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
+Loss = Callable[[Tensor, Tensor, float], Tensor]
+"""Of outputs, targets and the share of the training that is done, 0 to 1."""
+
+
+def mean_squares(outputs: Tensor, targets: Tensor, share: float) -> Tensor:
+    """Return the mean squared error."""
+    return nn.functional.mse_loss(outputs, targets)
+
+
 def train(
     module: nn.Module,
     batches: Batches,
     recipe: Recipe,
-    loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.mse_loss,
+    loss: Loss = mean_squares,
     device: str = "auto",
     checkpoint: Path | None = None,
     resume: Path | None = None,
@@ -177,7 +197,7 @@ def train(
     module : Module
     batches : Batches
     recipe : Recipe
-    loss : function of outputs and targets, default mean squared error
+    loss : function of outputs, targets and the share that is done; default mean squared error
     device : {"auto", "cpu", "cuda"}, default "auto"
     checkpoint : path, optional
         Is written anew after every epoch.
@@ -195,27 +215,75 @@ def train(
     place = find_device(device)
     module.to(place).train()
     optimiser = _optimiser(module, recipe)
+    average = Average(module, recipe.averaging)
     settings = {"recipe": asdict(recipe), "model": repr(module), "data": batches.identity()}
     first = 0
     if resume is not None:
-        first = read_checkpoint(resume, module, optimiser, settings, recipe.epochs)
+        first = read_checkpoint(resume, module, optimiser, average.values, settings, recipe.epochs)
     watch = _Watch(recipe.epochs, len(batches), first, observe)
     for epoch in range(first, recipe.epochs):
         for number, (inputs, targets) in enumerate(batches.epoch(epoch, place)):
+            step = epoch * len(batches) + number
             for group in optimiser.param_groups:
-                group["lr"] = recipe.rate(epoch * len(batches) + number, len(batches))
+                group["lr"] = recipe.rate(step, len(batches))
             with torch.autocast(place.type, torch.bfloat16, recipe.precision == "bfloat16"):
                 outputs = module(inputs)
-            value = loss(outputs.float(), targets)
+            value = loss(outputs.float(), targets, step / (recipe.epochs * len(batches)))
             optimiser.zero_grad()
             value.backward()  # type: ignore[no-untyped-call] # nor this
+            if recipe.largest_gradient is not None:
+                nn.utils.clip_grad_norm_(module.parameters(), recipe.largest_gradient)
             optimiser.step()
+            average.update(step)
             watch.step(epoch, number, value.detach())
         watch.check_parameters(module, epoch)
         if checkpoint is not None:
-            write_checkpoint(checkpoint, module, optimiser, settings, epoch + 1)
-        watch.epoch_ended(epoch)
+            write_checkpoint(checkpoint, module, optimiser, average.values, settings, epoch + 1)
+        with average.in_place():
+            watch.epoch_ended(epoch)
+    average.put()
     module.cpu().eval()
+
+
+class Average:
+    """A running mean of a module's parameters; of none with a decay of 0.
+
+    Parameters
+    ----------
+    module : Module
+    decay : float
+        Of the mean's former value in a step; less in the first steps.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.parameters = dict(module.named_parameters()) if decay else {}
+        self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take the parameters into the mean after a step, counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, parameter in self.parameters.items():
+            self.values[name].lerp_(parameter, 1 - decay)
+
+    @torch.no_grad()
+    def put(self) -> None:
+        """Set the parameters to their mean."""
+        for name, parameter in self.parameters.items():
+            parameter.copy_(self.values[name])
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let the parameters be their mean for a while."""
+        present = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.put()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, parameter in self.parameters.items():
+                    parameter.copy_(present[name])
 
 
 class _Watch:
@@ -273,4 +341,5 @@ def _optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     settings: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(module.parameters(), momentum=0.9, **settings)
-    return torch.optim.Adam(module.parameters(), **settings)
+    betas = (0.9, recipe.second_moment)
+    return torch.optim.Adam(module.parameters(), betas=betas, **settings)

@@ -6,19 +6,20 @@ the library only to train and to check what is not a plain, fitting array: up-sc
 picture does without it.
 """
 
-import inspect
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sr_arn.parameters import Parameters
+
 __all__ = ["Regressor"]
 
 FloatArray = NDArray[np.floating[Any]]
 
 
-class Regressor(ABC):
+class Regressor(Parameters, ABC):
     """Base class: parameters, validation, and the arrays that a model file keeps.
 
     A subclass states `name` and `array_axes`, stores its parameters in `__init__`, and
@@ -84,35 +85,11 @@ class Regressor(ABC):
 
     # --- scikit-learn --------------------------------------------------------------
 
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return sorted(inspect.signature(cls).parameters)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters given to `__init__`, as scikit-learn expects them."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name; an unknown one raises `ValueError`."""
-        known = self._parameter_names()
-        for name, value in params.items():
-            if name not in known:
-                raise ValueError(
-                    f"parameter: expected one of {', '.join(known)}, received {name!r}"
-                )
-            setattr(self, name, value)
-        return self
-
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination R^2 of `predict(X)` against y."""
         from sklearn.metrics import r2_score
 
         return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
-
-    def __repr__(self) -> str:
-        """Show the parameters."""
-        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({given})"
 
     def __sklearn_tags__(self) -> Any:
         """Describe the estimator to scikit-learn."""

@@ -4,12 +4,13 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, check_integer, check_scale, display
+from sr_arn.checks import InputError, display
+from sr_arn.epochs import TrainedInEpochs
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, given_anchors
 from sr_arn.regressors.base import FloatArray
@@ -27,11 +28,10 @@ INPUT_RMS = 0.6  # that features and targets are brought to for training, chosen
 TARGET_RMS = 0.8
 LEAST_STEPS = 1000  # of a whole training, by default: few samples are passed over more often
 SMALLEST_BATCH = 16
-LARGEST_SEED = 2**63  # of torch
 PAPER_EPOCHS, PAPER_RATE, PAPER_BATCH, PAPER_DECAY = 90, 20.0, 1000, 1e-8
 
 
-class GradientRegressor(AnchoredRegressor):
+class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
     """Training by torch: scales, starting anchors, the loop, and what is kept of it.
 
     The parameters that subclasses share:
@@ -42,19 +42,11 @@ class GradientRegressor(AnchoredRegressor):
         90 epochs, batches of 1000, decay 1e-8, nothing scaled, random start.
     epochs, batch_size, learning_rate : optional
         By default those of the recipe.
-    device : {"auto", "cpu", "cuda"}
-    precision : {"float32", "bfloat16"}
-        Of products in training.
     """
 
+    name: ClassVar[str]
     anchors: Anchors
     recipe: Literal["one-cycle", "paper"]
-    epochs: int | None
-    batch_size: int | None
-    learning_rate: float | None
-    device: str
-    precision: Literal["float32", "bfloat16"]
-    random_state: int
 
     intercept_: FloatArray
 
@@ -173,21 +165,8 @@ class GradientRegressor(AnchoredRegressor):
             raise InputError(
                 f"recipe: expected one-cycle or paper, received {display(self.recipe)}"
             )
-        if self.precision not in ("float32", "bfloat16"):
-            raise InputError(
-                f"precision: expected float32 or bfloat16, received {display(self.precision)}"
-            )
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) is not None:
-                check_integer(getattr(self, name), name, 1)
-        if self.learning_rate is not None:
-            check_scale(self.learning_rate, "learning_rate")
-        if check_integer(self.random_state, "random_state", 0) >= LARGEST_SEED:
-            raise InputError(f"random_state: expected less than 2^63, received {self.random_state}")
         self.check_settings()
-        _find_device(self.device)
-        if resume is not None and not resume.is_file():
-            raise InputError(f"checkpoint {display(resume)}: there is no such file")
+        super().check_parameters(resume)
 
     def _plan(self, samples: int) -> "tuple[Recipe, int]":
         """Return recipe and batch size for a number of samples."""
@@ -264,19 +243,6 @@ class GradientRegressor(AnchoredRegressor):
 
     def _output(self, rows: FloatArray) -> FloatArray:
         return super()._output(rows) + self.intercept_.astype(rows.dtype)
-
-
-def _find_device(name: str) -> None:
-    """Check that torch is installed and has the device."""
-    try:
-        from sr_arn.nn.training import find_device
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise InputError(
-            'torch: is not installed and training this regressor needs it; install "sr-arn[torch]"'
-        ) from error
-    find_device(name)
 
 
 def _scale_to(rms: float, array: FloatArray) -> float:

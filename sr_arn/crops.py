@@ -1,0 +1,117 @@
+"""Random crops of training images, for networks that see pixels beyond a patch."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.checks import check_integer
+from sr_arn.resize import imresize
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["Crops"]
+
+MOST_PLANES = 128  # that an epoch takes its crops from
+LARGEST_SIDE = 600  # HR pixels of a plane that an epoch looks at
+WHOLE = 0.25  # share of planes that are taken at their own size
+SMALLEST_SIZE = 0.5  # the others are shrunk to this or more of it
+ROUNDED = 0.5  # share of LR planes that are rounded to 256 levels, as pictures are
+CONTRASTS = (0.5, 1.3)
+
+Plane = NDArray[np.float32]
+
+
+class Crops:
+    """Batches of LR crops and of what bicubic up-scaling lacks of their HR versions.
+
+    Every epoch takes the planes anew: at random sizes, shrunk by the scale with or without
+    rounding to levels. A crop is then mirrored, turned, and its contrast stretched, reduced
+    or reversed about mid-grey.
+
+    Parameters
+    ----------
+    planes : sequence of float32 [h, w] in [0, 1]
+        HR luminance, of any sizes; small ones are continued by reflection.
+    scale : int
+        s.
+    crop : int
+        Side of a crop in LR pixels.
+    batch_size, batches : int
+        Crops of a batch, batches of an epoch.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        planes: Sequence[Plane],
+        scale: int,
+        crop: int,
+        batch_size: int,
+        batches: int,
+        seed: int,
+    ) -> None:
+        self.planes = planes
+        self.scale = scale
+        self.crop = check_integer(crop, "crop", 1)
+        self.batch_size = check_integer(batch_size, "batch_size", 1)
+        self.batches = check_integer(batches, "batches", 1)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return self.batches
+
+    def epoch(self, number: int, device: "torch.device") -> "Iterator[tuple[Tensor, Tensor]]":
+        """Yield LR crops [n, 1, c, c] and details [n, 1, s c, s c] of an epoch, counted from 0."""
+        import torch
+
+        rng = np.random.default_rng((self.seed, number))
+        chosen: Sequence[int] = range(len(self.planes))
+        if len(self.planes) > MOST_PLANES:
+            chosen = sorted(rng.choice(len(self.planes), MOST_PLANES, replace=False).tolist())
+        pairs = [self._pair(self.planes[plane], rng) for plane in chosen]
+        areas = np.array([lr.size for lr, _ in pairs], np.float64)
+        for _ in range(self.batches):
+            drawn = rng.choice(len(pairs), self.batch_size, p=areas / areas.sum())
+            crops = [self._cut(pairs[pair], rng) for pair in drawn]
+            inputs, targets = (np.stack(side)[:, None] for side in zip(*crops, strict=True))
+            yield torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
+
+    def identity(self) -> str:
+        """Return sizes, order and a digest of the planes."""
+        digest = hashlib.blake2b(digest_size=16)
+        for plane in self.planes:
+            digest.update(f"{plane.shape}".encode() + np.ascontiguousarray(plane).tobytes())
+        numbers = (self.scale, self.crop, self.batch_size, self.batches, self.seed)
+        return f"{len(self.planes)} {digest.hexdigest()} {numbers}"
+
+    def _pair(self, plane: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+        """Return the LR version of a plane at a random size, and the details it lacks."""
+        scale, side = self.scale, self.crop * self.scale
+        top, left = (rng.integers(max(n - LARGEST_SIDE, 0) + 1) for n in plane.shape)
+        hr = plane[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]
+        if rng.random() >= WHOLE:
+            hr = np.clip(imresize(hr, rng.uniform(SMALLEST_SIZE, 1)), 0, 1)
+        hr = np.pad(hr, [(0, max(side - n, -n % scale)) for n in hr.shape], mode="symmetric")
+        lr = imresize(hr, 1 / scale)
+        if rng.random() < ROUNDED:
+            lr = (np.round(lr * 255) / 255).astype(np.float32)
+        return lr, hr - imresize(lr, scale)
+
+    def _cut(self, pair: tuple[Plane, Plane], rng: np.random.Generator) -> tuple[Plane, Plane]:
+        """Return a random crop of both planes, varied in the same way."""
+        lr, details = pair
+        top, left = (rng.integers(n - self.crop + 1) for n in lr.shape)
+        turns, is_mirrored = int(rng.integers(4)), rng.random() < 0.5
+        contrast = np.float32(rng.uniform(*CONTRASTS) * rng.choice((-1, 1)))
+        parts = []
+        for plane, unit in ((lr, 1), (details, self.scale)):
+            rows, columns = (slice(n * unit, (n + self.crop) * unit) for n in (top, left))
+            part = np.rot90(plane[rows, columns], turns)
+            parts.append(part[:, ::-1] if is_mirrored else part)
+        return (parts[0] - np.float32(0.5)) * contrast + np.float32(0.5), parts[1] * contrast
