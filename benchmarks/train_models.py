@@ -10,6 +10,10 @@ licence, what a command like these writes:
         --regressor aplus --scale 3 --anchors 1024
     sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
         --regressor deep-arn --scale 3 --anchors 16 --layers 7 --epochs 12
+    sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 --precision bfloat16 \
+        --regressor conv-arn --scale 3 --channels 48 --layers 16 --anchors 8 --epochs 80
+
+What is trained in epochs leaves a checkpoint in `checkpoints/` after each, and goes on from it.
 """
 
 import argparse
@@ -19,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from sr_arn.benchmark import evaluate, table
+from sr_arn.conv_arn import ConvARN
 from sr_arn.datasets import find_set
+from sr_arn.epochs import TrainedInEpochs
 from sr_arn.model_file import BOX, SUFFIX, load_model, save_model
 from sr_arn.regressors import regressor_class
 from sr_arn.train import train_upscaler
@@ -40,6 +46,14 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "deep-arn-x3": ("deep-arn", 3, DEEP | {"epochs": 12}),
     "deep-arn-x4": ("deep-arn", 4, DEEP | {"epochs": 10}),
 }
+CONV = {"precision": "bfloat16", "random_state": 0}
+BASE = CONV | {"channels": 48, "layers": 16, "anchors": 8}
+TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8}
+RECIPES |= {
+    "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 80}),
+    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80}),
+}
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"
 
@@ -48,8 +62,14 @@ def train(name: str, data: Path) -> None:
     """Train one model, score it, and put it into the box."""
     regressor_name, scale, parameters = RECIPES[name]
     start = time.perf_counter()
-    regressor = regressor_class(regressor_name)().set_params(**parameters)
-    upscaler = train_upscaler(data / "T91", regressor, scale)
+    conv = regressor_name == ConvARN.name
+    regressor = (ConvARN if conv else regressor_class(regressor_name))().set_params(**parameters)
+    options: dict[str, Any] = {}
+    checkpoint = CHECKPOINTS / f"{name}{SUFFIX}"
+    if isinstance(regressor, TrainedInEpochs):
+        CHECKPOINTS.mkdir(exist_ok=True)
+        options = {"checkpoint": checkpoint, "resume": checkpoint if checkpoint.exists() else None}
+    upscaler = train_upscaler(data / "T91", regressor, scale, **options)
     print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
     BOX.mkdir(exist_ok=True)
     path = BOX / f"{name}{SUFFIX}"

@@ -24,6 +24,7 @@ from sr_arn.checks import InputError, check_integer, check_luminance, check_rang
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
 from sr_arn.formats import MODES
 from sr_arn.patches import overlap_average
+from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
 from sr_arn.tiles import Border, Tile, tiles
@@ -125,6 +126,21 @@ class Upscaler:
     def __repr__(self) -> str:
         """Show the model and its scale."""
         return f"Upscaler({self.model.name}, scale={self.scale})"
+
+    def refined(self, ensemble: bool = False, back_project: int = 0) -> "Upscaler":
+        """Return an up-scaler that takes more time for a better result.
+
+        Parameters
+        ----------
+        ensemble : bool, default False
+            Whether it takes the mean over 8 flips and rotations: `SelfEnsemble`.
+        back_project : int, default 0
+            Steps of `BackProjection`, which come last.
+        """
+        model: LuminanceModel = SelfEnsemble(self.model) if ensemble else self.model
+        if check_integer(back_project, "back-project", 0):
+            model = BackProjection(model, back_project)
+        return Upscaler(model, self.header, self.threads)
 
     def upscale(self, image: Any) -> Any:
         """Return the picture `scale` times as wide and as high.

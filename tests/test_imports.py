@@ -19,7 +19,7 @@ FLOORS = [
     ["compilation", "patches", "resize", "tiles", "color", "formats", "ifd"],
     ["exif"],
     ["kernels", "convolution", "ksvd", "neighbours", "metadata", "channels", "crops"],
-    ["conv_model"],
+    ["conv_model", "refinement"],
     ["conv_arn"],
     ["soft", "png", "tiff", "picture", "metrics", "features", "regressors.base"],
     ["pil"],

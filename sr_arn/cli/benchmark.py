@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from sr_arn.cli.options import add_json, add_scale, check_json, emit_json, names
+from sr_arn.cli.options import add_json, add_refinement, add_scale, check_json, emit_json, names
 
 SUMMARY = "Measure models on sets of images: PSNR and SSIM on Y."
 EXAMPLE = "sr-arn benchmark --data DATA_DIR --sets Set5,Set14 --models bicubic,aplus-x3"
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="paper",
         help="paper: leave the outermost LR pixel, as published tables do (default)",
     )
+    add_refinement(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -44,7 +45,10 @@ def run(args: argparse.Namespace) -> None:
         if args.models
         else ["bicubic", *(n for n in models_in_the_box() if n.endswith(f"-x{args.scale}"))]
     )
-    models = {name: load_model(name, args.scale) for name in chosen}
+    models = {
+        name: load_model(name, args.scale).refined(args.ensemble, args.back_project)
+        for name in chosen
+    }
     folder = data_folder(args.data)
     sets = {name: find_set(folder, name) for name in names(args.sets)}
     scores = evaluate(models, sets, args.border, progress=logging.getLogger("sr_arn").info)

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from sr_arn.cli.options import add_scale
+from sr_arn.cli.options import add_refinement, add_scale
 
 SUMMARY = "Enlarge a picture."
 EXAMPLE = "sr-arn upscale photo.jpg -o photo_x3.png"
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for --scale)"
     )
     add_scale(parser, default=None)
+    add_refinement(parser)
     parser.add_argument(
         "--threads", type=int, metavar="N", help="default: as many as the process may use"
     )
@@ -54,13 +55,14 @@ def run(args: argparse.Namespace) -> None:
         check_integer(args.threads, "threads", 1)
     if args.max_pixels is not None:
         check_integer(args.max_pixels, "max-pixels", 1)
+    check_integer(args.back_project, "back-project", 0)
     most = args.max_pixels or MAX_PIXELS
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most)  # what was asked for
 
     picture = read_image(args.input, most)
     if args.strip:
         picture = replace(picture, metadata=Metadata())
-    upscaler = load_model(args.model, args.scale)
+    upscaler = load_model(args.model, args.scale).refined(args.ensemble, args.back_project)
     upscaler.threads = args.threads
     picture = check_picture_output(args.output, picture, upscaler.scale)
     result = upscaler.upscale_picture(picture)
