@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sr_arn.nn import ConvAnchoredNetwork
-    from sr_arn.nn.training import Progress
+    from sr_arn.nn.training import Progress, Recipe
 
-__all__ = ["ConvARN"]
+__all__ = ["BATCHES", "ConvARN", "loss", "plain", "recipe"]
 
 BATCHES = 500  # of an epoch
 ABSOLUTE = 0.8  # share of the training whose loss is the mean absolute error
@@ -62,6 +62,10 @@ class ConvARN(TrainedInEpochs):
     """
 
     name: ClassVar[str] = "conv-arn"
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
 
     def __init__(
         self,
@@ -135,7 +139,7 @@ class ConvARN(TrainedInEpochs):
         import torch
 
         from sr_arn.nn import ConvAnchoredNetwork
-        from sr_arn.nn.training import Recipe, train
+        from sr_arn.nn.training import train
 
         with torch.random.fork_rng():
             torch.manual_seed(self.random_state)
@@ -143,43 +147,51 @@ class ConvARN(TrainedInEpochs):
         if self.start is not None:
             arrays = self.start.arrays
             network.start_from({name: torch.from_numpy(array) for name, array in arrays.items()})
-        recipe = Recipe(
-            epochs=int(self.epochs or 1),
-            learning_rate=float(self.learning_rate or 0),
-            second_moment=0.99,
-            largest_gradient=0.5,
-            averaging=0.999,
-            precision=self.precision,
-            seed=int(self.random_state),
-        )
 
         def look(progress: "Progress") -> None:
             if progress.epoch_ended:
-                self.model_ = _plain(network)
+                self.model_ = plain(network)
             if observe is not None:
                 observe(progress)
 
         train(
             network,
-            Crops(planes, scale, self.crop, self.batch_size or 1, BATCHES, self.random_state),
-            recipe,
-            _loss,
+            Crops(planes, scale, self.crop, self.batch_size, BATCHES, self.random_state),
+            recipe(int(self.epochs), float(self.learning_rate), self.precision, self.random_state),
+            loss,
             device=self.device,
             checkpoint=checkpoint,
             resume=resume,
             observe=look,
         )
-        self.model_ = _plain(network)
+        self.model_ = plain(network)
         return self
 
 
-def _loss(outputs: "Tensor", targets: "Tensor", share: float) -> "Tensor":
+def recipe(
+    epochs: int, learning_rate: float, precision: Literal["float32", "bfloat16"], seed: int
+) -> "Recipe":
+    """Return how it is trained."""
+    from sr_arn.nn.training import Recipe
+
+    return Recipe(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        second_moment=0.99,
+        largest_gradient=0.5,
+        averaging=0.999,
+        precision=precision,
+        seed=seed,
+    )
+
+
+def loss(outputs: "Tensor", targets: "Tensor", share: float) -> "Tensor":
     """Return the loss once a share of the training is done."""
     errors = (outputs - targets) / UNIT
     return errors.abs().mean() if share < ABSOLUTE else SQUARES * errors.square().mean()
 
 
-def _plain(network: "ConvAnchoredNetwork") -> ConvModel:
+def plain(network: "ConvAnchoredNetwork") -> ConvModel:
     """Return a network as a model of plain arrays."""
     arrays = {
         name: tensor.detach().cpu().float().contiguous().numpy().copy()

@@ -136,6 +136,7 @@ class ConvAnchoredNetwork(nn.Module):
             _bias(convolution).copy_(bias)
         for second in convolutions[2 * len(given) + 1 :: 2]:
             second.weight.zero_()
+            _bias(second).zero_()
         _bias(self.first).copy_(folded["first_bias"])
         last = dict(self.last.named_parameters())
         last["anchors"].copy_(folded["anchors"] / SHARPNESS)

@@ -1,0 +1,178 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from sr_arn import InputError, imresize, load_model, psnr_y, save_model, train_upscaler
+from sr_arn.conv_arn import ConvARN
+from sr_arn.conv_model import ConvModel
+from sr_arn.upscaler import Upscaler
+
+SMALL = {"channels": 12, "layers": 2, "anchors": 3, "crop": 16, "batch_size": 4}
+
+
+@pytest.fixture(autouse=True)
+def short_epochs(monkeypatch):
+    monkeypatch.setattr("sr_arn.conv_arn.BATCHES", 40)
+
+
+@pytest.fixture(scope="module")
+def model():
+    rng = np.random.default_rng(0)
+    shapes = {"c": 10, "p": 2, "z": 2, "m": 3, "t": 9, "3": 3}
+    arrays = {
+        name: rng.normal(scale=0.1, size=[shapes[a] for a in axes]).astype(np.float32)
+        for name, axes in ConvModel.array_axes.items()
+    }
+    return ConvModel(3, arrays)
+
+
+@pytest.fixture
+def path(tmp_path, model):
+    save_model(tmp_path / "m.safetensors", Upscaler(model))
+    return tmp_path / "m.safetensors"
+
+
+def test_a_file_gives_the_model_but_for_float16(path, model, planes):
+    lr = imresize(planes[0][:90, :120], 1 / 3)
+    loaded = load_model(path).model
+    assert isinstance(loaded, ConvModel)
+    assert loaded.sizes == {"channels": 10, "layers": 4, "anchors": 3}
+    details = model(lr) - imresize(lr, 3)
+    np.testing.assert_allclose(loaded(lr), model(lr), atol=0.01 * np.abs(details).max())
+
+
+def rewrite(path, arrays=None, **fields):
+    with safe_open(path, framework="numpy") as file:
+        header = json.loads(file.metadata()["sr_arn"]) | fields
+    save_file(arrays or load_file(path), path, metadata={"sr_arn": json.dumps(header)})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"regressor": "aplus"}, "header field 'regressor' is aplus"),
+        ({"kind": "patch"}, "header field 'regressor' is conv-arn"),
+        ({"kind": ["conv"]}, r"header field 'kind' is \['conv'\]"),
+        ({"scale": 2}, r"array 'last_weight': expected shape \[3, 4, 10, 3, 3\]"),
+        ({"scores": {"Set5": {"psnr": "x"}}}, "header field 'scores' is"),
+    ],
+)
+def test_headers_are_checked(path, fields, message):
+    rewrite(path, **fields)
+    with pytest.raises(InputError, match=message):
+        load_model(path)
+
+
+@pytest.mark.parametrize("name", sorted(ConvModel.array_axes))
+def test_arrays_are_checked(path, name):
+    arrays = load_file(path)
+    bad = arrays[name][:-1] if len(arrays[name]) > 1 else arrays[name][:0]
+    if name not in ("pair_weight", "first_weight"):  # the first to be seen sets the length
+        rewrite(path, arrays | {name: bad})
+        with pytest.raises(InputError, match=r"array '\w+': expected shape"):
+            load_model(path)
+    rewrite(path, {other: array for other, array in arrays.items() if other != name})
+    with pytest.raises(InputError, match=f"the array '{name}' is missing"):
+        load_model(path)
+
+
+def test_flat_areas_keep_their_level(model):
+    side = 2 * model.reach + 5
+    for level in (0.0, 0.3, 1 / 3, 1.0):
+        hr = model(np.full((side, side), level, np.float32))
+        inner = hr[model.reach * 3 : -model.reach * 3, model.reach * 3 : -model.reach * 3]
+        np.testing.assert_allclose(inner, level, atol=1e-7)
+
+
+# --- training ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason='needs the extra "torch"')
+
+
+def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes):
+    hr = planes[2][:240, :240]
+    lr = imresize(hr, 1 / 3)
+    model = ConvARN(**SMALL, epochs=4).fit([planes[0], planes[1]], 3).model_
+    ours, bicubic = (psnr_y(hr, up, 3) for up in (model(lr), imresize(lr, 3)))
+    assert ours > bicubic + 0.3
+
+
+def test_the_same_seed_gives_the_same_model(torch, planes):
+    def trained(seed):
+        return ConvARN(**SMALL, epochs=1, random_state=seed).fit(planes[:1], 2).model_.arrays
+
+    one, same, other = trained(0), trained(0), trained(1)
+    for name in one:
+        np.testing.assert_array_equal(one[name], same[name])
+    assert not np.array_equal(one["pair_weight"], other["pair_weight"])
+
+
+def test_stopped_and_resumed_it_ends_the_same(torch, planes, tmp_path):
+    whole = ConvARN(**SMALL, epochs=3).fit(planes[:1], 2).model_
+    looks = []
+
+    def stop(progress):
+        if progress.epoch_ended:
+            looks.append(stopped.model_.arrays)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    stopped = ConvARN(**SMALL, epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(planes[:1], 2, observe=stop, checkpoint=tmp_path / "c.safetensors")
+    assert not np.array_equal(looks[0]["pair_weight"], looks[1]["pair_weight"])
+    resumed = ConvARN(**SMALL, epochs=3).fit(planes[:1], 2, resume=tmp_path / "c.safetensors")
+    for name, array in whole.arrays.items():
+        np.testing.assert_array_equal(resumed.model_.arrays[name], array)
+    with pytest.raises(InputError, match="is of another data"):
+        ConvARN(**SMALL, epochs=3).fit(planes[1:2], 2, resume=tmp_path / "c.safetensors")
+
+
+def test_starts_from_another_model(torch, planes):
+    first = ConvARN(**SMALL, epochs=1).fit(planes[:1], 3).model_
+    options = SMALL | {"layers": 4, "epochs": 1, "learning_rate": 1e-12}
+    longer = ConvARN(**options, start=first).fit(planes[:1], 3).model_
+    lr = imresize(planes[1][:90, :120], 1 / 3)
+    np.testing.assert_allclose(longer(lr), first(lr), atol=1e-6)
+
+
+def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, planes, caplog):
+    from PIL import Image
+
+    for number, plane in enumerate(planes):
+        Image.fromarray((plane[:120, :150] * 255).astype(np.uint8)).save(tmp_path / f"{number}.png")
+    caplog.set_level("INFO", "sr_arn")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "0.png").rename(tmp_path / "more" / "0.png")
+    folders = [tmp_path / "more", tmp_path]
+    upscaler = train_upscaler(folders, ConvARN(**SMALL, epochs=2), 2, validation=1)
+    training = upscaler.header["training"]
+    assert (training["images"], training["held_out"]) == (2, 1)
+    assert training["parameters"]["channels"] == 12
+    epochs = [line for line in caplog.messages if line.startswith("epoch ")]
+    assert len(epochs) == 2
+    assert all("held out" in line for line in epochs)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"channels": 0}, "channels: expected an integer of at least 1"),
+        ({"layers": 5}, "layers: expected an even number"),
+        ({"epochs": 0}, "epochs: expected an integer of at least 1"),
+        ({"crop": 0}, "crop: expected an integer of at least 1"),
+        ({"precision": "half"}, "precision: expected float32 or bfloat16"),
+        ({"random_state": -1}, "random_state: expected an integer of at least 0"),
+        ({"learning_rate": 0.0}, "learning_rate: expected a finite number above 0"),
+        ({"device": "tpu"}, "device: expected auto, cpu or cuda"),
+    ],
+)
+def test_bad_parameters(torch, planes, parameters, message):
+    with pytest.raises(InputError, match=message):
+        ConvARN(**(SMALL | parameters)).fit(planes[:1], 2)

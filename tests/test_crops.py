@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+
+from sr_arn import crops, imresize  # noqa: E402
+from sr_arn.crops import Crops  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+def first_batch(batches, epoch=0):
+    return next(batches.epoch(epoch, CPU))
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Crops at full size and contrast, not rounded."""
+    monkeypatch.setattr(crops, "WHOLE", 2)
+    monkeypatch.setattr(crops, "ROUNDED", -1)
+    monkeypatch.setattr(crops, "CONTRASTS", (1, 1))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_crops_are_of_the_pictures(planes, plain, scale):
+    # One crop is the whole picture: LR and details must give one of its flips and turns.
+    side = 16
+    hr = planes[0][50 : 50 + side * scale, 70 : 70 + side * scale]
+    inputs, targets = first_batch(Crops([hr], scale, side, 30, 1, seed=0))
+    assert inputs.shape == (30, 1, side, side)
+    assert targets.shape == (30, 1, side * scale, side * scale)
+    variants = [np.rot90(f(hr), k) for f in (np.asarray, np.fliplr) for k in range(4)]
+    seen = set()
+    for lr, details in zip(inputs[:, 0].numpy(), targets[:, 0].numpy(), strict=True):
+        for sign in (1, -1):
+            whole = sign * (imresize(lr - 0.5, scale) + details) + 0.5
+            errors = [np.abs(whole - variant).max() for variant in variants]
+            if min(errors) < 1e-5:
+                seen.add((sign, int(np.argmin(errors))))
+    assert len(seen) > 8
+    assert {sign for sign, _ in seen} == {1, -1}
+
+
+def test_contrast_is_about_mid_grey(planes, plain, monkeypatch):
+    batches = Crops([planes[0]], 3, 24, 5, 1, seed=0)
+    inputs, targets = first_batch(batches)
+    monkeypatch.setattr(crops, "CONTRASTS", (0.5, 0.5))
+    paler, less = first_batch(batches)
+    torch.testing.assert_close(paler - 0.5, (inputs - 0.5) / 2)
+    torch.testing.assert_close(less, targets / 2)
+
+
+def test_half_of_the_planes_are_rounded(planes):
+    def is_rounded(crop):  # whatever its contrast: its values lie on a grid
+        values = np.unique(crop.round(decimals=6))
+        steps = np.diff(values)
+        return np.abs(steps / steps.min() - np.round(steps / steps.min())).max() < 0.05
+
+    many = [planes[0][: 60 + n, :60] for n in range(60)]
+    inputs, _ = first_batch(Crops(many, 2, 16, 200, 1, seed=0))
+    share = np.mean([is_rounded(crop) for crop in inputs[:, 0].numpy()])
+    assert 0.3 < share < 0.7
+
+
+def test_the_same_epoch_gives_the_same_batches(planes):
+    batches = Crops(planes, 3, 16, 4, 3, seed=5)
+    again = Crops(planes, 3, 16, 4, 3, seed=5)
+    other = Crops(planes, 3, 16, 4, 3, seed=6)
+    assert len(batches) == len(list(batches.epoch(0, CPU))) == 3
+    for epoch in (0, 7):
+        for one, two in zip(batches.epoch(epoch, CPU), again.epoch(epoch, CPU), strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not torch.equal(first_batch(batches, 0)[0], first_batch(batches, 1)[0])
+    assert not torch.equal(first_batch(batches)[0], first_batch(other)[0])
+    assert batches.identity() == again.identity() != other.identity()
+
+
+def test_small_pictures_and_many(planes):
+    small = [planes[0][:7, :40]]
+    inputs, targets = first_batch(Crops(small, 3, 16, 2, 1, seed=0))
+    assert inputs.isfinite().all()
+    assert targets.isfinite().all()
+    many = [planes[0][k : k + 48, :48] for k in range(crops.MOST_PLANES + 20)]
+    first_batch(Crops(many, 3, 16, 2, 1, seed=0))
