@@ -25,6 +25,7 @@ from sr_arn.datasets import find_set, read_luminances
 from sr_arn.nn import ConvAnchoredNetwork, ConvAnchoredRegression2d
 from sr_arn.nn.conv_network import SHARPNESS
 from sr_arn.nn.training import train
+from sr_arn.tiles import Rim
 from sr_arn.upscaler import Upscaler
 from sr_arn.validation import Validation
 
@@ -97,11 +98,11 @@ def score(variant: Variant, seed: int, planes: list[np.ndarray], held_out: Valid
     train(network, Crops(planes, SCALE, CROP, 16, conv_arn.BATCHES, seed), recipe, conv_arn.loss)
 
     class Torch(ConvModel):
-        def _details(self, lr: np.ndarray) -> np.ndarray:
+        def _details(self, lr: np.ndarray, rim: Rim) -> np.ndarray:
             with torch.no_grad():
                 hr = network(torch.from_numpy(lr)[None, None])[0, 0].numpy()
             blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE).transpose(0, 2, 1, 3)
-            return blocks.reshape(*lr.shape, SCALE**2)
+            return rim.cut(blocks.reshape(*lr.shape, SCALE**2))
 
     return held_out.psnr(Upscaler(Torch(SCALE, conv_arn.plain(network).arrays), threads=1))
 

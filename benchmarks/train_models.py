@@ -1,4 +1,4 @@
-r"""Train the models in the box, score them and write them where the package finds them.
+r"""Train the models in the box, score and time them, write them where the package finds them.
 
     python benchmarks/train_models.py --data DATA_DIR [NAME ...]
 
@@ -18,17 +18,21 @@ What is trained in epochs leaves a checkpoint in `checkpoints/` after each, and 
 
 import argparse
 import logging
+import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 from sr_arn.benchmark import evaluate, table
+from sr_arn.color import luminance
 from sr_arn.conv_arn import ConvARN
 from sr_arn.datasets import find_set
 from sr_arn.epochs import TrainedInEpochs
-from sr_arn.model_file import BOX, SUFFIX, load_model, save_model
+from sr_arn.image_io import read_image
+from sr_arn.model_file import BOX, SUFFIX, load_model, models_in_the_box, save_model
 from sr_arn.regressors import regressor_class
 from sr_arn.train import train_upscaler
+from sr_arn.upscaler import available_cores
 
 APLUS = {"anchors": 1024, "random_state": 0}
 DEEP = {"anchors": 16, "layers": 7, "random_state": 0}
@@ -56,6 +60,8 @@ RECIPES |= {
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"
+PHOTO = Path(__file__).parents[1] / "data" / "camera.png"
+REPEATS = 5
 
 
 def train(name: str, data: Path) -> None:
@@ -81,6 +87,30 @@ def train(name: str, data: Path) -> None:
     save_model(path, stored, licence=LICENCE, scores=rounded)
 
 
+def time_models() -> None:
+    """Time all models in the box in turns and write into each how long a megapixel takes."""
+    lr = luminance(read_image(PHOTO).pixels)
+    upscalers = {name: load_model(name) for name in models_in_the_box()}
+    seconds: dict[str, list[float]] = {name: [] for name in upscalers}
+    for repeat in range(REPEATS + 1):
+        for name, upscaler in upscalers.items():
+            start = time.perf_counter()
+            upscaler.upscale_luminance(lr)
+            if repeat > 0:  # the first compiles
+                seconds[name].append(time.perf_counter() - start)
+    for name, upscaler in upscalers.items():
+        megapixels = lr.size * upscaler.scale**2 / 1e6
+        spent = round(statistics.median(seconds[name]) / megapixels, 3)
+        print(f"{name}: {spent} s per megapixel")
+        save_model(
+            BOX / f"{name}{SUFFIX}",
+            upscaler,
+            licence=LICENCE,
+            scores=upscaler.header["scores"],
+            time={"seconds": spent, "cores": available_cores()},
+        )
+
+
 def main() -> None:
     """Train what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -90,6 +120,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms  %(message)s")
     for name in args.names or RECIPES:
         train(name, args.data)
+    time_models()
 
 
 if __name__ == "__main__":

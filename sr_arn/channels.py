@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.resize import imresize
+from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["BicubicModel", "LuminanceModel", "enlarge", "reach_of"]
 
@@ -27,8 +28,8 @@ class LuminanceModel(Protocol):
     """How far away, in LR pixels along either axis, a pixel still matters to the result: at
     least 2, what bicubic up-scaling reads."""
 
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane [h * scale, w * scale]."""
+    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return the HR plane of all LR pixels but those of the rim, which are only seen."""
         ...
 
 
@@ -41,9 +42,9 @@ class BicubicModel:
     def __init__(self, scale: int) -> None:
         self.scale = scale
 
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane [h * scale, w * scale]."""
-        return imresize(lr, self.scale)
+    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return the HR plane without the rim."""
+        return rim.cut(imresize(lr, self.scale), self.scale)
 
 
 def reach_of(model: LuminanceModel, mode: str) -> int:
@@ -51,8 +52,8 @@ def reach_of(model: LuminanceModel, mode: str) -> int:
     return model.reach + (_spread(model) if mode in ("LA", "RGBA") else 0)
 
 
-def enlarge(model: LuminanceModel, pixels: Plane, mode: str) -> Plane:
-    """Return pixels in [0, 1] enlarged, not clipped.
+def enlarge(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim = NO_RIM) -> Plane:
+    """Return pixels in [0, 1] enlarged, not clipped, without the rim.
 
     Parameters
     ----------
@@ -62,31 +63,33 @@ def enlarge(model: LuminanceModel, pixels: Plane, mode: str) -> Plane:
         What the channels are. Grey is luminance. Of colour, luminance goes through the model
         and the rest through bicubic, as in the publications. Each ink is a plane of its own.
         Alpha has a path of its own: see `_enlarge_with_alpha`.
+    rim : Rim, default none
+        LR pixels at the edges that are only seen.
     """
     if mode == "L":
-        return model(pixels)
+        return model(pixels, rim)
     if mode == "RGB":
-        return _enlarge_rgb(model, pixels)
+        return _enlarge_rgb(model, pixels, rim)
     if mode == "CMYK":
-        return _enlarge_planes(model, pixels)
-    return _enlarge_with_alpha(model, pixels)
+        return _enlarge_planes(model, pixels, rim)
+    return _enlarge_with_alpha(model, pixels, rim)
 
 
-def _enlarge_rgb(model: LuminanceModel, rgb: Plane) -> Plane:
+def _enlarge_rgb(model: LuminanceModel, rgb: Plane, rim: Rim) -> Plane:
     """Enlarge RGB [h, w, 3]: luminance by the model, colour by bicubic."""
     ycbcr = rgb_to_ycbcr(rgb)
-    y = model(np.ascontiguousarray(ycbcr[..., 0]))
-    cbcr = imresize(ycbcr[..., 1:], model.scale)
+    y = model(np.ascontiguousarray(ycbcr[..., 0]), rim)
+    cbcr = rim.cut(imresize(ycbcr[..., 1:], model.scale), model.scale)
     return ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1))
 
 
-def _enlarge_planes(model: LuminanceModel, pixels: Plane) -> Plane:
+def _enlarge_planes(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane:
     """Enlarge [h, w, c], each channel as if it were luminance."""
     planes = (np.ascontiguousarray(plane) for plane in np.moveaxis(pixels, -1, 0))
-    return np.stack([model(plane) for plane in planes], axis=-1)
+    return np.stack([model(plane, rim) for plane in planes], axis=-1)
 
 
-def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane) -> Plane:
+def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane:
     """Enlarge [h, w, c] of which the last channel is alpha, without a fringe at its edges.
 
     Colour that is hidden must not leak into what is seen. So the colour, multiplied by alpha,
@@ -96,24 +99,25 @@ def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane) -> Plane:
     colour, alpha = pixels[..., :-1], pixels[..., -1:]
     enlarge_colour = _enlarge_rgb if colour.shape[2] == 3 else _enlarge_planes
     if (alpha == 1).all():  # for speed: the same result
-        hr = enlarge_colour(model, np.ascontiguousarray(colour))
+        hr = enlarge_colour(model, np.ascontiguousarray(colour), rim)
         return np.concatenate([hr, np.ones_like(hr[..., :1])], axis=-1)
 
     # 1. An opaque picture: colour over its surroundings.
     seen = colour * alpha
     backdrop = _surroundings(seen, alpha, _spread(model))
-    opaque = enlarge_colour(model, seen + (1 - alpha) * backdrop)
+    opaque = enlarge_colour(model, seen + (1 - alpha) * backdrop, rim)
 
     # 2. Alpha by itself, between the values around it: what is opaque stays opaque.
-    hr_alpha = np.clip(_enlarge_planes(model, alpha), *_range_around(alpha, np.True_, model.scale))
+    bounds = _range_around(alpha, np.True_, model.scale, rim)
+    hr_alpha = np.clip(_enlarge_planes(model, alpha, rim), *bounds)
 
     # 3. The colour that, over the enlarged backdrop, gives the enlarged opaque picture. Where
     # alpha is small so is its certainty: it stays near the colours around it.
-    hr_backdrop = imresize(backdrop, model.scale)
+    hr_backdrop = rim.cut(imresize(backdrop, model.scale), model.scale)
     visible = np.where(hr_alpha > 0, hr_alpha, np.float32(np.inf))
     with np.errstate(over="ignore"):  # it is clipped
         straight = hr_backdrop + (opaque - hr_backdrop) / visible
-        low, high = _range_around(colour, alpha > 0, model.scale)
+        low, high = _range_around(colour, alpha > 0, model.scale, rim)
         margin = OVERSHOOT * (high - low) / np.maximum(1 - hr_alpha, TINY)
     straight = np.where(hr_alpha > 0, np.clip(straight, low - margin, high + margin), hr_backdrop)
     return np.concatenate([np.where(hr_alpha == 1, opaque, straight), hr_alpha], axis=-1)
@@ -148,7 +152,7 @@ def _filtered(pixels: Plane, weights: Plane, axis: int) -> Plane:
 
 
 def _range_around(
-    pixels: Plane, counted: NDArray[np.bool_] | np.bool_, scale: int
+    pixels: Plane, counted: NDArray[np.bool_] | np.bool_, scale: int, rim: Rim
 ) -> tuple[Plane, Plane]:
     """Return the least and the largest of the 3 x 3 LR pixels around each HR pixel.
 
@@ -160,5 +164,5 @@ def _range_around(
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
         extreme = bound(windows, axis=(-2, -1))
         extreme[np.isinf(extreme)] = 0
-        bounds.append(extreme.repeat(scale, axis=0).repeat(scale, axis=1))
+        bounds.append(rim.cut(extreme).repeat(scale, axis=0).repeat(scale, axis=1))
     return bounds[0], bounds[1]

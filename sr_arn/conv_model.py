@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sr_arn.compilation import compiled
 from sr_arn.convolution import Filters, convolve
 from sr_arn.resize import imresize
+from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
 
@@ -57,13 +58,13 @@ class ConvModel:
             np.concatenate([arrays["anchor_bias"], arrays["last_bias"].ravel()]),
         )
 
-    def __call__(self, lr: Array) -> Array:
-        """Return the HR plane [h * scale, w * scale]."""
-        details = self._details(lr) - self._details_of_flat_areas
-        height, width = lr.shape
+    def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
+        """Return the HR plane without the rim."""
+        details = self._details(lr, rim) - self._details_of_flat_areas
+        height, width, _ = details.shape
         s = self.scale
         details = details.reshape(height, width, s, s).transpose(0, 2, 1, 3)
-        return imresize(lr, s) + details.reshape(height * s, width * s)
+        return rim.cut(imresize(lr, s), s) + details.reshape(height * s, width * s)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -76,34 +77,44 @@ class ConvModel:
     def _details_of_flat_areas(self) -> Array:
         """What must be nothing, so that flat areas keep their level: [s^2]."""
         side = 2 * self.reach + 1
-        details: Array = self._details(np.zeros((side, side), np.float32))[self.reach, self.reach]
-        return details
+        middle = Rim(self.reach, self.reach, self.reach, self.reach)
+        details: Array = self._details(np.zeros((side, side), np.float32), middle)
+        return details[0, 0]
 
-    def _details(self, lr: Array) -> Array:
-        """Return [h, w, s^2], the HR pixels of every LR pixel, as the network gives them."""
-        height, width = lr.shape
+    def _details(self, lr: Array, rim: Rim) -> Array:
+        """Return [h, w, s^2], the HR pixels of LR pixels but the rim, as the network gives them.
+
+        Of the rim, a layer is computed only as far as the layers after it still see.
+        """
+        frame = [n + 2 for n in lr.shape]
         now, between, after = (
-            np.zeros((height + 2, width + 2, self._first.shape[1]), np.float32) for _ in range(3)
+            np.zeros((*frame, self._first.shape[1]), np.float32) for _ in range(3)
         )
-        _first_features(np.pad(lr, 1, mode="edge"), self._first, self.arrays["first_bias"], now)
+        seen = self.reach - 1
+        first_bias = self.arrays["first_bias"]
+        around = np.pad(lr, 1, mode="edge")
+        _first_features(around, self._first, first_bias, rim.narrowed(seen), now)
         for one, other in self._pairs:
-            convolve(now, one, between, relu=True)
-            convolve(between, other, after, add=now)
+            convolve(now, one, between, rim.narrowed(seen - 1), relu=True)
+            convolve(between, other, after, rim.narrowed(seen - 2), add=now)
             now, after = after, now
-        parts = np.empty((height + 2, width + 2, self._last.channels), np.float32)
-        convolve(now, self._last, parts)
+            seen -= 2
+        parts = np.empty((*frame, self._last.channels), np.float32)
+        convolve(now, self._last, parts, rim)
+        height, width = rim.cut(lr).shape
         out = np.empty((height, width, self.scale**2), np.float32)
-        _mix(parts, len(self.arrays["anchors"]), out)
+        _mix(rim.cut(parts[1:-1, 1:-1]), len(self.arrays["anchors"]), out)
         return out
 
 
 @compiled(nogil=True, fastmath={"contract"})
-def _first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
-    """Fill the inner pixels of `out`: ReLU of the differences to the neighbours, convolved."""
+def _first_features(lr: Array, weight: Array, bias: Array, rim: Rim, out: Array) -> None:
+    """Fill `out` but frame and rim: ReLU of the differences to the neighbours, convolved."""
+    top, bottom, left, right = rim
     height, width, channels = out.shape
     total = np.empty(channels, np.float32)
-    for i in range(1, height - 1):
-        for j in range(1, width - 1):
+    for i in range(1 + top, height - 1 - bottom):
+        for j in range(1 + left, width - 1 - right):
             total[:] = bias
             for k in range(9):
                 difference = lr[i - 1 + k // 3, j - 1 + k % 3] - lr[i, j]  # 0 in flat areas
@@ -115,7 +126,7 @@ def _first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
 
 @compiled(nogil=True, fastmath={"contract"})
 def _mix(parts: Array, anchors: int, out: Array) -> None:
-    """Fill out [h, w, t] with mixtures of the inner pixels of `parts` [h + 2, w + 2, m + m t].
+    """Fill out [h, w, t] with mixtures of `parts` [h, w, m + m t or more].
 
     The first m channels are the logits of the shares, the others t of each anchor.
     """
@@ -123,7 +134,7 @@ def _mix(parts: Array, anchors: int, out: Array) -> None:
     shares = np.empty(anchors, np.float32)
     for i in range(height):
         for j in range(width):
-            channels = parts[i + 1, j + 1]
+            channels = parts[i, j]
             top = channels[0]
             for k in range(1, anchors):
                 top = max(top, channels[k])

@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
+from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["Filters", "convolve"]
 
@@ -70,9 +71,14 @@ class Filters(NamedTuple):
 
 
 def convolve(
-    features: Array, filters: Filters, out: Array, add: Array | None = None, relu: bool = False
+    features: Array,
+    filters: Filters,
+    out: Array,
+    rim: Rim = NO_RIM,
+    add: Array | None = None,
+    relu: bool = False,
 ) -> None:
-    """Set the inner pixels of `out` to those of `features`, convolved.
+    """Set the pixels of `out` to those of `features`, convolved.
 
     Parameters
     ----------
@@ -80,7 +86,9 @@ def convolve(
     filters : Filters
         From c channels to o.
     out : ndarray of float32 [h + 2, w + 2, o], C-contiguous
-        Another array; its rim is left as it is.
+        Another array; the frame of one pixel is left as it is.
+    rim : Rim, default none
+        Pixels, beside the frame, whose results are not wanted.
     add : ndarray of float32 [h + 2, w + 2, o], C-contiguous, optional
         Is added to the result.
     relu : bool, default False
@@ -93,7 +101,7 @@ def convolve(
         vectors, pixels = (0,) * (size // LANES), (0,) * (SUMS * LANES // size)
         added = out if add is None else add
         _convolve(
-            features, weight, bias, added, add is not None, floor, start, vectors, pixels, out
+            features, weight, bias, added, add is not None, floor, start, vectors, pixels, rim, out
         )
         start += size
 
@@ -245,25 +253,26 @@ def _convolve(
     start: int,
     vectors: tuple[int, ...],
     pixels: tuple[int, ...],
+    rim: Rim,
     out: Array,
 ) -> None:
-    """Fill the channels from `start` on, of all inner pixels; `convolve` has checked the rest."""
+    """Fill the channels from `start` on of all pixels but those of frame and rim."""
+    top, bottom, left, right = rim
     height, width, channels = features.shape
     stride = out.shape[2]
     x, w, a, o = features.reshape(-1), weight.reshape(-1), add.reshape(-1), out.reshape(-1)
-    group = len(pixels)
-    row = width * channels
-    for i in range(height - 2):
-        j = 0
-        while j < width - 2:
+    row, group, end = width * channels, len(pixels), width - 2 - right
+    for i in range(top, height - 2 - bottom):
+        j = left
+        while j < end:
             first, at = i * row + j * channels, ((i + 1) * width + j + 1) * stride + start
-            if j + group <= width - 2:
+            if j + group <= end:
                 _block(
                     x, first, row, channels, w, bias, a, adds, floor, o, at, stride, vectors, pixels
                 )
                 j += group
-            elif j > 0 and width - 2 >= group:  # the last few, with some that are there already
-                j = width - 2 - group
+            elif end - left >= group:  # the last few, with some that are there already
+                j = end - group
             else:
                 _block(
                     x, first, row, channels, w, bias, a, adds, floor, o, at, stride, vectors, (0,)

@@ -11,8 +11,8 @@ settings        {parameter: value} of the regressor that its predictions depend 
 scale           HR pixels per LR pixel
 features        {"energy": share of the energy that PCA kept}; only of "patch"
 training        what it was trained on: images, their digest, samples, settings
-scores          {set: {"psnr": dB, "ssim": ..., "seconds": per megapixel made}} with the
-                papers' border; may be empty
+scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
+time            {"seconds": per megapixel made, "cores": how many}; only of those in the box
 licence         SPDX identifier of the weights' licence
 ==============  ==========================================================================
 
@@ -98,6 +98,7 @@ def save_model(
     upscaler: Upscaler,
     licence: str = "unstated",
     scores: dict[str, dict[str, float]] | None = None,
+    time: dict[str, float] | None = None,
 ) -> None:
     """Write a trained up-scaler to a .safetensors file, whole or not at all.
 
@@ -110,6 +111,8 @@ def save_model(
         SPDX identifier of the weights' licence.
     scores : dict, optional
         {set: {"psnr": dB, "ssim": ...}} as `sr_arn.benchmark` measured them.
+    time : dict, optional
+        {"seconds": per megapixel made, "cores": on how many}.
 
     Raises
     ------
@@ -130,6 +133,7 @@ def save_model(
         "scale": model.scale,
         "training": upscaler.header.get("training", {}),
         "scores": scores or {},
+        "time": time or {},
         "licence": licence,
     }
     stored = {name: _compact(array, KINDS[kind].float16_from) for name, array in arrays.items()}
@@ -208,7 +212,8 @@ def _check_header(header: Header, where: str) -> None:
         "kind": kind is not None,
         "scale": type(scale) is int and scale in SCALES,
         "training": isinstance(header.get("training"), dict),
-        "scores": _are_scores(header.get("scores")),
+        "scores": _are_by_name(header.get("scores"), _are_numbers),
+        "time": _are_numbers(header.get("time", {})),
         "licence": isinstance(header.get("licence"), str),
     }
     _check_fields(header, is_sound, where)
@@ -216,12 +221,14 @@ def _check_header(header: Header, where: str) -> None:
         kind.check(header, where)
 
 
-def _are_scores(scores: Any) -> bool:
-    """Whether these are numbers by the names of sets, or nothing."""
-    return isinstance(scores, dict) and all(
-        isinstance(score, dict) and all(isinstance(v, int | float) for v in score.values())
-        for score in scores.values()
-    )
+def _are_numbers(entries: Any) -> bool:
+    """Whether these are numbers by their names."""
+    return _are_by_name(entries, lambda entry: type(entry) in (int, float))
+
+
+def _are_by_name(entries: Any, is_sound: Callable[[Any], bool]) -> bool:
+    """Whether this is a dict of sound entries, or an empty one."""
+    return isinstance(entries, dict) and all(is_sound(entry) for entry in entries.values())
 
 
 def _check_fields(header: Header, is_sound: dict[str, bool], where: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sr_arn.channels import LuminanceModel
 from sr_arn.checks import check_integer
 from sr_arn.resize import imresize
+from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["BackProjection", "SelfEnsemble"]
 
@@ -36,14 +37,18 @@ class SelfEnsemble:
         self.scale = model.scale
         self.reach = model.reach
 
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane [h * scale, w * scale]."""
-        total = np.zeros([n * self.scale for n in lr.shape], np.float32)
+    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return the HR plane without the rim."""
+        height, width = rim.cut(lr).shape
+        total = np.zeros((height * self.scale, width * self.scale), np.float32)
         for turns in range(4):
-            for flip in (_same, np.fliplr):
-                seen = np.ascontiguousarray(flip(np.rot90(lr, turns)))
-                total += np.rot90(flip(self.model(seen)), -turns)
-        return total / np.float32(8)
+            seen = np.ascontiguousarray(np.rot90(lr, turns))
+            total += np.rot90(self.model(seen, rim), -turns)
+            seen = np.ascontiguousarray(np.fliplr(seen))
+            total += np.rot90(np.fliplr(self.model(seen, rim.mirrored())), -turns)
+            rim = rim.turned()
+        total /= 8
+        return total
 
 
 class BackProjection:
@@ -63,13 +68,11 @@ class BackProjection:
         self.scale = model.scale
         self.reach = model.reach + REACH_PER_STEP * steps
 
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane [h * scale, w * scale]."""
-        hr = self.model(lr)
+    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return the HR plane without the rim."""
+        needed = rim.without(rim.narrowed(REACH_PER_STEP * self.steps))
+        hr = self.model(lr, rim.without(needed))
+        lr = rim.without(needed).cut(lr)
         for _ in range(self.steps):
             hr = hr + imresize(lr - imresize(hr, 1 / self.scale), self.scale)
-        return hr
-
-
-def _same(plane: Plane) -> Plane:
-    return plane
+        return needed.cut(hr, self.scale)

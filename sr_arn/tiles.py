@@ -1,6 +1,7 @@
 """Cut a picture into tiles that see enough of their surroundings to fit without a seam."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -8,11 +9,46 @@ from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, display
 
-__all__ = ["TILE", "Border", "Tile", "tiles"]
+__all__ = ["NO_RIM", "Border", "Rim", "Tile", "tiles"]
 
-TILE = 128  # LR pixels a side: a tile's work is small beside a picture's, its rim beside the tile
+SMALLEST_TILE = 128  # LR pixels a side: a tile's work is small beside a picture's,
+TILE_PER_REACH = 12  # and its rim beside the tile
 
 Border = Literal["full", "paper"]
+
+
+class Rim(NamedTuple):
+    """LR pixels at each edge of a plane that are only seen: their result is not wanted."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def cut(self, plane: NDArray[Any], scale: int = 1) -> NDArray[Any]:
+        """Return a plane [h, w, ...] of `scale` pixels per LR pixel without its rim."""
+        height, width = plane.shape[:2]
+        rows = slice(self.top * scale, height - self.bottom * scale)
+        return plane[rows, self.left * scale : width - self.right * scale]
+
+    def narrowed(self, pixels: int) -> "Rim":
+        """Return the rim less some pixels at each edge, or less all there are."""
+        return Rim(*(max(0, width - pixels) for width in self))
+
+    def without(self, inner: "Rim") -> "Rim":
+        """Return what is left of the rim once another is cut off."""
+        return Rim(*(width - part for width, part in zip(self, inner, strict=True)))
+
+    def turned(self) -> "Rim":
+        """Return the rim of the plane turned by `np.rot90`."""
+        return Rim(top=self.right, bottom=self.left, left=self.top, right=self.bottom)
+
+    def mirrored(self) -> "Rim":
+        """Return the rim of the plane mirrored by `np.fliplr`."""
+        return self._replace(left=self.right, right=self.left)
+
+
+NO_RIM = Rim(0, 0, 0, 0)
 
 
 class Span(NamedTuple):
@@ -20,10 +56,11 @@ class Span(NamedTuple):
 
     reads: NDArray[np.intp]
     """LR pixels that the tile sees, its surroundings among them."""
-    crop: slice
-    """Which of the tile's HR pixels are valid."""
+    before: int
+    after: int
+    """How many of them are surroundings."""
     place: slice
-    """Which HR pixels of the picture they are."""
+    """Which HR pixels of the picture the others become."""
 
 
 class Tile(NamedTuple):
@@ -36,14 +73,18 @@ class Tile(NamedTuple):
         """Return the LR pixels [h, w, ...] of the tile and its surroundings."""
         return image[self.rows.reads[:, None], self.columns.reads]
 
+    @property
+    def rim(self) -> Rim:
+        """The surroundings."""
+        return Rim(self.rows.before, self.rows.after, self.columns.before, self.columns.after)
+
     def paste(self, result: NDArray[Any], picture: NDArray[Any]) -> None:
-        """Put the valid part of the tile's HR result into the HR picture."""
-        valid = result[self.rows.crop, self.columns.crop]
-        picture[self.rows.place, self.columns.place] = valid
+        """Put the tile's HR result, without surroundings, into the HR picture."""
+        picture[self.rows.place, self.columns.place] = result
 
 
 def tiles(
-    shape: tuple[int, ...], scale: int, reach: int, border: Border, size: int = TILE
+    shape: tuple[int, ...], scale: int, reach: int, border: Border, size: int | None = None
 ) -> Iterator[Tile]:
     """Yield the tiles of an LR picture of `shape` [h, w, ...], row by row.
 
@@ -57,11 +98,13 @@ def tiles(
     border : {"full", "paper"}
         What a tile sees beyond the picture: its mirror image (the edge pixel twice), or
         nothing, so that the tile ends with the picture.
-    size : int, default 128
-        LR pixels a side.
+    size : int, optional
+        LR pixels a side at most; by default 128 or, if that is more, 12 times `reach`. Tiles
+        are about equal.
     """
     if border not in ("full", "paper"):
         raise InputError(f'border: expected "full" or "paper", received {display(border)}')
+    size = size or max(SMALLEST_TILE, TILE_PER_REACH * reach)
     columns = list(_spans(shape[1], scale, reach, border, size))
     for row in _spans(shape[0], scale, reach, border, size):
         for column in columns:
@@ -70,15 +113,15 @@ def tiles(
 
 def _spans(length: int, scale: int, reach: int, border: Border, size: int) -> Iterator[Span]:
     """Yield the extents of the tiles along an axis of `length` LR pixels."""
-    for start in range(0, length, size):
-        end = min(start + size, length)
+    count = -(-length // size)
+    for start, end in pairwise(length * k // count for k in range(count + 1)):
         first, last = start - reach, end + reach
         if border == "paper":
             first, last = max(first, 0), min(last, length)
-        offset = (start - first) * scale
         yield Span(
             reads=_mirrored(np.arange(first, last), length),
-            crop=slice(offset, offset + (end - start) * scale),
+            before=start - first,
+            after=last - end,
             place=slice(start * scale, end * scale),
         )
 

@@ -27,12 +27,12 @@ from sr_arn.patches import overlap_average
 from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
-from sr_arn.tiles import Border, Tile, tiles
+from sr_arn.tiles import NO_RIM, Border, Rim, Tile, tiles
 
 if TYPE_CHECKING:
     from sr_arn.picture import Picture
 
-__all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
+__all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler", "available_cores"]
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
@@ -64,8 +64,11 @@ class PatchModel:
         self.name = regressor.name
         self.scale = features.scale
 
-    def __call__(self, lr: Plane) -> Plane:
-        """Return the HR plane; the outermost LR pixel stays bicubic, as in the papers."""
+    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return the HR plane without the rim.
+
+        The outermost LR pixel of `lr` stays bicubic, as in the papers.
+        """
         hr = imresize(lr, self.scale)
         features = self.features.transform(lr)
         rows, columns, length = features.shape
@@ -79,7 +82,7 @@ class PatchModel:
             residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
             border = BORDER * self.scale
             hr[border:-border, border:-border] += residual
-        return hr
+        return rim.cut(hr, self.scale)
 
     @cached_property
     def _keeps_flat_areas(self) -> bool:
@@ -202,14 +205,14 @@ class Upscaler:
         mode = mode or MODES[channels]
         peak = PEAKS[image.dtype.name]
 
-        def upscale_levels(levels: NDArray[Any]) -> NDArray[Any]:
+        def upscale_levels(levels: NDArray[Any], rim: Rim) -> NDArray[Any]:
             pixels = levels.astype(np.float32) / np.float32(peak)
-            return _to_levels(enlarge(self.model, pixels, mode), peak, image.dtype)
+            return _to_levels(enlarge(self.model, pixels, mode, rim), peak, image.dtype)
 
         return self._by_tiles(upscale_levels, image, reach_of(self.model, mode), "full")
 
     def _by_tiles(
-        self, upscale: Callable[[Pixels], Pixels], image: Pixels, reach: int, border: Border
+        self, upscale: Callable[[Pixels, Rim], Pixels], image: Pixels, reach: int, border: Border
     ) -> Pixels:
         """Apply a function from LR to HR pixels to every tile and put the results together."""
         if self.threads is not None:
@@ -218,9 +221,9 @@ class Upscaler:
         out = np.empty((height, width, *image.shape[2:]), image.dtype)
 
         def work(tile: Tile) -> None:
-            tile.paste(upscale(tile.cut(image)), out)
+            tile.paste(upscale(tile.cut(image), tile.rim), out)
 
-        with ThreadPoolExecutor(self.threads or _available_cores()) as pool:
+        with ThreadPoolExecutor(self.threads or available_cores()) as pool:
             for _ in pool.map(work, tiles(image.shape, self.scale, reach, border)):
                 pass  # asking for the result raises what went wrong
         return out
@@ -232,7 +235,7 @@ def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return (values if peak == 1 else np.floor(values * peak + 0.5)).astype(dtype)
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
     """Return how many cores the process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -4,6 +4,7 @@ from scipy.signal import correlate
 
 from sr_arn import convolution
 from sr_arn.convolution import Filters, convolve
+from sr_arn.tiles import Rim
 
 SHAPES = [(1, 1), (1, 40), (5, 3), (9, 13), (20, 31)]
 
@@ -39,9 +40,23 @@ def test_equals_scipy(shape, channels, outputs):
     assert (out[[0, -1]] == 7).all()  # the rim is left alone
     assert (out[:, [0, -1]] == 7).all()
     add = rng.normal(size=out.shape).astype(np.float32)
-    convolve(features, filters, out, add, relu=True)
+    convolve(features, filters, out, add=add, relu=True)
     expected = np.maximum(expected + add[1:-1, 1:-1, :outputs], 0)
     np.testing.assert_allclose(out[1:-1, 1:-1, :outputs], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rim", [(1, 2, 3, 4), (0, 5, 30, 0), (3, 0, 0, 19), (10, 10, 0, 0)])
+def test_the_rim_is_left_alone(rim):
+    rng = np.random.default_rng(0)
+    features = framed(rng, 17, 41, 3)
+    filters = Filters.of(rng.normal(size=(5, 3, 3, 3)).astype(np.float32), np.ones(5, np.float32))
+    whole, part = (np.full((19, 43, filters.channels), 9, np.float32) for _ in range(2))
+    convolve(features, filters, whole)
+    convolve(features, filters, part, Rim(*rim))
+    rows, columns = slice(1 + rim[0], 18 - rim[1]), slice(1 + rim[2], 42 - rim[3])
+    np.testing.assert_array_equal(part[rows, columns], whole[rows, columns])
+    part[rows, columns] = 9
+    assert (part == 9).all()
 
 
 def test_a_pixel_depends_on_its_window_to_the_last_bit():

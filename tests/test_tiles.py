@@ -15,7 +15,7 @@ def test_tiles_fill_the_picture_once(height, width, scale, reach, size):
     filled = np.full((height * scale, width * scale), -1)
     for tile in tiles(image.shape, scale, reach, "full", size):
         assert (filled[tile.rows.place, tile.columns.place] == -1).all()
-        tile.paste(np.kron(tile.cut(image), np.ones((scale, scale), int)), filled)
+        tile.paste(np.kron(tile.rim.cut(tile.cut(image)), np.ones((scale, scale), int)), filled)
     np.testing.assert_array_equal(filled, np.kron(image, np.ones((scale, scale), int)))
 
 
@@ -36,7 +36,7 @@ def test_paper_border_equals_the_whole_plane_at_once(planes, size):
     lr = planes[0][:31, :44]
     hr = np.empty((93, 132), np.float32)
     for tile in tiles(lr.shape, 3, 2, "paper", size):
-        tile.paste(imresize(tile.cut(lr), 3), hr)
+        tile.paste(tile.rim.cut(imresize(tile.cut(lr), 3), 3), hr)
     np.testing.assert_array_equal(hr, imresize(lr, 3))
 
 

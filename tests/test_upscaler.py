@@ -171,8 +171,8 @@ def test_refuses_threads_that_are_none(coffee):
 
 def test_any_function_with_scale_and_reach_is_a_luminance_model():
     class Nearest(BicubicModel):
-        def __call__(self, lr):
-            return np.kron(lr, np.ones((self.scale, self.scale), np.float32))
+        def __call__(self, lr, rim):
+            return np.kron(rim.cut(lr), np.ones((self.scale, self.scale), np.float32))
 
     image = np.arange(12, dtype=np.uint8).reshape(3, 4)
     np.testing.assert_array_equal(

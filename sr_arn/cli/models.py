@@ -11,15 +11,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print name, scale, regressor, size and the measured PSNR of each model."""
+    """Print name, scale, regressor, size, time and the measured PSNR of each model."""
     from sr_arn.model_file import BOX, SUFFIX, models_in_the_box, read_header
 
-    row = "{:<13} {:>5}  {:<12} {:>8}  {}".format
-    print(row("name", "scale", "regressor", "size", "PSNR on Y, dB"))
-    print(row("bicubic", "any", "-", "-", "-"))
+    row = "{:<16} {:>5}  {:<10} {:>7}  {:>11}  {}".format
+    print(row("name", "scale", "regressor", "size", "s/megapixel", "PSNR on Y, dB"))
+    print(row("bicubic", "any", "-", "-", "-", "-"))
+    cores: set[int] = set()
     for name in models_in_the_box():
         path = BOX / f"{name}{SUFFIX}"
         header = read_header(path)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         scores = ", ".join(f"{s} {score['psnr']:.2f}" for s, score in header["scores"].items())
-        print(row(name, header["scale"], header["regressor"], size, scores))
+        spent = header.get("time", {})
+        cores |= {spent["cores"]} if spent else set()
+        seconds = f"{spent['seconds']:.2f}" if spent else "-"
+        print(row(name, header["scale"], header["regressor"], size, seconds, scores))
+    if cores:
+        used = " or ".join(str(count) for count in sorted(cores))
+        print(f"time: per megapixel made, grey, measured on {used} cores of a server CPU")
