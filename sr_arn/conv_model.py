@@ -1,5 +1,6 @@
 """The convolutional ARN as a luminance model, in plain arrays: trained by torch, run without it."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +12,9 @@ from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
+
+ROWS = 16  # that a layer does at a time
+KEPT = 3  # rows before them: one for the next layer, one for a shortcut over it, and its frame
 
 Array = NDArray[np.float32]
 
@@ -84,27 +88,96 @@ class ConvModel:
     def _details(self, lr: Array, rim: Rim) -> Array:
         """Return [h, w, s^2], the HR pixels of LR pixels but the rim, as the network gives them.
 
-        Of the rim, a layer is computed only as far as the layers after it still see.
+        All layers go down the plane together, some rows at a time, each as many rows ahead of the
+        last as are seen between them. So little memory is needed; and of the rim, a layer is
+        computed only as far as the layers after it see.
         """
-        frame = [n + 2 for n in lr.shape]
-        now, between, after = (
-            np.zeros((*frame, self._first.shape[1]), np.float32) for _ in range(3)
-        )
-        seen = self.reach - 1
-        first_bias = self.arrays["first_bias"]
         around = np.pad(lr, 1, mode="edge")
-        _first_features(around, self._first, first_bias, rim.narrowed(seen), now)
-        for one, other in self._pairs:
-            convolve(now, one, between, rim.narrowed(seen - 1), relu=True)
-            convolve(between, other, after, rim.narrowed(seen - 2), add=now)
-            now, after = after, now
-            seen -= 2
-        parts = np.empty((*frame, self._last.channels), np.float32)
-        convolve(now, self._last, parts, rim)
-        height, width = rim.cut(lr).shape
-        out = np.empty((height, width, self.scale**2), np.float32)
-        _mix(rim.cut(parts[1:-1, 1:-1]), len(self.arrays["anchors"]), out)
+        channels = self._first.shape[1]
+        maps = [_Map(lr.shape, channels, rim, ahead) for ahead in range(self.reach - 1, 0, -1)]
+        last = _Map(lr.shape, self._last.channels, rim, 0)
+        out = np.empty((*rim.cut(lr).shape, self.scale**2), np.float32)
+        row = maps[0].done - maps[0].ahead  # so that no layer has more to do at first than later
+        while last.done < last.end:
+            row += ROWS
+            start, stop = maps[0].go_on(row)
+            rows, bias = around[start : stop + 2], self.arrays["first_bias"]
+            _first_features(rows, self._first, bias, maps[0].sides, maps[0].framed(start, stop))
+            for pair, (now, between, after) in zip(self._pairs, _triples(maps), strict=True):
+                now.convolved(pair[0], between, row, relu=True)
+                between.convolved(pair[1], after, row, add=now)
+            start, stop = maps[-1].convolved(self._last, last, row)
+            parts = last.sides.cut(last.framed(start, stop)[1:-1, 1:-1])
+            place = out[start - rim.top : stop - rim.top]
+            _mix(parts, len(self.arrays["anchors"]), place)
         return out
+
+
+class _Map:
+    """A map of features [h, w, c], of which the rows that are needed are kept.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        [h, w].
+    channels : int
+    rim : Rim
+        What the last layer leaves out.
+    ahead : int
+        How far, in pixels, the last layer sees in this map.
+
+    Attributes
+    ----------
+    done, end : int
+        The rows before `done` are computed; `end` is where there are no more to compute.
+    sides : Rim
+        What is left out of every row.
+    """
+
+    def __init__(self, shape: tuple[int, ...], channels: int, rim: Rim, ahead: int) -> None:
+        height, width = shape
+        own = rim.narrowed(ahead)
+        self.ahead = ahead
+        self.height = height
+        self.done, self.end = own.top, height - own.bottom
+        self.sides = own._replace(top=0, bottom=0)
+        self._rows = np.zeros((KEPT + ROWS + 1, width + 2, channels), np.float32)
+        self._top = self.done - KEPT  # the row of the map that comes first in _rows
+
+    def go_on(self, row: int) -> tuple[int, int]:
+        """Make room for the rows up to what the last layer needs for those before `row`.
+
+        Return the first of them and that after the last: at most ROWS. KEPT rows before stay.
+        """
+        start = self.done
+        self.done = max(start, min(row + self.ahead, self.end))
+        if self.done > start:
+            moved = start - KEPT - self._top
+            self._rows[:KEPT] = self._rows[moved : moved + KEPT]
+            self._top = start - KEPT
+        if self.done == self.height:  # beyond the plane there is nothing
+            self._rows[self.height - self._top] = 0
+        return start, self.done
+
+    def framed(self, start: int, stop: int) -> Array:
+        """Return rows with a pixel more at each edge: [stop - start + 2, w + 2, c]."""
+        return self._rows[start - 1 - self._top : stop + 1 - self._top]
+
+    def convolved(
+        self, filters: Filters, out: "_Map", row: int, add: "_Map | None" = None, relu: bool = False
+    ) -> tuple[int, int]:
+        """Let `out` go on, computed from this map; return which rows it has done."""
+        start, stop = out.go_on(row)
+        shortcut = None if add is None else add.framed(start, stop)
+        features, place = self.framed(start, stop), out.framed(start, stop)
+        convolve(features, filters, place, out.sides, shortcut, relu)
+        return start, stop
+
+
+def _triples(maps: list[_Map]) -> Iterator[tuple[_Map, _Map, _Map]]:
+    """Yield what each pair of convolutions leads from, through and to."""
+    for k in range(0, len(maps) - 2, 2):
+        yield maps[k], maps[k + 1], maps[k + 2]
 
 
 @compiled(nogil=True, fastmath={"contract"})

@@ -11,8 +11,8 @@ from sr_arn.checks import InputError, display
 
 __all__ = ["NO_RIM", "Border", "Rim", "Tile", "tiles"]
 
-SMALLEST_TILE = 128  # LR pixels a side: a tile's work is small beside a picture's,
-TILE_PER_REACH = 12  # and its rim beside the tile
+SIZES = (128, 512)  # LR pixels a side: a tile's work is small beside a picture's,
+SIZE_PER_REACH = 24  # and its rim beside the tile
 
 Border = Literal["full", "paper"]
 
@@ -84,9 +84,14 @@ class Tile(NamedTuple):
 
 
 def tiles(
-    shape: tuple[int, ...], scale: int, reach: int, border: Border, size: int | None = None
+    shape: tuple[int, ...],
+    scale: int,
+    reach: int,
+    border: Border,
+    workers: int = 1,
+    size: int | None = None,
 ) -> Iterator[Tile]:
-    """Yield the tiles of an LR picture of `shape` [h, w, ...], row by row.
+    """Yield the tiles of an LR picture of `shape` [h, w, ...], row by row, of about equal sizes.
 
     Parameters
     ----------
@@ -98,22 +103,26 @@ def tiles(
     border : {"full", "paper"}
         What a tile sees beyond the picture: its mirror image (the edge pixel twice), or
         nothing, so that the tile ends with the picture.
+    workers : int, default 1
+        How many share the tiles: each should get as many as the others.
     size : int, optional
-        LR pixels a side at most; by default 128 or, if that is more, 12 times `reach`. Tiles
-        are about equal.
+        LR pixels a side at most; by default 24 times `reach`, but 128 to 512.
     """
     if border not in ("full", "paper"):
         raise InputError(f'border: expected "full" or "paper", received {display(border)}')
-    size = size or max(SMALLEST_TILE, TILE_PER_REACH * reach)
-    columns = list(_spans(shape[1], scale, reach, border, size))
-    for row in _spans(shape[0], scale, reach, border, size):
+    height, width = shape[:2]
+    size = size or min(max(SIZES[0], SIZE_PER_REACH * reach), SIZES[1])
+    across, down = -(-width // size), -(-height // size)
+    for_all = workers * -(-across * down // workers)  # the next multiple
+    down = max(down, min(-(-for_all // across), height // (2 * reach + 1)))
+    columns = list(_spans(width, across, scale, reach, border))
+    for row in _spans(height, down, scale, reach, border):
         for column in columns:
             yield Tile(row, column)
 
 
-def _spans(length: int, scale: int, reach: int, border: Border, size: int) -> Iterator[Span]:
+def _spans(length: int, count: int, scale: int, reach: int, border: Border) -> Iterator[Span]:
     """Yield the extents of the tiles along an axis of `length` LR pixels."""
-    count = -(-length // size)
     for start, end in pairwise(length * k // count for k in range(count + 1)):
         first, last = start - reach, end + reach
         if border == "paper":

@@ -223,8 +223,9 @@ class Upscaler:
         def work(tile: Tile) -> None:
             tile.paste(upscale(tile.cut(image), tile.rim), out)
 
-        with ThreadPoolExecutor(self.threads or available_cores()) as pool:
-            for _ in pool.map(work, tiles(image.shape, self.scale, reach, border)):
+        workers = self.threads or available_cores()
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(work, tiles(image.shape, self.scale, reach, border, workers)):
                 pass  # asking for the result raises what went wrong
         return out
 

@@ -5,9 +5,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from sr_arn import InputError, imresize, load_model, psnr_y, save_model, train_upscaler
+from sr_arn import InputError, conv_model, imresize, load_model, psnr_y, save_model, train_upscaler
 from sr_arn.conv_arn import ConvARN
 from sr_arn.conv_model import ConvModel
+from sr_arn.tiles import Rim
 from sr_arn.upscaler import Upscaler
 
 SMALL = {"channels": 12, "layers": 2, "anchors": 3, "crop": 16, "batch_size": 4}
@@ -85,6 +86,15 @@ def test_flat_areas_keep_their_level(model):
         hr = model(np.full((side, side), level, np.float32))
         inner = hr[model.reach * 3 : -model.reach * 3, model.reach * 3 : -model.reach * 3]
         np.testing.assert_allclose(inner, level, atol=1e-7)
+
+
+@pytest.mark.parametrize("rim", [(0, 0, 0, 0), (9, 9, 9, 9), (0, 30, 2, 5), (7, 0, 0, 20)])
+@pytest.mark.parametrize("height", [1, 15, 16, 17, 70])
+def test_rows_at_a_time_and_rim_do_not_change_a_bit(monkeypatch, model, height, rim):
+    lr = np.random.default_rng(0).uniform(size=(sum(rim[:2]) + height, 40)).astype(np.float32)
+    found = model(lr, Rim(*rim))
+    monkeypatch.setattr(conv_model, "ROWS", 1000)
+    np.testing.assert_array_equal(found, Rim(*rim).cut(model(lr), 3))
 
 
 # --- training ------------------------------------------------------------------------

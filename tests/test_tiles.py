@@ -9,11 +9,11 @@ from sr_arn.tiles import tiles
 side = st.integers(1, 23)
 
 
-@given(side, side, st.integers(1, 4), st.integers(0, 7), st.integers(1, 9))
-def test_tiles_fill_the_picture_once(height, width, scale, reach, size):
+@given(side, side, st.integers(1, 4), st.integers(0, 7), st.integers(1, 9), st.integers(1, 5))
+def test_tiles_fill_the_picture_once(height, width, scale, reach, size, workers):
     image = np.arange(height * width).reshape(height, width)
     filled = np.full((height * scale, width * scale), -1)
-    for tile in tiles(image.shape, scale, reach, "full", size):
+    for tile in tiles(image.shape, scale, reach, "full", workers, size):
         assert (filled[tile.rows.place, tile.columns.place] == -1).all()
         tile.paste(np.kron(tile.rim.cut(tile.cut(image)), np.ones((scale, scale), int)), filled)
     np.testing.assert_array_equal(filled, np.kron(image, np.ones((scale, scale), int)))
@@ -23,7 +23,7 @@ def test_tiles_fill_the_picture_once(height, width, scale, reach, size):
 def test_surroundings_are_the_mirrored_picture(height, width, reach, size):
     image = np.arange(height * width).reshape(height, width)
     padded = np.pad(image, reach, mode="symmetric")
-    for tile in tiles(image.shape, 1, reach, "full", size):
+    for tile in tiles(image.shape, 1, reach, "full", size=size):
         rows, columns = tile.rows.place, tile.columns.place
         expected = padded[
             rows.start : rows.stop + 2 * reach, columns.start : columns.stop + 2 * reach
@@ -35,9 +35,26 @@ def test_surroundings_are_the_mirrored_picture(height, width, reach, size):
 def test_paper_border_equals_the_whole_plane_at_once(planes, size):
     lr = planes[0][:31, :44]
     hr = np.empty((93, 132), np.float32)
-    for tile in tiles(lr.shape, 3, 2, "paper", size):
+    for tile in tiles(lr.shape, 3, 2, "paper", size=size):
         tile.paste(tile.rim.cut(imresize(tile.cut(lr), 3), 3), hr)
     np.testing.assert_array_equal(hr, imresize(lr, 3))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+@pytest.mark.parametrize("shape", [(1000, 300), (300, 1000), (256, 256), (700, 700)])
+def test_no_worker_gets_much_more_than_the_others(shape, workers):
+    areas = [
+        np.ptp([tile.rows.place.start, tile.rows.place.stop])
+        * np.ptp([tile.columns.place.start, tile.columns.place.stop])
+        for tile in tiles(shape, 1, 5, "full", workers)
+    ]
+    assert -(-len(areas) // workers) <= 1.25 * len(areas) / workers
+    assert max(areas) < 1.2 * min(areas)
+    assert max(areas) <= 128**2
+
+
+def test_thin_pictures_are_not_cut_into_rims():
+    assert len(list(tiles((9, 40), 2, 5, "full", workers=16))) == 1
 
 
 def test_refuses_other_borders():
