@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.parameters import Parameters
 
-__all__ = ["TrainedInEpochs"]
+__all__ = ["TrainedInEpochs", "check_device"]
 
 LARGEST_SEED = 2**63  # of torch
 
@@ -51,19 +51,19 @@ class TrainedInEpochs(Parameters):
             check_scale(self.learning_rate, "learning_rate")
         if check_integer(self.random_state, "random_state", 0) >= LARGEST_SEED:
             raise InputError(f"random_state: expected less than 2^63, received {self.random_state}")
-        _find_device(self.device)
+        check_device(self.device)
         if resume is not None and not resume.is_file():
             raise InputError(f"checkpoint {display(resume)}: there is no such file")
 
 
-def _find_device(name: str) -> None:
-    """Check that torch is installed and has the device."""
+def check_device(name: str) -> None:
+    """Raise `InputError` unless torch is installed and has the device."""
     try:
         from sr_arn.nn.training import find_device
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise InputError(
-            'torch: is not installed and training this regressor needs it; install "sr-arn[torch]"'
+            'torch: is not installed and this needs it; install "sr-arn[torch]"'
         ) from error
     find_device(name)

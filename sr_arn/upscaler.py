@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
+from sr_arn.conv_model import ConvModel
+from sr_arn.epochs import check_device
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
 from sr_arn.formats import MODES
 from sr_arn.patches import overlap_average
@@ -144,6 +146,26 @@ class Upscaler:
         if check_integer(back_project, "back-project", 0):
             model = BackProjection(model, back_project)
         return Upscaler(model, self.header, self.threads)
+
+    def on(self, device: str) -> "Upscaler":
+        """Return an up-scaler whose network torch runs: only for convolutional ARNs.
+
+        Parameters
+        ----------
+        device : {"auto", "cpu", "cuda"}
+            See `sr_arn.conv_torch.TorchConvModel`.
+
+        Raises
+        ------
+        InputError
+            If torch or the device is missing, or the model is another.
+        """
+        if not isinstance(self.model, ConvModel):
+            raise InputError(f"device: {self.model.name} runs on the CPU only; take conv-arn")
+        check_device(device)
+        from sr_arn.conv_torch import TorchConvModel
+
+        return Upscaler(TorchConvModel(self.model, device), self.header, self.threads)
 
     def upscale(self, image: Any) -> Any:
         """Return the picture `scale` times as wide and as high.

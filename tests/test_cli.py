@@ -18,7 +18,7 @@ from sr_arn import InputError, imresize
 from sr_arn.cli import main
 from sr_arn.color import luminance
 from sr_arn.image_io import read_image, write_image
-from sr_arn.model_file import read_header
+from sr_arn.model_file import load_model, read_header
 from sr_arn.picture import Picture
 from sr_arn.upscaler import Upscaler
 
@@ -125,6 +125,56 @@ def test_train_each_form_of_arn(tmp_path, capsys, photo, folder_of_parts, name):
     assert opened(tmp_path / "out.png").size == (240, 180)
 
 
+def test_train_conv_arn_from_a_model(tmp_path, monkeypatch, photo, folder_of_parts):
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    monkeypatch.setattr("sr_arn.conv_arn.BATCHES", 5)
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    sizes = ("--channels", 8, "--layers", 2, "--anchors", 2)
+    options = ("--regressor", "conv-arn", "--epochs", 1, "--validation", 0)
+    assert run("train", folder_of_parts, "-o", first, *options, *sizes) == 0
+    start = ("--start", first, "--scale", 2, "--layers", 4, "--learning-rate", 1e-4)
+    assert run("train", folder_of_parts, "-o", second, *options, *start) == 0
+    model = load_model(second).model
+    assert model.scale == 2
+    assert model.sizes == {"channels": 8, "layers": 4, "anchors": 2}
+    assert run("upscale", photo, "-o", tmp_path / "out.png", "--model", second) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--start", "aplus-x3"), "start: aplus-x3 is no convolutional ARN"),
+        (("--start", "nothing"), "model: nothing is neither a file nor in the box"),
+        (("--layers", "3"), "layers: expected an even number, received 3"),
+        (("--channels", "0"), "channels: expected an integer of at least 1"),
+        (("--learning-rate", "nan"), "learning_rate: expected a finite number above 0"),
+    ],
+)
+def test_bad_options_of_conv_arn(tmp_path, capsys, folder_of_parts, options, message):
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    out = tmp_path / "m.safetensors"
+    assert run("train", folder_of_parts, "-o", out, "--regressor", "conv-arn", *options) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("options", [("--ensemble",), ("--back-project", 2)])
+def test_refined_pictures_differ_a_little(tmp_path, coffee, options):
+    small, plain, refined = (tmp_path / f"{name}.png" for name in "abc")
+    Image.fromarray(coffee[100:160, 200:280]).save(small)
+    assert run("upscale", small, "-o", plain, "--model", "deep-arn-x2") == 0
+    assert run("upscale", small, "-o", refined, "--model", "deep-arn-x2", *options) == 0
+    pictures = [np.asarray(opened(path)).astype(int) for path in (plain, refined)]
+    assert 0 < np.abs(pictures[0] - pictures[1]).mean() < 2
+
+
+def test_bad_back_projection(tmp_path, capsys, photo):
+    assert run("upscale", photo, "-o", tmp_path / "o.png", "--back-project", -1) == 2
+    assert "back-project: expected an integer of at least 0" in capsys.readouterr().err
+
+
 def test_interrupted_training_goes_on_from_its_checkpoint(
     tmp_path, capsys, monkeypatch, folder_of_parts
 ):
@@ -136,10 +186,10 @@ def test_interrupted_training_goes_on_from_its_checkpoint(
     assert run("train", folder_of_parts, "-o", whole, *arguments) == 0
     write = training.write_checkpoint
 
-    def interrupted(path, module, optimiser, settings, epochs):
-        if epochs == 2:
+    def interrupted(*arguments):
+        if arguments[-1] == 2:  # epochs
             raise KeyboardInterrupt
-        write(path, module, optimiser, settings, epochs)
+        write(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "write_checkpoint", interrupted)
@@ -200,7 +250,10 @@ def test_score(photo, tmp_path, capsys):
 
 def test_models(capsys):
     assert run("models") == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"time: per megapixel made, grey, measured on \d+ cores of .*", last)
+    for line in lines[2:]:
+        assert re.search(r" MB +\d+\.\d\d  Set5 \d\d\.\d\d, Set14 \d\d", line)
     assert [line.split()[0] for line in lines] == [
         "name",
         "bicubic",

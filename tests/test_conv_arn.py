@@ -105,6 +105,29 @@ def torch():
     return pytest.importorskip("torch", reason='needs the extra "torch"')
 
 
+def test_torch_gives_the_same_but_for_rounding(torch, model):
+    lr = np.random.default_rng(0).uniform(size=(33, 28)).astype(np.float32)
+    upscaler = Upscaler(model)
+    by_torch = upscaler.on("cpu")
+    for border in ("full", "paper"):
+        found, expected = (u.upscale_luminance(lr, border) for u in (by_torch, upscaler))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert by_torch.model.reach == model.reach
+
+
+@pytest.mark.parametrize("name", ["aplus-x3", "bicubic"])
+def test_other_models_do_not_run_by_torch(name):
+    with pytest.raises(InputError, match=r"device: .* runs on the CPU only"):
+        load_model(name).on("cpu")
+
+
+def test_a_device_that_is_not_there(torch, model):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(InputError, match="device: there is no CUDA device"):
+        Upscaler(model).on("cuda")
+
+
 def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes):
     hr = planes[2][:240, :240]
     lr = imresize(hr, 1 / 3)

@@ -20,7 +20,7 @@ FLOORS = [
     ["exif"],
     ["kernels", "convolution", "ksvd", "neighbours", "metadata", "channels", "crops"],
     ["conv_model", "refinement"],
-    ["conv_arn"],
+    ["conv_arn", "conv_torch"],
     ["soft", "png", "tiff", "picture", "metrics", "features", "regressors.base"],
     ["pil"],
     ["image_io"],
@@ -88,7 +88,8 @@ def test_imports_point_downward(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_heavy_packages_are_imported_where_they_are_used(path):
-    allowed = {"torch"} if name_of(path).startswith("nn") else set()
+    by_torch = name_of(path).startswith("nn") or name_of(path) == "conv_torch"
+    allowed = {"torch"} if by_torch else set()
     tops = {m.partition(".")[0] for m in imports(ast.parse(path.read_text()), everywhere=False)}
     assert not tops & HEAVY - allowed
 

@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for --scale)"
     )
     add_scale(parser, default=None)
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="cuda: convolutional ARNs by torch on a GPU (default: cpu, without torch)",
+    )
     add_refinement(parser)
     parser.add_argument(
         "--threads", type=int, metavar="N", help="default: as many as the process may use"
@@ -62,7 +68,10 @@ def run(args: argparse.Namespace) -> None:
     picture = read_image(args.input, most)
     if args.strip:
         picture = replace(picture, metadata=Metadata())
-    upscaler = load_model(args.model, args.scale).refined(args.ensemble, args.back_project)
+    upscaler = load_model(args.model, args.scale)
+    if args.device != "cpu":
+        upscaler = upscaler.on(args.device)
+    upscaler = upscaler.refined(args.ensemble, args.back_project)
     upscaler.threads = args.threads
     picture = check_picture_output(args.output, picture, upscaler.scale)
     result = upscaler.upscale_picture(picture)

@@ -128,7 +128,9 @@ class ConvAnchoredNetwork(nn.Module):
             anchors, channels = folded["anchors"].shape[:2]
             sizes = f"{channels} channels, {2 * len(given)} layers and {anchors} anchors"
             raise InputError(f"start: the model has {sizes}; expected the same, or fewer layers")
-        self.first.weight.copy_(folded["first_weight"][:, None] / INPUT_GAIN)
+        first = folded["first_weight"].clone()
+        first[:, 1, 1] -= first.sum(dim=(1, 2))  # the pixel in the middle does not matter there
+        self.first.weight.copy_(first[:, None] / INPUT_GAIN)
         convolutions = self._convolutions()
         parts = zip(given.flatten(0, 1), folded["pair_bias"].flatten(0, 1), strict=True)
         for convolution, (weight, bias) in zip(convolutions, parts, strict=False):

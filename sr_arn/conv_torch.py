@@ -1,0 +1,56 @@
+"""The convolutional ARN by torch, on a GPU say, where `ConvModel` is not fast enough."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sr_arn.conv_model import ConvModel
+from sr_arn.nn import ConvAnchoredNetwork
+from sr_arn.nn.training import find_device
+from sr_arn.resize import imresize
+from sr_arn.tiles import NO_RIM, Rim
+
+__all__ = ["TorchConvModel"]
+
+Array = NDArray[np.float32]
+
+
+class TorchConvModel:
+    """A luminance model that gives what a `ConvModel` gives, but for rounding.
+
+    Unlike there, the last bits may depend on tiles, device and version of torch.
+
+    Parameters
+    ----------
+    model : ConvModel
+    device : {"auto", "cpu", "cuda"}, default "auto"
+
+    Raises
+    ------
+    InputError
+        If the device is missing.
+    """
+
+    def __init__(self, model: ConvModel, device: str = "auto") -> None:
+        self.name, self.scale, self.reach = model.name, model.scale, model.reach
+        self.device = find_device(device)
+        arrays = {name: torch.from_numpy(array) for name, array in model.arrays.items()}
+        self.network = ConvAnchoredNetwork(model.scale, **model.sizes)
+        self.network.start_from(arrays)
+        self.network.to(self.device).eval()
+        side = 2 * self.reach + 1
+        middle = Rim(self.reach, self.reach, self.reach, self.reach)
+        self._flat = middle.cut(self._details(np.zeros((side, side), np.float32)), self.scale)
+
+    def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
+        """Return the HR plane without the rim."""
+        details = self._details(lr) - np.tile(self._flat, lr.shape)
+        return rim.cut(imresize(lr, self.scale) + details, self.scale)
+
+    def _details(self, lr: Array) -> Array:
+        """Return [h * scale, w * scale] as the network gives them."""
+        exact = torch.backends.cudnn.flags(allow_tf32=False)
+        with torch.inference_mode(), exact:
+            x = torch.from_numpy(lr).to(self.device)
+            details: Array = self.network(x[None, None])[0, 0].cpu().numpy()
+        return details
