@@ -125,7 +125,7 @@ def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane
 
 def _spread(model: LuminanceModel) -> int:
     """Return how far, in LR pixels, the backdrop must go on beyond what is seen."""
-    return model.reach + 1  # the model sees so far from an HR pixel that is not transparent
+    return model.reach + 2  # the model sees one less from an HR pixel that is not transparent
 
 
 def _surroundings(seen: Plane, alpha: Plane, radius: int) -> Plane:

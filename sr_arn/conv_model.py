@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
-from sr_arn.convolution import Filters, convolve
+from sr_arn.convolution import Filters, convolve, padded
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
 
-ROWS = 16  # that a layer does at a time
-KEPT = 3  # rows before them: one for the next layer, one for a shortcut over it, and its frame
+ROWS = 16  # that a layer does at a time: an even number
+KEPT = 5  # rows before them: two for the next layer, two for a shortcut over it, and its frame
 
 Array = NDArray[np.float32]
 
@@ -51,20 +51,30 @@ class ConvModel:
         self.scale = scale
         self.arrays = arrays
         self.reach = 2 * len(arrays["pair_weight"]) + 2
-        self._first = np.ascontiguousarray(arrays["first_weight"].reshape(-1, 9).T)
+        channels = len(arrays["first_bias"])
+        missing = padded(channels) - channels
+        first = np.pad(arrays["first_weight"].reshape(-1, 9), [(0, missing), (0, 0)])
+        self._first = np.ascontiguousarray(first.T)
+        self._first_bias = np.pad(arrays["first_bias"], (0, missing))
         self._pairs = [
             tuple(Filters.of(w, b) for w, b in zip(weights, biases, strict=True))
             for weights, biases in zip(arrays["pair_weight"], arrays["pair_bias"], strict=True)
         ]
-        channels = arrays["first_weight"].shape[0]
         self._last = Filters.of(
             np.concatenate([arrays["anchors"], arrays["last_weight"].reshape(-1, channels, 3, 3)]),
             np.concatenate([arrays["anchor_bias"], arrays["last_bias"].ravel()]),
         )
 
     def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
-        """Return the HR plane without the rim."""
-        details = self._details(lr, rim) - self._details_of_flat_areas
+        """Return the HR plane without the rim.
+
+        The last bits depend on whether the rows and columns of a pixel in `lr` are even.
+        """
+        details = self._details(lr, rim)
+        for row in range(2):
+            for column in range(2):
+                flat = self._details_of_flat_areas[(row + rim.top) % 2, (column + rim.left) % 2]
+                details[row::2, column::2] -= flat
         height, width, _ = details.shape
         s = self.scale
         details = details.reshape(height, width, s, s).transpose(0, 2, 1, 3)
@@ -79,42 +89,42 @@ class ConvModel:
 
     @cached_property
     def _details_of_flat_areas(self) -> Array:
-        """What must be nothing, so that flat areas keep their level: [s^2]."""
-        side = 2 * self.reach + 1
-        middle = Rim(self.reach, self.reach, self.reach, self.reach)
-        details: Array = self._details(np.zeros((side, side), np.float32), middle)
-        return details[0, 0]
+        """What must be nothing, so that flat areas keep their level: [2, 2, s^2]."""
+        side, edge = 2 * self.reach + 2, self.reach  # the reach is even
+        return self._details(np.zeros((side, side), np.float32), Rim(edge, edge, edge, edge))
 
     def _details(self, lr: Array, rim: Rim) -> Array:
         """Return [h, w, s^2], the HR pixels of LR pixels but the rim, as the network gives them.
 
-        All layers go down the plane together, some rows at a time, each as many rows ahead of the
-        last as are seen between them. So little memory is needed; and of the rim, a layer is
-        computed only as far as the layers after it see.
+        All layers go down the plane together, some rows at a time, each some rows ahead of the
+        next. So little memory is needed; and of the rim, a layer is computed only as far as the
+        layers after it see.
         """
-        around = np.pad(lr, 1, mode="edge")
+        around = np.pad(lr, [(1, 2), (1, 2)], mode="edge")
         channels = self._first.shape[1]
-        maps = [_Map(lr.shape, channels, rim, ahead) for ahead in range(self.reach - 1, 0, -1)]
-        last = _Map(lr.shape, self._last.channels, rim, 0)
-        out = np.empty((*rim.cut(lr).shape, self.scale**2), np.float32)
-        row = maps[0].done - maps[0].ahead  # so that no layer has more to do at first than later
+        maps = [_Map(lr.shape, channels, rim, later) for later in range(self.reach - 1, 0, -1)]
+        last = _Map(lr.shape, len(self._last.bias), rim, 0)
+        out = np.empty((last.end - last.done, rim.cut(lr).shape[1], self.scale**2), np.float32)
+        skipped = rim.top - last.done
+        row = maps[0].done - maps[0].lead  # so that no layer has more to do at first than later
         while last.done < last.end:
             row += ROWS
             start, stop = maps[0].go_on(row)
-            rows, bias = around[start : stop + 2], self.arrays["first_bias"]
-            _first_features(rows, self._first, bias, maps[0].sides, maps[0].framed(start, stop))
+            rows, features = around[start : stop + 2], maps[0].framed(start, stop)
+            _first_features(rows, self._first, self._first_bias, features)
+            maps[0].close()
             for pair, (now, between, after) in zip(self._pairs, _triples(maps), strict=True):
                 now.convolved(pair[0], between, row, relu=True)
                 between.convolved(pair[1], after, row, add=now)
             start, stop = maps[-1].convolved(self._last, last, row)
-            parts = last.sides.cut(last.framed(start, stop)[1:-1, 1:-1])
-            place = out[start - rim.top : stop - rim.top]
-            _mix(parts, len(self.arrays["anchors"]), place)
-        return out
+            parts = Rim(1, 1, 1 + rim.left, 1 + rim.right + lr.shape[1] % 2)
+            place = out[start - rim.top + skipped : stop - rim.top + skipped]
+            _mix(parts.cut(last.framed(start, stop)), len(self.arrays["anchors"]), place)
+        return out[skipped : skipped + rim.cut(lr).shape[0]]
 
 
 class _Map:
-    """A map of features [h, w, c], of which the rows that are needed are kept.
+    """A map of features [h, w, c], of which the rows that are still needed are kept.
 
     Parameters
     ----------
@@ -123,25 +133,26 @@ class _Map:
     channels : int
     rim : Rim
         What the last layer leaves out.
-    ahead : int
-        How far, in pixels, the last layer sees in this map.
+    later : int
+        How many layers follow.
 
     Attributes
     ----------
     done, end : int
-        The rows before `done` are computed; `end` is where there are no more to compute.
-    sides : Rim
-        What is left out of every row.
+        The rows before `done` are computed; `end` is where there are no more to compute. Both are
+        even: `convolve` does two at a time.
+    lead : int
+        How many rows it is ahead of the last layer.
     """
 
-    def __init__(self, shape: tuple[int, ...], channels: int, rim: Rim, ahead: int) -> None:
-        height, width = shape
-        own = rim.narrowed(ahead)
-        self.ahead = ahead
-        self.height = height
-        self.done, self.end = own.top, height - own.bottom
-        self.sides = own._replace(top=0, bottom=0)
-        self._rows = np.zeros((KEPT + ROWS + 1, width + 2, channels), np.float32)
+    def __init__(self, shape: tuple[int, ...], channels: int, rim: Rim, later: int) -> None:
+        self._height, self._width = shape
+        own = rim.narrowed(later)
+        self._sides = own.left, own.right
+        self.lead = 2 * later
+        self.done = own.top - own.top % 2
+        self.end = _even(self._height - own.bottom)
+        self._rows = np.zeros((KEPT + ROWS + 1, _even(self._width) + 2, channels), np.float32)
         self._top = self.done - KEPT  # the row of the map that comes first in _rows
 
     def go_on(self, row: int) -> tuple[int, int]:
@@ -150,18 +161,22 @@ class _Map:
         Return the first of them and that after the last: at most ROWS. KEPT rows before stay.
         """
         start = self.done
-        self.done = max(start, min(row + self.ahead, self.end))
+        self.done = max(start, min(row + self.lead, self.end))
         if self.done > start:
             moved = start - KEPT - self._top
             self._rows[:KEPT] = self._rows[moved : moved + KEPT]
             self._top = start - KEPT
-        if self.done == self.height:  # beyond the plane there is nothing
-            self._rows[self.height - self._top] = 0
         return start, self.done
 
     def framed(self, start: int, stop: int) -> Array:
-        """Return rows with a pixel more at each edge: [stop - start + 2, w + 2, c]."""
+        """Return rows with a pixel more at each edge: [stop - start + 2, w + 2, c], w even."""
         return self._rows[start - 1 - self._top : stop + 1 - self._top]
+
+    def close(self) -> None:
+        """Put zeros beyond the plane, once rows are computed."""
+        self._rows[:, self._width + 1 :] = 0
+        if self.done >= self._height:
+            self._rows[self._height - self._top :] = 0
 
     def convolved(
         self, filters: Filters, out: "_Map", row: int, add: "_Map | None" = None, relu: bool = False
@@ -170,8 +185,14 @@ class _Map:
         start, stop = out.go_on(row)
         shortcut = None if add is None else add.framed(start, stop)
         features, place = self.framed(start, stop), out.framed(start, stop)
-        convolve(features, filters, place, out.sides, shortcut, relu)
+        convolve(features, filters, place, *out._sides, shortcut, relu)
+        out.close()
         return start, stop
+
+
+def _even(number: int) -> int:
+    """Return the number or, if it is odd, the next."""
+    return number + number % 2
 
 
 def _triples(maps: list[_Map]) -> Iterator[tuple[_Map, _Map, _Map]]:
@@ -181,13 +202,12 @@ def _triples(maps: list[_Map]) -> Iterator[tuple[_Map, _Map, _Map]]:
 
 
 @compiled(nogil=True, fastmath={"contract"})
-def _first_features(lr: Array, weight: Array, bias: Array, rim: Rim, out: Array) -> None:
-    """Fill `out` but frame and rim: ReLU of the differences to the neighbours, convolved."""
-    top, bottom, left, right = rim
+def _first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
+    """Fill the inner pixels of `out`: ReLU of the differences to the neighbours, convolved."""
     height, width, channels = out.shape
     total = np.empty(channels, np.float32)
-    for i in range(1 + top, height - 1 - bottom):
-        for j in range(1 + left, width - 1 - right):
+    for i in range(1, height - 1):
+        for j in range(1, width - 1):
             total[:] = bias
             for k in range(9):
                 difference = lr[i - 1 + k // 3, j - 1 + k % 3] - lr[i, j]  # 0 in flat areas

@@ -122,9 +122,14 @@ def tiles(
 
 
 def _spans(length: int, count: int, scale: int, reach: int, border: Border) -> Iterator[Span]:
-    """Yield the extents of the tiles along an axis of `length` LR pixels."""
-    for start, end in pairwise(length * k // count for k in range(count + 1)):
-        first, last = start - reach, end + reach
+    """Yield the extents of the tiles along an axis of `length` LR pixels.
+
+    They begin at even pixels and, where `reach` is even and the picture's end does not prevent it,
+    see an even number: so a pixel has the same parity in every tile, also if that is mirrored.
+    """
+    starts = [length * k // count for k in range(count)]
+    for start, end in pairwise([*(start - start % 2 for start in starts), length]):
+        first, last = start - reach, end + reach + (end - start) % 2
         if border == "paper":
             first, last = max(first, 0), min(last, length)
         yield Span(

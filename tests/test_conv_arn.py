@@ -88,7 +88,7 @@ def test_flat_areas_keep_their_level(model):
         np.testing.assert_allclose(inner, level, atol=1e-7)
 
 
-@pytest.mark.parametrize("rim", [(0, 0, 0, 0), (9, 9, 9, 9), (0, 30, 2, 5), (7, 0, 0, 20)])
+@pytest.mark.parametrize("rim", [(0, 0, 0, 0), (9, 9, 9, 9), (0, 30, 2, 5), (7, 0, 0, 19)])
 @pytest.mark.parametrize("height", [1, 15, 16, 17, 70])
 def test_rows_at_a_time_and_rim_do_not_change_a_bit(monkeypatch, model, height, rim):
     lr = np.random.default_rng(0).uniform(size=(sum(rim[:2]) + height, 40)).astype(np.float32)
