@@ -43,7 +43,7 @@ FORMAT_VERSION = 1
 KEY = "sr_arn"
 SUFFIX = ".safetensors"
 BOX = Path(__file__).with_name("models")
-DEFAULT_REGRESSOR = "deep-arn"
+BEST = ("conv-arn", "deep-arn")  # the default is the first that the box has for a scale
 DEFAULT_SCALE = 3
 LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 LARGEST_HEADER = 1_000_000  # bytes; ours have a few thousand
@@ -76,12 +76,14 @@ def load_model(
     if scale is not None and check_integer(scale, "scale", 1) > LARGEST_SCALE:
         raise InputError(f"scale: expected 1 to {LARGEST_SCALE}, received {display(scale)}")
     if name_or_path is None:
-        name_or_path = f"{DEFAULT_REGRESSOR}-x{scale or DEFAULT_SCALE}"
-        if name_or_path not in models_in_the_box():
+        best = [f"{regressor}-x{scale or DEFAULT_SCALE}" for regressor in BEST]
+        found = [name for name in best if name in models_in_the_box()]
+        if not found:
             raise InputError(
                 f"scale: no trained model for {scale}; {_box_listing()}, "
                 "and --model bicubic takes any"
             )
+        name_or_path = found[0]
     if name_or_path == BicubicModel.name:
         return Upscaler(BicubicModel(scale or DEFAULT_SCALE))
     upscaler = _load_file(_find(name_or_path))
