@@ -5,8 +5,8 @@
 
 For A+ the floor is one float32 product [n, d] x [d, m], output preallocated: every LR pixel's
 features against all anchors, by BLAS on all cores. For convolutional ARNs it is onnxruntime, on
-all cores, with eleven 3 x 3 convolutions of 64 channels and ReLU. Both are timed in turns in one
-run on a shipped picture, tiled to half a megapixel; medians of seven.
+all cores, with a 3 x 3 convolution from 1 to 64 channels and eleven of 64 with ReLU. Both are
+timed in turns in one run on a shipped picture, tiled to half a megapixel; medians of seven.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 r"""Train the models in the box, score and time them, write them where the package finds them.
 
-    python benchmarks/train_models.py --data DATA_DIR [NAME ...]
+    python benchmarks/train_models.py --data DATA_DIR [NAME ...] [--time]
 
 DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on
-them). Without names, every model is trained. Each of them is, but for its scores and
-licence, what a command like these writes:
+them). Without names, every model is trained, and then all are timed. Each of them is, but for
+its scores, time and licence, what a command like these writes:
 
     sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
         --regressor aplus --scale 3 --anchors 1024
@@ -85,6 +85,7 @@ def train(name: str, data: Path) -> None:
     print(table(scores), flush=True)
     rounded = {s.set: {"psnr": round(s.psnr, 3), "ssim": round(s.ssim, 4)} for s in scores}
     save_model(path, stored, licence=LICENCE, scores=rounded)
+    checkpoint.unlink(missing_ok=True)
 
 
 def time_models() -> None:
@@ -116,11 +117,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of T91 and the test sets")
     parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="models (default: all)")
+    parser.add_argument("--time", action="store_true", help="time all models on a quiet machine")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms  %(message)s")
-    for name in args.names or RECIPES:
+    for name in args.names or ([] if args.time else RECIPES):
         train(name, args.data)
-    time_models()
+    if args.time or not args.names:
+        time_models()
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import check_integer
+from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.conv_model import ConvModel
 from sr_arn.crops import Crops
 from sr_arn.epochs import TrainedInEpochs
+from sr_arn.features import check_patch_scale
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,8 +48,8 @@ class ConvARN(TrainedInEpochs):
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where torch trains.
     precision : {"float32", "bfloat16"}, default "float32"
-        Of products in training. Processors that multiply bfloat16 themselves then take a
-        third of the time; the result is as good.
+        Of products in training. Processors that multiply bfloat16 themselves then take less
+        than half the time.
     random_state : int, default 0
         Chooses start and crops.
     start : ConvModel, optional
@@ -101,11 +102,15 @@ class ConvARN(TrainedInEpochs):
         resume : path, optional
             The checkpoint to go on from.
         """
+        for name in ("epochs", "batch_size", "crop"):
+            check_integer(getattr(self, name), name, 1)
+        check_scale(self.learning_rate, "learning_rate")
+        if not isinstance(self.start, ConvModel | None):
+            raise InputError(f"start: expected a ConvModel, received {display(self.start)}")
         super().check_parameters(resume)
         from sr_arn.nn.conv_network import check_sizes
 
         check_sizes(self.channels, self.layers, self.anchors)
-        check_integer(self.crop, "crop", 1)
 
     def fit(
         self,
@@ -121,6 +126,7 @@ class ConvARN(TrainedInEpochs):
         ----------
         planes : sequence of float32 [h, w] in [0, 1]
         scale : int
+            2 to 8.
         observe : function of a `sr_arn.nn.training.Progress`, optional
             Is called now and then, and after every epoch, when `model_` is what was learned
             so far.
@@ -136,6 +142,9 @@ class ConvARN(TrainedInEpochs):
             another run.
         """
         self.check_parameters(resume)
+        check_patch_scale(scale)
+        if not planes:
+            raise InputError("planes: expected at least one, received none")
         import torch
 
         from sr_arn.nn import ConvAnchoredNetwork

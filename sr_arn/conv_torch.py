@@ -1,5 +1,7 @@
 """The convolutional ARN by torch, on a GPU say, where `ConvModel` is not fast enough."""
 
+import threading
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,13 +14,16 @@ from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["TorchConvModel"]
 
+ONE_AT_A_TIME = threading.Lock()  # torch has threads of its own, and a GPU its memory
+
 Array = NDArray[np.float32]
 
 
 class TorchConvModel:
     """A luminance model that gives what a `ConvModel` gives, but for rounding.
 
-    Unlike there, the last bits may depend on tiles, device and version of torch.
+    Unlike there, the last bits may depend on tiles, device and version of torch; on GPUs, torch may
+    multiply in TF32, which changes a pixel by up to a thousandth of what is added to bicubic.
 
     Parameters
     ----------
@@ -49,8 +54,10 @@ class TorchConvModel:
 
     def _details(self, lr: Array) -> Array:
         """Return [h * scale, w * scale] as the network gives them."""
-        exact = torch.backends.cudnn.flags(allow_tf32=False)
-        with torch.inference_mode(), exact:
-            x = torch.from_numpy(lr).to(self.device)
-            details: Array = self.network(x[None, None])[0, 0].cpu().numpy()
+        x = torch.from_numpy(lr)[None, None]
+        with ONE_AT_A_TIME, torch.inference_mode():
+            try:
+                details: Array = self.network(x.to(self.device))[0, 0].cpu().numpy()
+            except torch.OutOfMemoryError as error:
+                raise MemoryError("the GPU's memory") from error
         return details

@@ -22,9 +22,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -38,29 +39,40 @@ WINDOWS = 24  # that are transformed together
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
-def _registers() -> tuple[int, int, int]:
-    """Return the lanes of a vector, and how many vectors, and sums, a block should have."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 16, 6, 24  # of 32 registers
-    if features.get("avx"):
-        return 8, 2, 12  # of 16
-    return (4, 6, 24) if features.get("neon") else (4, 2, 12)
+class Registers(NamedTuple):
+    """What numba compiles for."""
+
+    lanes: int
+    """Numbers in a vector."""
+    vectors: int
+    """Of a block of channels at most."""
+    sums: int
+    """Vectors of them that a block may have at a time."""
 
 
-LANES, MOST_VECTORS, SUMS = _registers()
+def _registers() -> Registers:
+    """Return those of numba's target, which need not be this processor."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512f" in features:
+        return Registers(16, 6, 24)  # of 32 registers
+    if "+avx" in features:
+        return Registers(8, 2, 12)  # of 16
+    return Registers(4, 6, 24) if triple.startswith(("aarch64", "arm64")) else Registers(4, 2, 12)
+
+
+REGISTERS = _registers()
 
 
 def padded(channels: int) -> int:
     """Return how many channels a map has that holds so many: whole blocks of vectors."""
     blocks, vectors = _blocks(channels)
-    return blocks * vectors * LANES
+    return blocks * vectors * REGISTERS.lanes
 
 
 def _blocks(channels: int) -> tuple[int, int]:
     """Return the number of blocks of channels, and the vectors of each."""
-    vectors = -(-channels // LANES)
-    blocks = -(-vectors // MOST_VECTORS)
+    vectors = -(-channels // REGISTERS.lanes)
+    blocks = -(-vectors // REGISTERS.vectors)
     return blocks, -(-vectors // blocks)
 
 
@@ -117,13 +129,24 @@ def convolve(
     relu : bool, default False
         Whether negative results become 0.
     """
-    size = filters.weight.shape[3]
-    vectors = (0,) * (size // LANES)
-    rows = (0,) * max(n for n in (1, 2, 3, 4, 6, 8) if n * len(vectors) <= SUMS)  # divides WINDOWS
-    floor = np.float32(0 if relu else -np.inf)
     added = out if add is None else add
-    columns = (left - left % 2, features.shape[1] - 2 - (right - right % 2))
-    _convolve(features, *filters, added, add is not None, floor, columns, vectors, rows, out)
+    height, width, channels = features.shape
+    fit = (height, width, len(filters.bias)) == out.shape == added.shape
+    if not fit or channels != filters.weight.shape[2] or height % 2 or width % 2:
+        raise ValueError(f"maps of {features.shape} and {out.shape} for {filters.weight.shape}")
+    if any(a.dtype != np.float32 or not a.flags.c_contiguous for a in (features, out, added)):
+        raise ValueError("maps: expected float32, C-contiguous")
+    # lengths of tuples are types: code is compiled for each, and found again on disk by them
+    lanes, vectors, sums = (
+        REGISTERS.lanes,
+        filters.weight.shape[3] // REGISTERS.lanes,
+        REGISTERS.sums,
+    )
+    rows = max(n for n in (1, 2, 3, 4, 6, 8) if n * vectors <= sums)  # divides WINDOWS
+    sizes = ((0,) * lanes, (0,) * vectors, (0,) * rows)
+    floor = np.float32(0 if relu else -np.inf)
+    columns = (left - left % 2, width - 2 - (right - right % 2))
+    _convolve(features, *filters, added, add is not None, floor, columns, *sizes, out)
 
 
 # --- instructions --------------------------------------------------------------------
@@ -132,9 +155,9 @@ def convolve(
 class _Writer:
     """Writes instructions on vectors of some arrays; a place is an offset into one of them."""
 
-    def __init__(self, builder: ir.IRBuilder, memory: dict[str, ir.Value]) -> None:
-        self.builder, self.memory = builder, memory
-        self.vector = ir.VectorType(ir.FloatType(), LANES)
+    def __init__(self, builder: ir.IRBuilder, memory: dict[str, ir.Value], lanes: int) -> None:
+        self.builder, self.memory, self.lanes = builder, memory, lanes
+        self.vector = ir.VectorType(ir.FloatType(), lanes)
 
     def at(self, place: ir.Value, *steps: tuple[ir.Value | int, int]) -> ir.Value:
         """Return a place, moved by numbers of steps of some lengths."""
@@ -162,13 +185,13 @@ class _Writer:
         """Return a vector of equal numbers."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, zeros)
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """Return a b + c."""
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fmuladd.v{LANES}f32"
+        name = f"llvm.fmuladd.v{self.lanes}f32"
         return self.builder.call(
             cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
         )
@@ -187,13 +210,16 @@ def _write_transform(
     channels: Any,
     to: Any,
     stride: Any,
+    lanes: Any,
 ) -> Any:
     """Set 16 rows of `windows`, `stride` apart, to v = B^T d B of a window of `features`."""
 
-    def write(w: _Writer, place: Any, row: Any, channels: Any, to: Any, stride: Any) -> None:
+    def write(
+        w: _Writer, place: Any, row: Any, channels: Any, to: Any, stride: Any, _: Any
+    ) -> None:
         b = w.builder
         with cgutils.for_range_slice(
-            b, ir.Constant(row.type, 0), channels, ir.Constant(row.type, LANES)
+            b, ir.Constant(row.type, 0), channels, ir.Constant(row.type, w.lanes)
         ) as (k, _):
             start = b.add(place, k)
             window = [
@@ -205,8 +231,8 @@ def _write_transform(
                 for x, value in enumerate(_in_four(b, line)):
                     w.store(value, "windows", w.at(b.add(to, k), (stride, 4 * y + x)))
 
-    arguments = (features, windows, place, row, channels, to, stride)
-    return types.void(*arguments), _generator(write, ("features", "windows"))
+    arguments = (features, windows, place, row, channels, to, stride, lanes)
+    return types.void(*arguments), _generator(write, ("features", "windows"), len(lanes))
 
 
 def _in_four(b: ir.IRBuilder, d: Sequence[ir.Value]) -> list[ir.Value]:
@@ -224,12 +250,13 @@ def _write_product(
     of: Any,
     to: Any,
     stride: Any,
+    lanes: Any,
     vectors: Any,
     rows: Any,
 ) -> Any:
     """Set rows of `sums`, `stride` apart, to rows of `windows` times `weight`.
 
-    The lengths of the tuples `vectors` and `rows` say how many vectors of how many rows.
+    The lengths of the tuples say how many vectors of how many rows.
     """
     count_v, count_p = len(vectors), len(rows)
 
@@ -238,23 +265,23 @@ def _write_product(
     ) -> None:
         b = w.builder
         every = [(p, v) for p in range(count_p) for v in range(count_v)]
-        zero = ir.Constant(w.vector, [0.0] * LANES)
+        zero = ir.Constant(w.vector, [0.0] * w.lanes)
         totals = {key: cgutils.alloca_once_value(b, zero) for key in every}
         for key in every:
             b.store(zero, totals[key])
         with cgutils.for_range(b, channels) as k:
-            here = w.at(of, (k.index, count_v * LANES))
-            columns = [w.load("weight", w.at(here, (LANES, v))) for v in range(count_v)]
+            here = w.at(of, (k.index, count_v * w.lanes))
+            columns = [w.load("weight", w.at(here, (w.lanes, v))) for v in range(count_v)]
             for p in range(count_p):
                 number = w.load_one("windows", w.at(b.add(place, k.index), (channels, p)))
                 for v in range(count_v):
                     total = b.load(totals[p, v])
                     b.store(w.multiply_add(number, columns[v], total), totals[p, v])
         for p, v in every:
-            w.store(b.load(totals[p, v]), "sums", w.at(to, (stride, p), (LANES, v)))
+            w.store(b.load(totals[p, v]), "sums", w.at(to, (stride, p), (w.lanes, v)))
 
-    arguments = (windows, weight, sums, place, channels, of, to, stride, vectors, rows)
-    return types.void(*arguments), _generator(write, ("windows", "weight", "sums"))
+    arguments = (windows, weight, sums, place, channels, of, to, stride, lanes, vectors, rows)
+    return types.void(*arguments), _generator(write, ("windows", "weight", "sums"), len(lanes))
 
 
 def _write_result(
@@ -270,16 +297,25 @@ def _write_result(
     floor: Any,
     to: Any,
     row: Any,
+    lanes: Any,
 ) -> Any:
     """Set four pixels of `out` to y = A^T m A of 16 rows of `sums`, and what is added to it."""
 
     def write(
-        w: _Writer, place: Any, stride: Any, channels: Any, adds: Any, floor: Any, to: Any, row: Any
+        w: _Writer,
+        place: Any,
+        stride: Any,
+        channels: Any,
+        adds: Any,
+        floor: Any,
+        to: Any,
+        row: Any,
+        _: Any,
     ) -> None:
         b = w.builder
         least = w.spread(floor)
         with cgutils.for_range_slice(
-            b, ir.Constant(row.type, 0), channels, ir.Constant(row.type, LANES)
+            b, ir.Constant(row.type, 0), channels, ir.Constant(row.type, w.lanes)
         ) as (k, _):
             start, bias = b.add(place, k), w.load("bias", k)
             m = [
@@ -298,8 +334,9 @@ def _write_result(
                     total = b.select(b.fcmp_ordered(">", total, least), total, least)
                     w.store(total, "out", target)
 
-    arguments = (sums, bias, add, out, place, stride, channels, adds, floor, to, row)
-    return types.void(*arguments), _generator(write, ("sums", "bias", "add", "out"))
+    arguments = (sums, bias, add, out, place, stride, channels, adds, floor, to, row, lanes)
+    arrays = ("sums", "bias", "add", "out")
+    return types.void(*arguments), _generator(write, arrays, len(lanes))
 
 
 def _in_two(b: ir.IRBuilder, m: Sequence[ir.Value]) -> list[ir.Value]:
@@ -307,7 +344,7 @@ def _in_two(b: ir.IRBuilder, m: Sequence[ir.Value]) -> list[ir.Value]:
     return [b.fadd(b.fadd(m[0], m[1]), m[2]), b.fsub(b.fsub(m[1], m[2]), m[3])]
 
 
-def _generator(write: Any, arrays: tuple[str, ...]) -> Any:
+def _generator(write: Any, arrays: tuple[str, ...], lanes: int) -> Any:
     """Return numba's code generator of `write`, whose first arguments are flat arrays."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
@@ -315,7 +352,7 @@ def _generator(write: Any, arrays: tuple[str, ...]) -> Any:
             name: context.make_array(kind)(context, builder, value).data
             for name, kind, value in zip(arrays, signature.args, values, strict=False)
         }
-        write(_Writer(builder, memory), *values[len(arrays) :])
+        write(_Writer(builder, memory, lanes), *values[len(arrays) :])
         return context.get_dummy_value()
 
     return generate
@@ -335,6 +372,7 @@ def _convolve(
     adds: bool,
     floor: np.float32,
     columns: tuple[int, int],
+    lanes: tuple[int, ...],
     vectors: tuple[int, ...],
     rows: tuple[int, ...],
     out: Array,
@@ -344,7 +382,7 @@ def _convolve(
     _, blocks, _, size = weight.shape
     o = blocks * size
     x, u, a, y = features.reshape(-1), weight.reshape(-1), add.reshape(-1), out.reshape(-1)
-    of_windows, of_sums = WINDOWS * c + LANES, WINDOWS * o + LANES  # so that caches are shared well
+    of_windows, of_sums = WINDOWS * c + 16, WINDOWS * o + 16  # a power of 2 shares caches badly
     windows, sums = np.zeros(16 * of_windows, x.dtype), np.empty(16 * of_sums, x.dtype)
     group = len(rows)
     for i in range(0, height - 2, 2):
@@ -352,13 +390,13 @@ def _convolve(
             count = min(WINDOWS, (columns[1] - j) // 2)
             first, to = i * width + j, (i + 1) * width + j + 1
             for t in range(count):
-                _transform(x, windows, (first + 2 * t) * c, width * c, c, t * c, of_windows)
+                _transform(x, windows, (first + 2 * t) * c, width * c, c, t * c, of_windows, lanes)
             for k in range(16):
                 for block in range(blocks):
                     of = (k * blocks + block) * c * size
                     for t in range(0, count, group):
                         place, total = k * of_windows + t * c, k * of_sums + t * o + block * size
-                        _product(windows, u, sums, place, c, of, total, o, vectors, rows)
+                        _product(windows, u, sums, place, c, of, total, o, lanes, vectors, rows)
             for t in range(count):
                 target = (to + 2 * t) * o
-                _result(sums, bias, a, y, t * o, of_sums, o, adds, floor, target, width * o)
+                _result(sums, bias, a, y, t * o, of_sums, o, adds, floor, target, width * o, lanes)

@@ -143,9 +143,10 @@ def save_model(
     write_whole(path, lambda file: file.write(data))
 
 
-def models_in_the_box() -> list[str]:
-    """Return the names of the trained models that came with the package."""
-    return sorted(path.stem for path in BOX.glob(f"*{SUFFIX}"))
+def models_in_the_box(scale: int | None = None) -> list[str]:
+    """Return the names of the trained models that came with the package, for a scale or all."""
+    paths = sorted(BOX.glob(f"*{SUFFIX}"))
+    return [p.stem for p in paths if scale is None or read_header(p)["scale"] == scale]
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -179,8 +180,19 @@ def _load_file(path: Path) -> Upscaler:
     """Read, check and put together the model of a file."""
     header = read_header(path)
     kind = KINDS[header["kind"]]
-    arrays = _read_arrays(path, kind.axes(header), f"model {display(path)}")
-    return Upscaler(kind.put_together(header, arrays), header)
+    where = f"model {display(path)}"
+    model = kind.put_together(header, _read_arrays(path, kind.axes(header), kind.most, where))
+    if isinstance(model, ConvModel):
+        _check_result(model, where)
+    return Upscaler(model, header)
+
+
+def _check_result(model: ConvModel, where: str) -> None:
+    """Raise `InputError` if what a network multiplies in a row is too much for float32."""
+    noise = np.random.default_rng(0).uniform(size=(9, 9)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        if not np.abs(model(noise)).max() <= LARGEST_ENTRY:  # nor is NaN
+            raise InputError(f"{where}: makes no picture of one: its numbers are too large")
 
 
 def _read_header(file: IO[bytes], name: str) -> Header:
@@ -257,6 +269,8 @@ class Kind(NamedTuple):
     """Return the model."""
     float16_from: int
     """Entries of an array that is kept in float16."""
+    most: dict[str, int]
+    """The largest lengths of axes, by their letters, where there are such."""
 
 
 def _take_apart_patch(model: PatchModel) -> tuple[Header, dict[str, NDArray[Any]]]:
@@ -337,6 +351,7 @@ KINDS = {
         _patch_axes,
         _put_patch_together,
         float16_from=1_000_000,  # smaller ones decide the anchor
+        most={},
     ),
     "conv": Kind(
         ConvModel,
@@ -345,6 +360,7 @@ KINDS = {
         _conv_axes,
         _put_conv_together,
         float16_from=1000,
+        most={"p": 64, "c": 512, "m": 256},
     ),
 }
 
@@ -352,7 +368,7 @@ KINDS = {
 # --- arrays ------------------------------------------------------------------------
 
 
-def _read_arrays(path: Path, expected: Axes, where: str) -> Arrays:
+def _read_arrays(path: Path, expected: Axes, most: dict[str, int], where: str) -> Arrays:
     """Read the expected arrays as float32; shapes are checked before memory is taken."""
     from safetensors import SafetensorError, safe_open
 
@@ -365,7 +381,7 @@ def _read_arrays(path: Path, expected: Axes, where: str) -> Arrays:
                 if name not in names:
                     raise InputError(f"{where}: the array {name!r} is missing")
                 view = file.get_slice(name)
-                _check_shape(view.get_shape(), axes, lengths, f"{where}: array {name!r}")
+                _check_shape(view.get_shape(), axes, lengths, most, f"{where}: array {name!r}")
                 if view.get_dtype() not in ("F16", "F32"):
                     raise InputError(f"{where}: array {name!r} is of dtype {view.get_dtype()}")
                 arrays[name] = file.get_tensor(name).astype(np.float32)
@@ -377,14 +393,18 @@ def _read_arrays(path: Path, expected: Axes, where: str) -> Arrays:
 
 
 def _check_shape(
-    shape: list[int], axes: tuple[str | int, ...], lengths: dict[str | int, int], where: str
+    shape: list[int],
+    axes: tuple[str | int, ...],
+    lengths: dict[str | int, int],
+    most: dict[str, int],
+    where: str,
 ) -> None:
     """Raise `InputError` unless the shape has these axes, equal letters meaning equal lengths."""
     fits = len(shape) == len(axes) and math.prod(shape) > 0
     if fits:
         for length, axis in zip(shape, axes, strict=True):
             expected = axis if isinstance(axis, int) else lengths.setdefault(axis, length)
-            fits = fits and length == expected
+            fits = fits and length == expected <= most.get(str(axis), length)
     if not fits:
         wanted = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
         raise InputError(f"{where}: expected shape [{wanted}], received {shape}")
@@ -397,5 +417,6 @@ def _plain(value: Any) -> Any:
 
 def _compact(array: NDArray[Any], float16_from: int) -> NDArray[np.floating[Any]]:
     """Return the array as it is stored."""
-    dtype = np.float16 if array.size >= float16_from else np.float32
+    fits = array.size >= float16_from and np.abs(array).max() <= np.finfo(np.float16).max
+    dtype = np.float16 if fits else np.float32
     return np.ascontiguousarray(array, dtype=dtype)

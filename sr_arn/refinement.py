@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.channels import LuminanceModel
-from sr_arn.checks import check_integer
+from sr_arn.checks import InputError, check_integer
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
@@ -20,11 +20,15 @@ __all__ = ["BackProjection", "SelfEnsemble"]
 
 Plane = NDArray[np.float32]
 
+MOST_STEPS = 50
 REACH_PER_STEP = 4  # LR pixels: bicubic shrinking and enlarging look 2 far each
 
 
 class SelfEnsemble:
     """The mean of what a model makes of a plane's 8 flips and rotations, turned back.
+
+    With the border "paper" and an odd number of rows or columns, the last bits of a `ConvModel`'s
+    may depend on the tiles: there the parity of a flipped pixel does.
 
     Parameters
     ----------
@@ -58,12 +62,19 @@ class BackProjection:
     ----------
     model : LuminanceModel
     steps : int
-        How often what is missing in the LR plane is enlarged by bicubic and added, at least 1.
+        How often what is missing in the LR plane is enlarged by bicubic and added, 1 to 50.
+
+    Raises
+    ------
+    InputError
+        If `steps` is out of range.
     """
 
     def __init__(self, model: LuminanceModel, steps: int) -> None:
         self.model = model
-        self.steps = check_integer(steps, "back-project", 1)
+        if check_integer(steps, "back-project", 1) > MOST_STEPS:
+            raise InputError(f"back-project: expected at most {MOST_STEPS}, received {steps}")
+        self.steps = steps
         self.name = f"{model.name}, back-projection"
         self.scale = model.scale
         self.reach = model.reach + REACH_PER_STEP * steps

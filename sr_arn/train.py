@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.checks import InputError, check_integer, display
@@ -48,8 +49,8 @@ def train_upscaler(
     max_samples : int, default 5,000,000
         Training pairs of a regressor at most; each takes 4 (d + 9 scale^2) bytes of memory.
     validation : int or None, default 0
-        How many images, evenly spaced in the order of names, are held out of training to
-        measure PSNR on; None holds out one in ten, at most ten.
+        How many images, evenly spaced in the order of folders and names, are held out of
+        training to measure PSNR on; None holds out one in ten, at most ten.
     observe : function of a `sr_arn.nn.training.Progress`, optional
         Follows a regressor that is trained in epochs; no other takes it.
     **fit_options
@@ -72,6 +73,8 @@ def train_upscaler(
         regressor.check_parameters(fit_options.get("resume"))
     # 1. images to luminance
     folders = [images] if isinstance(images, str | os.PathLike) else images
+    if len({Path(folder).resolve() for folder in folders}) < len(folders):
+        raise InputError("images: a folder is given twice")
     every_path = [path for folder in folders for path in find_images(folder)]
     paths, held_out = hold_out(every_path, validation)
     planes = list(read_luminances(paths))

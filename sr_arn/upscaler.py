@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +133,15 @@ class Upscaler:
         """Show the model and its scale."""
         return f"Upscaler({self.model.name}, scale={self.scale})"
 
+    @property
+    def can_run_on_cuda(self) -> bool:
+        """Whether torch can run the network on a GPU here."""
+        if not isinstance(self.model, ConvModel) or find_spec("torch") is None:
+            return False
+        from torch.cuda import is_available
+
+        return is_available()
+
     def refined(self, ensemble: bool = False, back_project: int = 0) -> "Upscaler":
         """Return an up-scaler that takes more time for a better result.
 
@@ -161,7 +171,9 @@ class Upscaler:
             If torch or the device is missing, or the model is another.
         """
         if not isinstance(self.model, ConvModel):
-            raise InputError(f"device: {self.model.name} runs on the CPU only; take conv-arn")
+            raise InputError(
+                f"device: {self.model.name} runs on the CPU only; take a conv-arn, not refined"
+            )
         check_device(device)
         from sr_arn.conv_torch import TorchConvModel
 
@@ -208,8 +220,8 @@ class Upscaler:
         lr : ndarray of float [h, w] in [0, 1]
         border : {"full", "paper"}, default "full"
             "full" continues the plane beyond its border by reflection, so that its
-            outermost pixels are predicted like those in the middle; "paper" leaves the
-            outermost LR pixel as the published tables do.
+            outermost pixels are predicted like those in the middle; with "paper" nothing is
+            there, as in the published tables: patch models leave the outermost LR pixel to bicubic.
         """
         return self._by_tiles(self.model, check_luminance(lr), self.model.reach, border)
 

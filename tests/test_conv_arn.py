@@ -11,7 +11,14 @@ from sr_arn.conv_model import ConvModel
 from sr_arn.tiles import Rim
 from sr_arn.upscaler import Upscaler
 
-SMALL = {"channels": 12, "layers": 2, "anchors": 3, "crop": 16, "batch_size": 4}
+SMALL = {
+    "channels": 12,
+    "layers": 2,
+    "anchors": 3,
+    "crop": 16,
+    "batch_size": 4,
+    "device": "cpu",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +85,32 @@ def test_arrays_are_checked(path, name):
     rewrite(path, {other: array for other, array in arrays.items() if other != name})
     with pytest.raises(InputError, match=f"the array '{name}' is missing"):
         load_model(path)
+
+
+@pytest.mark.parametrize(("letter", "length"), [("p", 65), ("c", 513), ("m", 257)])
+def test_monstrous_networks_are_refused(path, letter, length):
+    arrays = {}
+    for name, axes in ConvModel.array_axes.items():
+        lengths = {"c": 1, "p": 1, "z": 2, "m": 1, "t": 9, "3": 3, letter: length}
+        arrays[name] = np.zeros([lengths[axis] for axis in axes], np.float16)
+    rewrite(path, arrays)
+    with pytest.raises(InputError, match="expected shape"):
+        load_model(path)
+
+
+def test_networks_that_overflow_are_refused(path):
+    large = {name: np.full_like(array, 3e4) for name, array in load_file(path).items()}
+    rewrite(path, large)
+    with pytest.raises(InputError, match="its numbers are too large"):
+        load_model(path)
+
+
+def test_entries_too_large_for_float16_are_kept(tmp_path, model):
+    arrays = {name: array.copy() for name, array in model.arrays.items()}
+    arrays["pair_weight"][0, 0, 0, 0] = 1e5
+    arrays["pair_weight"][:, 1] = 0
+    save_model(tmp_path / "m.safetensors", Upscaler(ConvModel(3, arrays)))
+    assert load_model(tmp_path / "m.safetensors").model.arrays["pair_weight"].max() == 1e5
 
 
 def test_flat_areas_keep_their_level(model):
@@ -193,6 +226,15 @@ def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, plane
     assert all("held out" in line for line in epochs)
 
 
+def test_refuses_no_planes_scales_and_folders_given_twice(torch, tmp_path, planes):
+    with pytest.raises(InputError, match="planes: expected at least one"):
+        ConvARN(**SMALL).fit([], 3)
+    with pytest.raises(InputError, match="scale: expected"):
+        ConvARN(**SMALL).fit(planes, 9)
+    with pytest.raises(InputError, match="images: a folder is given twice"):
+        train_upscaler([tmp_path, tmp_path / "."], ConvARN(**SMALL))
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -204,6 +246,9 @@ def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, plane
         ({"random_state": -1}, "random_state: expected an integer of at least 0"),
         ({"learning_rate": 0.0}, "learning_rate: expected a finite number above 0"),
         ({"device": "tpu"}, "device: expected auto, cpu or cuda"),
+        ({"learning_rate": None}, "learning_rate: expected a finite number above 0"),
+        ({"epochs": None}, "epochs: expected an integer of at least 1"),
+        ({"start": "conv-arn-x3"}, "start: expected a ConvModel, received conv-arn-x3"),
     ],
 )
 def test_bad_parameters(torch, planes, parameters, message):

@@ -3,7 +3,7 @@ import pytest
 from scipy.signal import correlate
 
 from sr_arn import convolution
-from sr_arn.convolution import Filters, convolve, padded
+from sr_arn.convolution import Filters, Registers, convolve, padded
 
 SHAPES = [(2, 2), (2, 40), (6, 4), (10, 14), (20, 102)]
 
@@ -78,21 +78,48 @@ def test_a_pixel_depends_on_its_window_and_parity_to_the_last_bit():
         np.testing.assert_array_equal(part, expected)
 
 
-@pytest.mark.parametrize("vectors", [1, 2, 3])
-def test_blocks_of_any_size_give_the_same(monkeypatch, vectors):
-    # Other processors have fewer registers, and so smaller blocks.
+@pytest.mark.parametrize("registers", [(4, 2, 12), (4, 6, 24), (8, 2, 12), (16, 3, 8)])
+def test_other_processors_give_the_same_bits(monkeypatch, registers):
+    # Lanes, vectors and sums of theirs; this one's compiler makes them of what it has.
     rng = np.random.default_rng(0)
-    plane = rng.normal(size=(6, 30, 4))
-    weight = rng.normal(size=(70, 4, 3, 3)).astype(np.float32)
+    plane = rng.normal(size=(6, 30, 5))
+    weight = rng.normal(size=(70, 5, 3, 3)).astype(np.float32)
     results = []
-    for most, sums in ((convolution.MOST_VECTORS, convolution.SUMS), (vectors, 6 * vectors)):
-        monkeypatch.setattr(convolution, "MOST_VECTORS", most)
-        monkeypatch.setattr(convolution, "SUMS", sums)
-        features = np.zeros((8, 32, padded(4)), np.float32)
-        features[1:-1, 1:-1, :4] = plane
+    for own in (convolution.REGISTERS, Registers(*registers)):
+        monkeypatch.setattr(convolution, "REGISTERS", own)
+        features = np.zeros((8, 32, padded(5)), np.float32)
+        features[1:-1, 1:-1, :5] = plane
         filters = Filters.of(weight, np.zeros(70, np.float32))
-        assert filters.weight.shape[3] <= most * convolution.LANES
+        assert filters.weight.shape[3] <= own.vectors * own.lanes
         out = np.zeros((8, 32, len(filters.bias)), np.float32)
         convolve(features, filters, out)
         results.append(out[..., :70])
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 17])
+def test_nothing_beside_the_map_is_written(channels):
+    filters = Filters.of(np.ones((channels, channels, 3, 3), np.float32), np.ones(channels))
+    memory = np.full(3 * 8 * 6 * padded(channels), 5, np.float32)
+    before, out, after = memory.reshape(3, 8, 6, -1)
+    convolve(np.ones_like(out), filters, out)
+    assert (before == 5).all()
+    assert (after == 5).all()
+    assert (out[1:-1, 1:-1, :channels] != 5).all()
+
+
+@pytest.mark.parametrize(
+    ("features", "out"),
+    [
+        (np.zeros((8, 8, padded(5)), np.float32), np.zeros((8, 8, padded(9) + 1), np.float32)),
+        (np.zeros((8, 8, padded(5) + 1), np.float32), np.zeros((8, 8, padded(9)), np.float32)),
+        (np.zeros((7, 8, padded(5)), np.float32), np.zeros((7, 8, padded(9)), np.float32)),
+        (np.zeros((8, 8, padded(5)), np.float32), np.zeros((8, 6, padded(9)), np.float32)),
+        (np.zeros((8, 8, padded(5)), np.float64), np.zeros((8, 8, padded(9)), np.float32)),
+        (np.zeros((8, 9, padded(5)), np.float32)[:, :8], np.zeros((8, 8, padded(9)), np.float32)),
+    ],
+)
+def test_refuses_what_does_not_fit(features, out):
+    filters = Filters.of(np.zeros((9, 5, 3, 3), np.float32), np.zeros(9, np.float32))
+    with pytest.raises(ValueError, match="maps"):
+        convolve(features, filters, out)

@@ -2,7 +2,20 @@ import numpy as np
 import pytest
 
 from sr_arn import InputError, imresize, load_model
+from sr_arn.conv_model import ConvModel
 from sr_arn.refinement import BackProjection, SelfEnsemble
+from sr_arn.tiles import tiles
+from sr_arn.upscaler import Upscaler
+
+
+def conv_model():
+    rng = np.random.default_rng(0)
+    lengths = {"c": 5, "p": 1, "z": 2, "m": 2, "t": 4, "3": 3}
+    arrays = {
+        name: rng.normal(scale=0.2, size=[lengths[a] for a in axes]).astype(np.float32)
+        for name, axes in ConvModel.array_axes.items()
+    }
+    return ConvModel(2, arrays)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +62,32 @@ def test_refined_up_scalers_keep_header_and_threads():
     assert upscaler.refined().model is upscaler.model
 
 
+@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("size", [(61, 43), (40, 70)])
+@pytest.mark.parametrize("name", ["aplus-x2", "conv"])
+def test_tiles_and_threads_do_not_change_a_bit(monkeypatch, planes, ensemble, steps, size, name):
+    upscaler = Upscaler(conv_model()) if name == "conv" else load_model(name)
+    upscaler = upscaler.refined(ensemble, steps)
+    lr = planes[0][: size[0], : size[1]]
+    rgba = np.stack([lr, lr[::-1], lr**2, (lr > 0.4) * lr], axis=-1)
+    for border in ("full",) if name == "conv" and ensemble else ("full", "paper"):
+        upscaler.threads = 1
+        whole, colour = upscaler.upscale_luminance(lr, border), upscaler.upscale(rgba)
+        for tile, threads in ((21, 1), (30, 2)):
+            upscaler.threads = threads
+            with monkeypatch.context() as patch:
+                patch.setattr("sr_arn.upscaler.tiles", lambda *a, tile=tile: tiles(*a, size=tile))
+                np.testing.assert_array_equal(upscaler.upscale_luminance(lr, border), whole)
+                np.testing.assert_array_equal(upscaler.upscale(rgba), colour)
+
+
 @pytest.mark.parametrize("steps", [-1, 1.5, True])
 def test_bad_steps(steps):
     with pytest.raises(InputError, match="back-project: expected an integer of at least"):
         load_model("bicubic").refined(back_project=steps)
+
+
+def test_too_many_steps():
+    with pytest.raises(InputError, match="back-project: expected at most 50, received 51"):
+        load_model("bicubic").refined(back_project=51)

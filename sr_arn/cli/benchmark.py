@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--border",
         choices=("full", "paper"),
         default="paper",
-        help="paper: leave the outermost LR pixel, as published tables do (default)",
+        help="paper: nothing lies beyond the border, as in published tables (default)",
     )
     add_refinement(parser)
     add_json(parser)
@@ -40,11 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.model_file import load_model, models_in_the_box
 
     check_json(args.json)
-    chosen = (
-        names(args.models)
-        if args.models
-        else ["bicubic", *(n for n in models_in_the_box() if n.endswith(f"-x{args.scale}"))]
-    )
+    chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box(args.scale)]
     models = {
         name: load_model(name, args.scale).refined(args.ensemble, args.back_project)
         for name in chosen

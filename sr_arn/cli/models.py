@@ -14,7 +14,7 @@ def run(args: argparse.Namespace) -> None:
     """Print name, scale, regressor, size, time and the measured PSNR of each model."""
     from sr_arn.model_file import BOX, SUFFIX, models_in_the_box, read_header
 
-    row = "{:<16} {:>5}  {:<10} {:>7}  {:>11}  {}".format
+    row = "{:<18} {:>5}  {:<10} {:>7}  {:>11}  {}".format
     print(row("name", "scale", "regressor", "size", "s/megapixel", "PSNR on Y, dB"))
     print(row("bicubic", "any", "-", "-", "-", "-"))
     cores: set[int] = set()

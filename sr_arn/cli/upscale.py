@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_scale(parser, default=None)
     parser.add_argument(
         "--device",
-        choices=("cpu", "cuda"),
+        choices=("auto", "cpu", "cuda"),
         default="cpu",
-        help="cuda: convolutional ARNs by torch on a GPU (default: cpu, without torch)",
+        help="cuda: convolutional ARNs by torch on a GPU; auto: if there is one (default: cpu)",
     )
     add_refinement(parser)
     parser.add_argument(
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> None:
     if args.strip:
         picture = replace(picture, metadata=Metadata())
     upscaler = load_model(args.model, args.scale)
-    if args.device != "cpu":
-        upscaler = upscaler.on(args.device)
+    if args.device == "cuda" or (args.device == "auto" and upscaler.can_run_on_cuda):
+        upscaler = upscaler.on("cuda")
     upscaler = upscaler.refined(args.ensemble, args.back_project)
     upscaler.threads = args.threads
     picture = check_picture_output(args.output, picture, upscaler.scale)
