@@ -53,9 +53,16 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
 CONV = {"precision": "bfloat16", "random_state": 0}
 BASE = CONV | {"channels": 48, "layers": 16, "anchors": 8}
 TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8}
+AGAIN = {"start": "conv-arn-x3", "epochs": 30, "learning_rate": 0.001}  # from a model in the box
+AGAIN_TINY = AGAIN | {"start": "conv-arn-x3-tiny"}
 RECIPES |= {
     "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 80}),
+    "conv-arn-x2": ("conv-arn", 2, BASE | AGAIN),
+    "conv-arn-x4": ("conv-arn", 4, BASE | AGAIN),
     "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80}),
+    "conv-arn-x2-tiny": ("conv-arn", 2, TINY | AGAIN_TINY),
+    "conv-arn-x4-tiny": ("conv-arn", 4, TINY | AGAIN_TINY),
+    "conv-arn-x3-large": ("conv-arn", 3, BASE | AGAIN | {"layers": 32, "epochs": 40}),
 }
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 TEST_SETS = ("Set5", "Set14", "B100")
@@ -68,6 +75,8 @@ def train(name: str, data: Path) -> None:
     """Train one model, score it, and put it into the box."""
     regressor_name, scale, parameters = RECIPES[name]
     start = time.perf_counter()
+    if "start" in parameters:
+        parameters = parameters | {"start": load_model(parameters["start"]).model}
     conv = regressor_name == ConvARN.name
     regressor = (ConvARN if conv else regressor_class(regressor_name))().set_params(**parameters)
     options: dict[str, Any] = {}

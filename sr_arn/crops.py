@@ -19,7 +19,7 @@ __all__ = ["Crops"]
 MOST_PLANES = 128  # that an epoch takes its crops from
 LARGEST_SIDE = 600  # HR pixels of a plane that an epoch looks at
 WHOLE = 0.25  # share of planes that are taken at their own size
-SMALLEST_SIZE = 0.5  # the others are shrunk to this or more of it
+SMALLEST_SIZE = 0.5  # the others are shrunk to this or more of it, so that a crop fits
 ROUNDED = 0.5  # share of LR planes that are rounded to 256 levels, as pictures are
 CONTRASTS = (0.5, 1.3)
 
@@ -93,14 +93,16 @@ class Crops:
     def _pair(self, plane: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
         """Return the LR version of a plane at a random size, and the details it lacks."""
         scale, side = self.scale, self.crop * self.scale
-        top, left = (rng.integers(max(n - LARGEST_SIDE, 0) + 1) for n in plane.shape)
-        hr = plane[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]
+        most = max(LARGEST_SIDE, side)
+        top, left = (rng.integers(max(n - most, 0) + 1) for n in plane.shape)
+        hr = plane[top : top + most, left : left + most]
         if rng.random() >= WHOLE:
-            hr = np.clip(imresize(hr, rng.uniform(SMALLEST_SIZE, 1)), 0, 1)
+            least = max(SMALLEST_SIZE, min(1, side / min(hr.shape)))  # large enough for a crop
+            hr = np.clip(imresize(hr, rng.uniform(least, 1)), 0, 1)
         hr = np.pad(hr, [(0, max(side - n, -n % scale)) for n in hr.shape], mode="symmetric")
         lr = imresize(hr, 1 / scale)
         if rng.random() < ROUNDED:
-            lr = (np.round(lr * 255) / 255).astype(np.float32)
+            lr = (np.round(np.clip(lr, 0, 1) * 255) / 255).astype(np.float32)
         return lr, hr - imresize(lr, scale)
 
     def _cut(self, pair: tuple[Plane, Plane], rng: np.random.Generator) -> tuple[Plane, Plane]:

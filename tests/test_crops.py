@@ -56,6 +56,7 @@ def test_half_of_the_planes_are_rounded(planes):
         steps = np.diff(values)
         return np.abs(steps / steps.min() - np.round(steps / steps.min())).max() < 0.05
 
+    (np.zeros((20, 20), np.float32), np.zeros((60, 60), np.float32))
     many = [planes[0][: 60 + n, :60] for n in range(60)]
     inputs, _ = first_batch(Crops(many, 2, 16, 200, 1, seed=0))
     share = np.mean([is_rounded(crop) for crop in inputs[:, 0].numpy()])
@@ -75,10 +76,25 @@ def test_the_same_epoch_gives_the_same_batches(planes):
     assert batches.identity() == again.identity() != other.identity()
 
 
-def test_small_pictures_and_many(planes):
+def test_small_pictures_and_many(planes, monkeypatch):
     small = [planes[0][:7, :40]]
     inputs, targets = first_batch(Crops(small, 3, 16, 2, 1, seed=0))
     assert inputs.isfinite().all()
     assert targets.isfinite().all()
+    pair = (np.zeros((20, 20), np.float32), np.zeros((60, 60), np.float32))
     many = [planes[0][k : k + 48, :48] for k in range(crops.MOST_PLANES + 20)]
-    first_batch(Crops(many, 3, 16, 2, 1, seed=0))
+    looked_at = []
+    monkeypatch.setattr(Crops, "_pair", lambda self, plane, rng: looked_at.append(plane) or pair)
+    for epoch in range(2):
+        first_batch(Crops(many, 3, 16, 2, 1, seed=0), epoch)
+    first, second = looked_at[: crops.MOST_PLANES], looked_at[crops.MOST_PLANES :]
+    assert len(second) == crops.MOST_PLANES
+    assert {id(plane) for plane in first} != {id(plane) for plane in second}
+
+
+def test_large_crops_of_large_pictures_are_not_continued(planes, plain, monkeypatch):
+    monkeypatch.setattr(crops, "LARGEST_SIDE", 60)
+    whole = imresize(planes[0], 1 / 3)
+    inputs, _ = first_batch(Crops([planes[0][:120, :120]], 3, 40, 1, 1, seed=0))
+    side = np.sort(np.abs(inputs[0, 0].numpy() - 0.5).ravel())
+    np.testing.assert_allclose(side, np.sort(np.abs(whole[:40, :40] - 0.5).ravel()), atol=0.05)
