@@ -137,13 +137,9 @@ def convolve(
     if any(a.dtype != np.float32 or not a.flags.c_contiguous for a in (features, out, added)):
         raise ValueError("maps: expected float32, C-contiguous")
     # lengths of tuples are types: code is compiled for each, and found again on disk by them
-    lanes, vectors, sums = (
-        REGISTERS.lanes,
-        filters.weight.shape[3] // REGISTERS.lanes,
-        REGISTERS.sums,
-    )
-    rows = max(n for n in (1, 2, 3, 4, 6, 8) if n * vectors <= sums)  # divides WINDOWS
-    sizes = ((0,) * lanes, (0,) * vectors, (0,) * rows)
+    vectors = filters.weight.shape[3] // REGISTERS.lanes
+    rows = max(n for n in (1, 2, 3, 4, 6, 8) if n * vectors <= REGISTERS.sums)  # divides WINDOWS
+    sizes = ((0,) * REGISTERS.lanes, (0,) * vectors, (0,) * rows)
     floor = np.float32(0 if relu else -np.inf)
     columns = (left - left % 2, width - 2 - (right - right % 2))
     _convolve(features, *filters, added, add is not None, floor, columns, *sizes, out)
@@ -266,7 +262,7 @@ def _write_product(
         b = w.builder
         every = [(p, v) for p in range(count_p) for v in range(count_v)]
         zero = ir.Constant(w.vector, [0.0] * w.lanes)
-        totals = {key: cgutils.alloca_once_value(b, zero) for key in every}
+        totals = {key: cgutils.alloca_once(b, w.vector) for key in every}
         for key in every:
             b.store(zero, totals[key])
         with cgutils.for_range(b, channels) as k:

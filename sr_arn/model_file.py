@@ -43,7 +43,7 @@ FORMAT_VERSION = 1
 KEY = "sr_arn"
 SUFFIX = ".safetensors"
 BOX = Path(__file__).with_name("models")
-BEST = ("conv-arn", "deep-arn")  # the default is the first that the box has for a scale
+BEST = ("conv-arn-x{}", "conv-arn-x{}-tiny", "deep-arn-x{}")  # the first in the box is taken
 DEFAULT_SCALE = 3
 LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 LARGEST_HEADER = 1_000_000  # bytes; ours have a few thousand
@@ -76,7 +76,7 @@ def load_model(
     if scale is not None and check_integer(scale, "scale", 1) > LARGEST_SCALE:
         raise InputError(f"scale: expected 1 to {LARGEST_SCALE}, received {display(scale)}")
     if name_or_path is None:
-        best = [f"{regressor}-x{scale or DEFAULT_SCALE}" for regressor in BEST]
+        best = [name.format(scale or DEFAULT_SCALE) for name in BEST]
         found = [name for name in best if name in models_in_the_box()]
         if not found:
             raise InputError(
