@@ -19,14 +19,13 @@ import numpy as np
 import torch
 
 from sr_arn import conv_arn
-from sr_arn.conv_model import ConvModel
 from sr_arn.crops import Crops
 from sr_arn.datasets import find_set, read_luminances
 from sr_arn.nn import ConvAnchoredNetwork, ConvAnchoredRegression2d
 from sr_arn.nn.conv_network import SHARPNESS
 from sr_arn.nn.training import train
-from sr_arn.tiles import Rim
-from sr_arn.upscaler import Upscaler
+from sr_arn.tiles import NO_RIM, Rim
+from sr_arn.upscaler import BicubicModel, Upscaler
 from sr_arn.validation import Validation
 
 SCALE, CROP, EPOCHS = 3, 24, 8
@@ -97,14 +96,15 @@ def score(variant: Variant, seed: int, planes: list[np.ndarray], held_out: Valid
     recipe = conv_arn.recipe(EPOCHS, 0.0015, "bfloat16", seed)
     train(network, Crops(planes, SCALE, CROP, 16, conv_arn.BATCHES, seed), recipe, conv_arn.loss)
 
-    class Torch(ConvModel):
-        def _details(self, lr: np.ndarray, rim: Rim) -> np.ndarray:
-            with torch.no_grad():
-                hr = network(torch.from_numpy(lr)[None, None])[0, 0].numpy()
-            blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE).transpose(0, 2, 1, 3)
-            return rim.cut(blocks.reshape(*lr.shape, SCALE**2))
+    class Torch(BicubicModel):
+        reach = network.reach
 
-    return held_out.psnr(Upscaler(Torch(SCALE, conv_arn.plain(network).arrays), threads=1))
+        def __call__(self, lr: np.ndarray, rim: Rim = NO_RIM) -> np.ndarray:
+            with torch.no_grad():
+                details = network(torch.from_numpy(lr)[None, None])[0, 0].numpy()
+            return super().__call__(lr, rim) + rim.cut(details, SCALE)
+
+    return held_out.psnr(Upscaler(Torch(SCALE), threads=1))
 
 
 def times(variants: list[Variant]) -> dict[str, float]:

@@ -70,15 +70,9 @@ class ConvModel:
 
         The last bits depend on whether the rows and columns of a pixel in `lr` are even.
         """
-        details = self._details(lr, rim)
-        for row in range(2):
-            for column in range(2):
-                flat = self._details_of_flat_areas[(row + rim.top) % 2, (column + rim.left) % 2]
-                details[row::2, column::2] -= flat
-        height, width, _ = details.shape
-        s = self.scale
-        details = details.reshape(height, width, s, s).transpose(0, 2, 1, 3)
-        return rim.cut(imresize(lr, s), s) + details.reshape(height * s, width * s)
+        hr = np.ascontiguousarray(rim.cut(imresize(lr, self.scale), self.scale))
+        self._add_details(lr, rim, self._details_of_flat_areas, hr)
+        return hr
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -90,11 +84,14 @@ class ConvModel:
     @cached_property
     def _details_of_flat_areas(self) -> Array:
         """What must be nothing, so that flat areas keep their level: [2, 2, s^2]."""
-        side, edge = 2 * self.reach + 2, self.reach  # the reach is even
-        return self._details(np.zeros((side, side), np.float32), Rim(edge, edge, edge, edge))
+        side, edge, s = 2 * self.reach + 2, self.reach, self.scale  # the reach is even
+        hr = np.zeros((2 * s, 2 * s), np.float32)
+        rim, nothing = Rim(edge, edge, edge, edge), np.zeros((2, 2, s * s), np.float32)
+        self._add_details(np.zeros((side, side), np.float32), rim, nothing, hr)
+        return np.ascontiguousarray(hr.reshape(2, s, 2, s).transpose(0, 2, 1, 3).reshape(2, 2, -1))
 
-    def _details(self, lr: Array, rim: Rim) -> Array:
-        """Return [h, w, s^2], the HR pixels of LR pixels but the rim, as the network gives them.
+    def _add_details(self, lr: Array, rim: Rim, flat: Array, hr: Array) -> None:
+        """Add to `hr` [h s, w s], without the rim, what the network gives, less `flat`.
 
         All layers go down the plane together, some rows at a time, each some rows ahead of the
         next. So little memory is needed; and of the rim, a layer is computed only as far as the
@@ -104,8 +101,7 @@ class ConvModel:
         channels = self._first.shape[1]
         maps = [_Map(lr.shape, channels, rim, later) for later in range(self.reach - 1, 0, -1)]
         last = _Map(lr.shape, len(self._last.bias), rim, 0)
-        out = np.empty((last.end - last.done, rim.cut(lr).shape[1], self.scale**2), np.float32)
-        skipped = rim.top - last.done
+        (height, width), anchors = lr.shape, len(self.arrays["anchors"])
         row = maps[0].done - maps[0].lead  # so that no layer has more to do at first than later
         while last.done < last.end:
             row += ROWS
@@ -117,10 +113,10 @@ class ConvModel:
                 now.convolved(pair[0], between, row, relu=True)
                 between.convolved(pair[1], after, row, add=now)
             start, stop = maps[-1].convolved(self._last, last, row)
-            parts = Rim(1, 1, 1 + rim.left, 1 + rim.right + lr.shape[1] % 2)
-            place = out[start - rim.top + skipped : stop - rim.top + skipped]
-            _mix(parts.cut(last.framed(start, stop)), len(self.arrays["anchors"]), place)
-        return out[skipped : skipped + rim.cut(lr).shape[0]]
+            start, stop = max(start, rim.top), min(stop, height - rim.bottom)
+            if start < stop:
+                parts = last.framed(start, stop)[1:-1, 1 + rim.left : 1 + width - rim.right]
+                _mix(parts, anchors, flat, self.scale, start, rim, hr)
 
 
 class _Map:
@@ -218,25 +214,35 @@ def _first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
 
 
 @compiled(nogil=True, fastmath={"contract"})
-def _mix(parts: Array, anchors: int, out: Array) -> None:
-    """Fill out [h, w, t] with mixtures of `parts` [h, w, m + m t or more].
+def _mix(
+    parts: Array, anchors: int, flat: Array, scale: int, start: int, rim: Rim, hr: Array
+) -> None:
+    """Add to `hr`, which has no rim, mixtures of `parts` [h, w, m + m s^2 or more] less `flat`.
 
-    The first m channels are the logits of the shares, the others t of each anchor.
+    They are of the LR rows from `start` on, without the rim. The first m channels are the logits
+    of the shares, the others s^2 of each anchor; `flat` [2, 2, s^2] is by parity of row and column.
     """
-    height, width, t = out.shape
-    shares = np.empty(anchors, np.float32)
+    first, left = start - rim.top, rim.left
+    height, width, _ = parts.shape
+    t = scale * scale
+    shares, total = np.empty(anchors, np.float32), np.empty(t, np.float32)
     for i in range(height):
         for j in range(width):
             channels = parts[i, j]
             top = channels[0]
             for k in range(1, anchors):
                 top = max(top, channels[k])
-            total = np.float32(0)
+            whole = np.float32(0)
             for k in range(anchors):
                 shares[k] = np.exp(channels[k] - top)
-                total += shares[k]
-            out[i, j] = 0
+                whole += shares[k]
+            total[:] = 0
             for k in range(anchors):
-                share = shares[k] / total
+                share = shares[k] / whole
                 for p in range(t):
-                    out[i, j, p] += share * channels[anchors + k * t + p]
+                    total[p] += share * channels[anchors + k * t + p]
+            for y in range(scale):
+                line = hr[(first + i) * scale + y]
+                for x in range(scale):
+                    p = y * scale + x
+                    line[j * scale + x] += total[p] - flat[(start + i) % 2, (left + j) % 2, p]
