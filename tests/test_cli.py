@@ -49,7 +49,7 @@ def python(*arguments, **options):
 def test_upscale(photo, tmp_path, capsys):
     assert run("upscale", photo, "-o", tmp_path / "large.png") == 0
     assert opened(tmp_path / "large.png").size == (240, 180)
-    assert capsys.readouterr().out.endswith("large.png: 240 x 180 pixels, deep-arn x3\n")
+    assert capsys.readouterr().out.endswith("large.png: 240 x 180 pixels, conv-arn x3\n")
     out = tmp_path / "x2.webp"
     assert run("upscale", photo, "-o", out, "--scale", 2, "--threads", 1, "--quiet") == 0
     assert opened(out).size == (160, 120)
@@ -81,7 +81,8 @@ def test_psnr_through_the_command_line_equals_the_benchmark(tmp_path, capsys):
     plane = luminance(np.array(opened(hr)))[:510, :510]
     lr = np.clip(imresize(plane, 1 / 3), 0, 1)
     write_image(tmp_path / "lr.png", Picture(np.round(lr * 65535).astype(np.uint16)))
-    assert run("upscale", tmp_path / "lr.png", "-o", tmp_path / "sr.png", "--quiet") == 0
+    model = ("--model", "deep-arn-x3", "--quiet")
+    assert run("upscale", tmp_path / "lr.png", "-o", tmp_path / "sr.png", *model) == 0
     assert opened(tmp_path / "sr.png").mode == "I;16"
     assert run("score", hr, tmp_path / "sr.png", "--scale", 3, "--json") == 0
     score = json.loads(capsys.readouterr().out)

@@ -9,7 +9,15 @@ from sr_arn.pairs import crop_to_multiple
 from sr_arn.tiles import tiles
 from sr_arn.upscaler import BicubicModel, Upscaler
 
-MODELS = ["bicubic", "aplus-x2", "aplus-x3", "aplus-x4", "arn-x3", "deep-arn-x3"]
+MODELS = [
+    "bicubic",
+    "aplus-x2",
+    "aplus-x3",
+    "aplus-x4",
+    "arn-x3",
+    "deep-arn-x3",
+    "conv-arn-x3-tiny",
+]
 
 
 @pytest.fixture(scope="module", params=MODELS)
