@@ -16,6 +16,7 @@ MODELS = [
     "aplus-x4",
     "arn-x3",
     "deep-arn-x3",
+    "conv-arn-x3",
     "conv-arn-x3-tiny",
 ]
 
@@ -31,14 +32,14 @@ def lr(planes):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("name", ["aplus", "deep-arn"])
+@pytest.mark.parametrize("name", ["aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny"])
 def test_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale, name):
     for plane in planes:
         hr = crop_to_multiple(plane, scale)
         small = imresize(hr, 1 / scale)
         ours, bicubic = (
             psnr_y(hr, load_model(model, scale).upscale_luminance(small, "paper"), scale)
-            for model in (f"{name}-x{scale}", "bicubic")
+            for model in (name.format(scale), "bicubic")
         )
         assert ours > bicubic + 0.5
 
