@@ -48,11 +48,13 @@ def write(tmp_path, arrays, header):
 
 
 def test_the_box_holds_a_model_for_every_scale_of_the_tables():
-    expected = {f"{name}-x{scale}" for name in ("aplus", "deep-arn") for scale in (2, 3, 4)}
-    assert set(models_in_the_box()) == expected | {"global-arn-x3", "arn-x3"}
+    kinds = ("aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny")
+    expected = {kind.format(scale) for kind in kinds for scale in (2, 3, 4)}
+    assert set(models_in_the_box()) == expected | {"global-arn-x3", "arn-x3", "conv-arn-x3"}
     for name in models_in_the_box():
         upscaler = load_model(name)
-        assert name == f"{upscaler.model.name}-x{upscaler.scale}"
+        assert name.removesuffix("-tiny") == f"{upscaler.model.name}-x{upscaler.scale}"
+        assert upscaler.header["time"]["seconds"] > 0
         assert set(upscaler.header["scores"]) == {"Set5", "Set14", "B100"}
         assert upscaler.header["licence"] == "BSD-3-Clause"
         assert len(upscaler.header["training"]["digest"]) == 64
@@ -72,6 +74,8 @@ def test_the_box_holds_a_model_for_every_scale_of_the_tables():
         ("global-arn-x3", {"Set5": 32.72, "Set14": 29.22, "B100": 28.34}),
         ("arn-x3", {"Set5": 32.90, "Set14": 29.32, "B100": 28.40}),
         ("deep-arn-x3", {"Set5": 33.05, "Set14": 29.40, "B100": 28.48}),
+        ("conv-arn-x3-tiny", {"Set5": 33.40, "Set14": 29.57, "B100": 28.64}),
+        ("conv-arn-x3", {"Set5": 33.80, "Set14": 29.82, "B100": 28.81}),
     ],
 )
 def test_the_box_reaches_the_published_quality(name, floors):
@@ -194,7 +198,8 @@ def test_the_number_of_layers_is_that_of_the_header(write):
 
 def test_names_paths_and_scales(tmp_path, write):
     assert load_model().scale == load_model("bicubic").scale == 3
-    assert load_model(scale=4).model.name == "deep-arn"
+    assert load_model().model.sizes == load_model("conv-arn-x3").model.sizes
+    assert load_model(scale=4).model.sizes == load_model("conv-arn-x4-tiny").model.sizes
     assert load_model("bicubic", scale=7).scale == 7
     assert load_model(str(write()), scale=2).scale == 2
     with pytest.raises(
