@@ -50,3 +50,16 @@ def coffee() -> np.ndarray:
 def planes() -> list[np.ndarray]:
     """Luminance of the shipped pictures."""
     return [luminance(np.array(opened(path))) for path in sorted(SHIPPED.glob("*.png"))]
+
+
+def random_network(scale, channels, pairs, anchors, size):
+    """Return a `ConvModel` of random numbers of a size."""
+    from sr_arn.conv_model import ConvModel
+
+    rng = np.random.default_rng(0)
+    lengths = {"c": channels, "p": pairs, "z": 2, "m": anchors, "t": scale**2, "3": 3}
+    arrays = {
+        name: rng.normal(scale=size, size=[lengths[axis] for axis in axes]).astype(np.float32)
+        for name, axes in ConvModel.array_axes.items()
+    }
+    return ConvModel(scale, arrays)

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import random_network
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -28,13 +29,7 @@ def short_epochs(monkeypatch):
 
 @pytest.fixture(scope="module")
 def model():
-    rng = np.random.default_rng(0)
-    shapes = {"c": 10, "p": 2, "z": 2, "m": 3, "t": 9, "3": 3}
-    arrays = {
-        name: rng.normal(scale=0.1, size=[shapes[a] for a in axes]).astype(np.float32)
-        for name, axes in ConvModel.array_axes.items()
-    }
-    return ConvModel(3, arrays)
+    return random_network(3, 10, 2, 3, 0.1)
 
 
 @pytest.fixture

@@ -1,21 +1,11 @@
 import numpy as np
 import pytest
+from conftest import random_network
 
 from sr_arn import InputError, imresize, load_model
-from sr_arn.conv_model import ConvModel
 from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.tiles import tiles
 from sr_arn.upscaler import Upscaler
-
-
-def conv_model():
-    rng = np.random.default_rng(0)
-    lengths = {"c": 5, "p": 1, "z": 2, "m": 2, "t": 4, "3": 3}
-    arrays = {
-        name: rng.normal(scale=0.2, size=[lengths[a] for a in axes]).astype(np.float32)
-        for name, axes in ConvModel.array_axes.items()
-    }
-    return ConvModel(2, arrays)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +57,7 @@ def test_refined_up_scalers_keep_header_and_threads():
 @pytest.mark.parametrize("size", [(61, 43), (40, 70)])
 @pytest.mark.parametrize("name", ["aplus-x2", "conv"])
 def test_tiles_and_threads_do_not_change_a_bit(monkeypatch, planes, ensemble, steps, size, name):
-    upscaler = Upscaler(conv_model()) if name == "conv" else load_model(name)
+    upscaler = Upscaler(random_network(2, 5, 1, 2, 0.2)) if name == "conv" else load_model(name)
     upscaler = upscaler.refined(ensemble, steps)
     lr = planes[0][: size[0], : size[1]]
     rgba = np.stack([lr, lr[::-1], lr**2, (lr > 0.4) * lr], axis=-1)

@@ -162,7 +162,8 @@ def check_sizes(channels: int, layers: int, anchors: int) -> None:
 
 def _bias(convolution: nn.Conv2d) -> Tensor:
     """Return its bias: all have one."""
-    assert convolution.bias is not None  # noqa: S101 - for the type checker
+    if convolution.bias is None:
+        raise TypeError("a convolution without bias")
     return convolution.bias
 
 
