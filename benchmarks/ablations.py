@@ -21,7 +21,7 @@ import torch
 from sr_arn import conv_arn
 from sr_arn.crops import Crops
 from sr_arn.datasets import find_set, read_luminances
-from sr_arn.nn import ConvAnchoredNetwork, ConvAnchoredRegression2d
+from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.nn.conv_network import SHARPNESS
 from sr_arn.nn.training import train
 from sr_arn.tiles import NO_RIM, Rim
@@ -42,24 +42,13 @@ class Variant:
     anchors: int
     sharpness: float = SHARPNESS
     top_k: int | None = None
+    equivariant: bool = True
 
     def network(self) -> ConvAnchoredNetwork:
         """Return it, untrained."""
-        network = ConvAnchoredNetwork(SCALE, self.channels, self.layers, self.anchors)
-        start, network.last = (
-            network.last,
-            ConvAnchoredRegression2d(
-                self.channels,
-                SCALE**2,
-                3,
-                self.anchors,
-                sharpness=self.sharpness,
-                similarity_bias=True,
-                top_k=self.top_k,
-                padding=1,
-            ),
-        )
-        network.last.load_state_dict(start.state_dict())
+        sizes = self.channels, self.layers, self.anchors
+        network = ConvAnchoredNetwork(SCALE, *sizes, equivariant=self.equivariant)
+        network.last.sharpness, network.last.top_k = self.sharpness, self.top_k
         return network
 
     def __str__(self) -> str:
@@ -69,22 +58,26 @@ class Variant:
             last += f", the {self.top_k} most similar"
         if self.sharpness != SHARPNESS:
             last += f", K = {self.sharpness:g}"
+        if not self.equivariant:
+            last += ", not equivariant"
         return f"{self.channels} channels, {self.layers} layers; {last}"
 
 
 VARIANTS = [
     Variant(32, 8, 1),
     Variant(32, 8, 8),
-    Variant(32, 10, 1),
-    Variant(40, 6, 1),
-    Variant(32, 8, 4),
     Variant(32, 8, 16),
     Variant(32, 8, 32),
+    Variant(32, 10, 1),
+    Variant(32, 12, 1),
+    Variant(40, 8, 1),
+    Variant(32, 8, 1, equivariant=False),
+    Variant(32, 8, 16, equivariant=False),
     Variant(32, 8, 32, top_k=2),
-    Variant(32, 8, 8, sharpness=1),
-    Variant(32, 8, 8, sharpness=10),
-    Variant(48, 16, 8),
-    Variant(48, 18, 1),
+    Variant(32, 8, 16, sharpness=1),
+    Variant(32, 8, 16, sharpness=10),
+    Variant(48, 18, 16),
+    Variant(48, 20, 1),
 ]
 
 

@@ -11,7 +11,7 @@ its scores, time and licence, what a command like these writes:
     sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
         --regressor deep-arn --scale 3 --anchors 16 --layers 7 --epochs 12
     sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 --precision bfloat16 \
-        --regressor conv-arn --scale 3 --channels 48 --layers 16 --anchors 8 --epochs 80
+        --regressor conv-arn --scale 3 --channels 48 --layers 18 --anchors 16 --epochs 40
 
 What is trained in epochs leaves a checkpoint in `checkpoints/` after each, and goes on from it.
 """
@@ -51,18 +51,20 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "deep-arn-x4": ("deep-arn", 4, DEEP | {"epochs": 10}),
 }
 CONV = {"precision": "bfloat16", "random_state": 0}
-BASE = CONV | {"channels": 48, "layers": 16, "anchors": 8}
+BASE = CONV | {"channels": 48, "layers": 18, "anchors": 16}
+LARGE = CONV | {"channels": 64, "layers": 22, "anchors": 16}
 TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8}
-AGAIN = {"start": "conv-arn-x3", "epochs": 30, "learning_rate": 0.001}  # from a model in the box
-AGAIN_TINY = AGAIN | {"start": "conv-arn-x3-tiny"}
+AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a model in the box
 RECIPES |= {
-    "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 80}),
-    "conv-arn-x2": ("conv-arn", 2, BASE | AGAIN),
-    "conv-arn-x4": ("conv-arn", 4, BASE | AGAIN),
-    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80}),
-    "conv-arn-x2-tiny": ("conv-arn", 2, TINY | AGAIN_TINY),
-    "conv-arn-x4-tiny": ("conv-arn", 4, TINY | AGAIN_TINY),
-    "conv-arn-x3-large": ("conv-arn", 3, BASE | AGAIN | {"layers": 32, "epochs": 40}),
+    "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 40}),
+    "conv-arn-x2": ("conv-arn", 2, BASE | AGAIN | {"start": "conv-arn-x3"}),
+    "conv-arn-x4": ("conv-arn", 4, BASE | AGAIN | {"start": "conv-arn-x3"}),
+    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 40}),
+    "conv-arn-x2-tiny": ("conv-arn", 2, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
+    "conv-arn-x4-tiny": ("conv-arn", 4, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
+    "conv-arn-x3-large": ("conv-arn", 3, LARGE | {"epochs": 32}),
+    "conv-arn-x2-large": ("conv-arn", 2, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
+    "conv-arn-x4-large": ("conv-arn", 4, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
 }
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 TEST_SETS = ("Set5", "Set14", "B100")

@@ -38,7 +38,7 @@ class ConvARN(TrainedInEpochs):
     ----------
     channels, layers, anchors : int
         Of the network: see `sr_arn.nn.ConvAnchoredNetwork`.
-    epochs : int, default 80
+    epochs : int, default 40
         Of 500 batches.
     crop : int, default 32
         Side of the crops in LR pixels.
@@ -71,9 +71,9 @@ class ConvARN(TrainedInEpochs):
     def __init__(
         self,
         channels: int = 48,
-        layers: int = 16,
-        anchors: int = 8,
-        epochs: int = 80,
+        layers: int = 18,
+        anchors: int = 16,
+        epochs: int = 40,
         crop: int = 32,
         batch_size: int = 16,
         learning_rate: float = 0.0015,
@@ -187,7 +187,7 @@ def recipe(
         epochs=epochs,
         learning_rate=learning_rate,
         second_moment=0.99,
-        largest_gradient=0.5,
+        largest_gradient=1.5,
         averaging=0.999,
         precision=precision,
         seed=seed,

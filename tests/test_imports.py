@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 FLOORS = [
     ["checks", "parameters"],
     ["files"],
-    ["nn.anchored", "nn.checkpoint"],
+    ["nn.anchored", "nn.checkpoint", "nn.symmetry"],
     ["nn.deep", "nn.conv", "nn.training"],
     ["nn.conv_network"],
     ["nn"],

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--anchors",
         type=int,
         metavar="M",
-        help="default: 1024 (deep-arn: 16), or less for few images; conv-arn: 8",
+        help="default: 1024 (deep-arn: 16), or less for few images; conv-arn: 16",
     )
     parser.add_argument(
-        "--layers", type=int, metavar="L", help="of deep-arn (default: 7), conv-arn (16)"
+        "--layers", type=int, metavar="L", help="of deep-arn (default: 7), conv-arn (18)"
     )
     parser.add_argument(
         "--start", metavar="NAME|FILE", help="of conv-arn: a model to begin with, of any scale"
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--learning-rate", type=float, metavar="R", help="the highest, of what torch trains"
     )
     parser.add_argument(
-        "--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10), conv-arn (80)"
+        "--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10), conv-arn (40)"
     )
     parser.add_argument(
         "--device", metavar="NAME", help="where torch trains: auto (default), cpu or cuda"

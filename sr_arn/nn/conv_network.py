@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from sr_arn.checks import InputError, check_integer
 from sr_arn.nn.conv import ConvAnchoredRegression2d
+from sr_arn.nn.symmetry import channel_moves, pixel_moves, tie
 
 __all__ = ["ConvAnchoredNetwork", "check_sizes"]
 
@@ -22,18 +24,23 @@ class ConvAnchoredNetwork(nn.Module):
     The differences of each pixel to its eight neighbours go through a 3 x 3 convolution, then
     through pairs of them with shortcuts, h + conv(ReLU(conv(h))), at LR resolution; a
     `ConvAnchoredRegression2d` gives the s^2 HR pixels of each LR pixel. Brightness does not
-    matter: x and x + constant have the same details.
+    matter: x and x + constant have the same details. And the network turns with the picture: a
+    turned or mirrored x has the turned or mirrored details (`sr_arn.nn.symmetry`).
 
     Parameters
     ----------
     scale : int
         s, HR pixels per LR pixel along each axis, at least 1.
     channels : int
-        Of the features, at least 1.
+        Of the features, at least 1. Eight at a time are one feature seen from all sides; those
+        left over look the same from all sides.
     layers : int
         Convolutions in pairs with shortcuts: an even number, at least 2.
     anchors : int
-        m, at least 1; with one anchor the last layer is a convolution.
+        m, at least 1, likewise in eights; with one anchor the last layer is a convolution.
+    equivariant : bool, default True
+        Whether it turns with the picture. If not, 8 times as many numbers are learned, for
+        less.
 
     Attributes
     ----------
@@ -48,7 +55,9 @@ class ConvAnchoredNetwork(nn.Module):
     torch.Size([2, 1, 60, 90])
     """
 
-    def __init__(self, scale: int, channels: int, layers: int, anchors: int) -> None:
+    def __init__(
+        self, scale: int, channels: int, layers: int, anchors: int, equivariant: bool = True
+    ) -> None:
         super().__init__()
         self.scale = check_integer(scale, "scale", 1)
         check_sizes(channels, layers, anchors)
@@ -79,6 +88,8 @@ class ConvAnchoredNetwork(nn.Module):
         for convolution in self._convolutions():  # laid out as convolutions are fastest
             weight = convolution.weight
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        if equivariant:
+            self._tie()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the details [n, 1, s h, s w] of luminance [n, 1, h, w]."""
@@ -96,18 +107,18 @@ class ConvAnchoredNetwork(nn.Module):
 
     def folded(self) -> dict[str, Tensor]:
         """Return the parameters, multiplied by gains and sharpness: see `sr_arn.conv_model`."""
-        last = dict(self.last.named_parameters())
-        weights = torch.stack([c.weight for c in self._convolutions()])
-        biases = torch.stack([_bias(c) for c in self._convolutions()])
+        convolutions, last = self._convolutions(), self.last
+        weights = torch.stack([c.weight for c in convolutions])
+        biases = torch.stack([_get(c, "bias") for c in convolutions])
         return {
             "first_weight": INPUT_GAIN * self.first_weight()[:, 0],
-            "first_bias": _bias(self.first),
+            "first_bias": _get(self.first, "bias"),
             "pair_weight": weights.reshape(-1, 2, *weights.shape[1:]),
             "pair_bias": biases.reshape(-1, 2, biases.shape[1]),
-            "anchors": SHARPNESS * last["anchors"],
-            "anchor_bias": last["similarity_bias"],
-            "last_weight": OUTPUT_GAIN * last["weight"],
-            "last_bias": OUTPUT_GAIN * last["bias"],
+            "anchors": SHARPNESS * last.anchors,
+            "anchor_bias": _get(last, "similarity_bias"),
+            "last_weight": OUTPUT_GAIN * last.weight,
+            "last_bias": OUTPUT_GAIN * _get(last, "bias"),
         }
 
     @torch.no_grad()
@@ -120,7 +131,8 @@ class ConvAnchoredNetwork(nn.Module):
         Raises
         ------
         InputError
-            If the other network has other channels or anchors, or more layers.
+            If the other network has other channels or anchors, more layers, or does not turn
+            with the picture as this one does.
         """
         own, given = self.folded(), folded["pair_weight"]
         fits = folded["anchors"].shape == own["anchors"].shape  # channels, too
@@ -130,22 +142,39 @@ class ConvAnchoredNetwork(nn.Module):
             raise InputError(f"start: the model has {sizes}; expected the same, or fewer layers")
         first = folded["first_weight"].clone()
         first[:, 1, 1] -= first.sum(dim=(1, 2))  # the pixel in the middle does not matter there
-        self.first.weight.copy_(first[:, None] / INPUT_GAIN)
+        _set(self.first, "weight", first[:, None] / INPUT_GAIN)
+        _set(self.first, "bias", folded["first_bias"])
         convolutions = self._convolutions()
         parts = zip(given.flatten(0, 1), folded["pair_bias"].flatten(0, 1), strict=True)
         for convolution, (weight, bias) in zip(convolutions, parts, strict=False):
-            convolution.weight.copy_(weight)
-            _bias(convolution).copy_(bias)
+            _set(convolution, "weight", weight)
+            _set(convolution, "bias", bias)
         for second in convolutions[2 * len(given) + 1 :: 2]:
-            second.weight.zero_()
-            _bias(second).zero_()
-        _bias(self.first).copy_(folded["first_bias"])
-        last = dict(self.last.named_parameters())
-        last["anchors"].copy_(folded["anchors"] / SHARPNESS)
-        last["similarity_bias"].copy_(folded["anchor_bias"])
+            _set(second, "weight", torch.zeros_like(second.weight))
+            _set(second, "bias", torch.zeros_like(_get(second, "bias")))
+        _set(self.last, "anchors", folded["anchors"] / SHARPNESS)
+        _set(self.last, "similarity_bias", folded["anchor_bias"])
         if folded["last_weight"].shape == own["last_weight"].shape:
-            last["weight"].copy_(folded["last_weight"] / OUTPUT_GAIN)
-            last["bias"].copy_(folded["last_bias"] / OUTPUT_GAIN)
+            _set(self.last, "weight", folded["last_weight"] / OUTPUT_GAIN)
+            _set(self.last, "bias", folded["last_bias"] / OUTPUT_GAIN)
+        taken = self.folded()["pair_weight"][: len(given)]
+        if not torch.allclose(taken, given, atol=1e-3 * float(given.abs().max())):
+            raise InputError("start: the model does not turn with the picture; train a new one")
+
+    def _tie(self) -> None:
+        """Let it turn with the picture."""
+        channels, window = channel_moves(self.first.out_channels), pixel_moves(3)
+        anchors, pixels = channel_moves(len(self.last.anchors)), pixel_moves(self.scale)
+        tie(self.first, "weight", channels, window)
+        tie(self.first, "bias", channels)
+        for convolution in self._convolutions():
+            layout = torch.channels_last
+            tie(convolution, "weight", channels, channels, window, layout=layout)
+            tie(convolution, "bias", channels)
+        tie(self.last, "anchors", anchors, channels, window)
+        tie(self.last, "weight", anchors, pixels, channels, window)
+        tie(self.last, "bias", anchors, pixels)
+        tie(self.last, "similarity_bias", anchors)
 
     def _convolutions(self) -> list[nn.Conv2d]:
         """Return those in pairs, in order."""
@@ -160,11 +189,20 @@ def check_sizes(channels: int, layers: int, anchors: int) -> None:
         raise InputError(f"layers: expected an even number, received {layers}")
 
 
-def _bias(convolution: nn.Conv2d) -> Tensor:
-    """Return its bias: all have one."""
-    if convolution.bias is None:
-        raise TypeError("a convolution without bias")
-    return convolution.bias
+def _get(module: nn.Module, name: str) -> Tensor:
+    """Return one of its parameters, which it has."""
+    parameter = getattr(module, name)
+    if not isinstance(parameter, Tensor):
+        raise TypeError(f"{module} without {name}")
+    return parameter
+
+
+def _set(module: nn.Module, name: str, value: Tensor) -> None:
+    """Set one of its parameters."""
+    if parametrize.is_parametrized(module, name):
+        setattr(module, name, value.detach())  # else it would become a parameter of its own
+    else:
+        _get(module, name).copy_(value)
 
 
 def _same(channels: int) -> nn.Conv2d:

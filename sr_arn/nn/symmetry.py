@@ -1,0 +1,109 @@
+"""Parameters that repeat, so that a network turns with the picture.
+
+A picture can be turned and mirrored in 8 ways. Let the channels of each layer come in groups of 8,
+one for each way, and every filter appear in all 8 of them: then the network gives of a turned
+picture the turned result (Cohen & Welling, "Group equivariant convolutional networks", ICML 2016).
+It is learned once what would else be learned 8 times.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+__all__ = ["SYMMETRIES", "channel_moves", "pixel_moves", "tie", "turned"]
+
+SYMMETRIES = 8
+
+Moves = NDArray[np.intp]
+"""[8, n]: where each of n things goes under each symmetry."""
+
+
+def turned(array: NDArray[np.generic], symmetry: int) -> NDArray[np.generic]:
+    """Return an array [..., n, n] after a symmetry of the square: 4 turns, and 4 with a mirror."""
+    array = np.rot90(array, symmetry % 4, axes=(-2, -1))
+    return array[..., ::-1] if symmetry >= 4 else array
+
+
+def pixel_moves(side: int) -> Moves:
+    """Return where the pixels of a square go, row by row of it."""
+    pixels = np.arange(side**2).reshape(side, side)
+    sources = [turned(pixels, symmetry).ravel() for symmetry in range(SYMMETRIES)]
+    return np.argsort(sources, axis=1)
+
+
+def channel_moves(count: int) -> Moves:
+    """Return where channels go: those of a group of 8 as symmetries after one another do.
+
+    What is left over of the last group stays: such channels look the same from all sides.
+    """
+    square = np.arange(4).reshape(2, 2)
+    numbers = {turned(square, symmetry).tobytes(): symmetry for symmetry in range(SYMMETRIES)}
+    after = np.array(
+        [
+            [numbers[turned(turned(square, first), then).tobytes()] for first in range(SYMMETRIES)]
+            for then in range(SYMMETRIES)
+        ]
+    )
+    moves = np.tile(np.arange(count), (SYMMETRIES, 1))
+    for start in range(0, count - SYMMETRIES + 1, SYMMETRIES):
+        moves[:, start : start + SYMMETRIES] = start + after
+    return moves
+
+
+def tie(
+    module: nn.Module,
+    name: str,
+    *axes: Moves,
+    layout: torch.memory_format = torch.contiguous_format,
+) -> None:
+    """Let a parameter's entries that symmetries move onto each other be one number each.
+
+    Parameters
+    ----------
+    module : Module
+    name : str
+        Of its parameter. It keeps its shape; the first of each set of entries is what they
+        all become, also whenever the parameter is assigned to.
+    *axes : ndarray of int [8, n]
+        What moves along each of its axes, or along several taken together.
+    layout : memory_format
+        Of the parameter in memory.
+    """
+    entries = _Tied(getattr(module, name).shape, axes, layout)
+    parametrize.register_parametrization(module, name, entries)
+
+
+class _Tied(nn.Module):
+    """From a vector of what is learned to the whole parameter."""
+
+    which: Tensor
+    firsts: Tensor
+
+    def __init__(
+        self, shape: torch.Size, axes: tuple[Moves, ...], layout: torch.memory_format
+    ) -> None:
+        super().__init__()
+        lengths = [moves.shape[1] for moves in axes]
+        places = np.indices(lengths).reshape(len(axes), -1)
+        first = np.min(
+            [
+                np.ravel_multi_index([m[s][p] for m, p in zip(axes, places, strict=True)], lengths)
+                for s in range(SYMMETRIES)
+            ],
+            axis=0,
+        )  # of the entries that an entry is moved onto
+        firsts, which = np.unique(first, return_inverse=True)
+        self.register_buffer("which", torch.from_numpy(which.ravel()), persistent=False)
+        self.register_buffer("firsts", torch.from_numpy(firsts), persistent=False)
+        self.shape, self.layout = shape, layout
+
+    def forward(self, learned: Tensor) -> Tensor:
+        """Return the parameter."""
+        entries = learned.index_select(0, self.which)
+        return entries.view(self.shape).contiguous(memory_format=self.layout)
+
+    def right_inverse(self, parameter: Tensor) -> Tensor:
+        """Return what is to be learned of it."""
+        return parameter.reshape(-1)[self.firsts]
