@@ -50,10 +50,10 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "deep-arn-x3": ("deep-arn", 3, DEEP | {"epochs": 12}),
     "deep-arn-x4": ("deep-arn", 4, DEEP | {"epochs": 10}),
 }
-CONV = {"precision": "bfloat16", "random_state": 0}
-BASE = CONV | {"channels": 48, "layers": 18, "anchors": 16}
-LARGE = CONV | {"channels": 64, "layers": 22, "anchors": 16}
-TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8}
+CONV = {"anchors": 16, "precision": "bfloat16", "random_state": 0}
+BASE = CONV | {"channels": 48, "layers": 18}
+LARGE = CONV | {"channels": 64, "layers": 22}
+TINY = CONV | {"channels": 32, "layers": 8}
 AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a model in the box
 RECIPES |= {
     "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 40}),

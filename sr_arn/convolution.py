@@ -21,10 +21,10 @@ A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 201
 from typing import NamedTuple
 
 import numpy as np
-from numba.core.registry import cpu_target
 from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
+from sr_arn.products import REGISTERS, blocks_of
 from sr_arn.vectors import product, result, transform
 
 __all__ = ["Filters", "convolve", "padded"]
@@ -35,41 +35,10 @@ WINDOWS = 24  # that are transformed together
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
-class Registers(NamedTuple):
-    """What numba compiles for."""
-
-    lanes: int
-    """Numbers in a vector."""
-    vectors: int
-    """Of a block of channels at most."""
-    sums: int
-    """Vectors of them that a block may have at a time."""
-
-
-def _registers() -> Registers:
-    """Return those of numba's target, which need not be this processor."""
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    if "+avx512f" in features:
-        return Registers(16, 6, 24)  # of 32 registers
-    if "+avx" in features:
-        return Registers(8, 2, 12)  # of 16
-    return Registers(4, 6, 24) if triple.startswith(("aarch64", "arm64")) else Registers(4, 2, 12)
-
-
-REGISTERS = _registers()
-
-
 def padded(channels: int) -> int:
     """Return how many channels a map has that holds so many: whole blocks of vectors."""
-    blocks, vectors = _blocks(channels)
+    blocks, vectors = blocks_of(channels, REGISTERS.lanes)
     return blocks * vectors * REGISTERS.lanes
-
-
-def _blocks(channels: int) -> tuple[int, int]:
-    """Return the number of blocks of channels, and the vectors of each."""
-    vectors = -(-channels // REGISTERS.lanes)
-    blocks = -(-vectors // REGISTERS.vectors)
-    return blocks, -(-vectors // blocks)
 
 
 class Filters(NamedTuple):
@@ -92,8 +61,9 @@ class Filters(NamedTuple):
         missing = padded(outputs) - outputs
         transformed = np.einsum("ik,ockl,jl->ijco", G, weight.astype(np.float64), G)
         pads = [(0, 0), (0, padded(inputs) - inputs), (0, missing)]
+        block = blocks_of(outputs, REGISTERS.lanes)[1] * REGISTERS.lanes
         columns = np.pad(transformed.reshape(16, inputs, outputs), pads)
-        arranged = columns.reshape(16, padded(inputs), _blocks(outputs)[0], -1)
+        arranged = columns.reshape(16, padded(inputs), padded(outputs) // block, block)
         return cls(
             np.ascontiguousarray(arranged.transpose(0, 2, 1, 3), np.float32),
             np.pad(bias, (0, missing)).astype(np.float32),
@@ -162,7 +132,7 @@ def _convolve(
     x, u, a, y = features.reshape(-1), weight.reshape(-1), add.reshape(-1), out.reshape(-1)
     of_windows, of_sums = WINDOWS * c + 16, WINDOWS * o + 16  # a power of 2 shares caches badly
     windows, sums = np.zeros(16 * of_windows, x.dtype), np.empty(16 * of_sums, x.dtype)
-    group = len(rows)
+    group, kinds = len(rows), (lanes, vectors, rows)
     for i in range(0, height - 2, 2):
         for j in range(columns[0], columns[1], 2 * WINDOWS):
             count = min(WINDOWS, (columns[1] - j) // 2)
@@ -174,7 +144,8 @@ def _convolve(
                     of = (k * blocks + block) * c * size
                     for t in range(0, count, group):
                         place, total = k * of_windows + t * c, k * of_sums + t * o + block * size
-                        product(windows, u, sums, place, c, of, total, o, lanes, vectors, rows)
+                        into = total, o, False
+                        product(windows, u, sums, place, c, c, of, size, *into, *kinds)
             for t in range(count):
                 target = (to + 2 * t) * o
                 result(sums, bias, a, y, t * o, of_sums, o, adds, floor, target, width * o, lanes)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
+from sr_arn.products import REGISTERS, ROWS, Columns, Length, lanes_of, multiply
+from sr_arn.vectors import largest, product
 
 __all__ = ["map_rows", "map_windows", "soft_rows", "strongest"]
 
-LANES = 64  # anchors compared side by side; their number is padded to a multiple of it
-NARROW_LANES = 16  # numbers of an output added to side by side, likewise
-ROWS = 4  # rows that share one pass over a matrix
 TINY = 1e-12  # least length that a vector is divided by, as in torch
 
 FloatArray = NDArray[np.floating[Any]]
@@ -35,9 +34,8 @@ def strongest(x: FloatArray, anchors: FloatArray) -> NDArray[np.intp]:
     -------
     ndarray of intp [n]
     """
-    columns = _padded(anchors.T, LANES)
     chosen = np.empty(len(x), np.intp)
-    _strongest(np.ascontiguousarray(x), columns, chosen)
+    _strongest(np.ascontiguousarray(x), Columns.of(anchors.T), chosen)
     return chosen
 
 
@@ -56,10 +54,16 @@ def map_rows(x: FloatArray, maps: FloatArray, chosen: NDArray[np.intp]) -> Float
     -------
     ndarray [n, t]
     """
+    t = maps.shape[2]
+    lanes = lanes_of(x.dtype)
+    if t < lanes:  # a vector is to fit
+        maps = np.pad(maps, [(0, 0), (0, 0), (0, lanes - t)])
     out = np.empty((len(x), maps.shape[2]), x.dtype)
     order = np.argsort(chosen, kind="stable")  # a map is used while it is in the cache
-    _map_rows(np.ascontiguousarray(x), np.ascontiguousarray(maps), chosen, order, out)
-    return out
+    vectors = _vectors_within(maps.shape[2], lanes)
+    kinds = (0,) * lanes, (0,) * vectors, (0,) * ROWS
+    _map_rows(np.ascontiguousarray(x), np.ascontiguousarray(maps), chosen, order, *kinds, out)
+    return out[:, :t]
 
 
 def map_windows(plane: FloatArray, size: int, columns: FloatArray) -> FloatArray:
@@ -79,7 +83,8 @@ def map_windows(plane: FloatArray, size: int, columns: FloatArray) -> FloatArray
     """
     rows, width = (n - size + 1 for n in plane.shape)
     out = np.empty((rows, width, columns.shape[1]), plane.dtype)
-    _map_windows(np.ascontiguousarray(plane), size, np.ascontiguousarray(columns), out)
+    wide = np.pad(plane, [(0, 0), (0, ROWS - 1)])  # so that windows come in whole groups
+    _map_windows(wide, size, Columns.of(columns), out)
     return out
 
 
@@ -114,22 +119,19 @@ def soft_rows(
     -------
     ndarray [n, t]
     """
-    shared, _, t = maps.shape
-    columns = _padded(anchors.T, LANES)
-    padded = columns.shape[1]
-    every_offset = np.full(padded, -np.inf, x.dtype)
+    t = maps.shape[2]
+    columns = Columns.of(anchors.T)
+    every_offset = np.full(columns.width, -np.inf, x.dtype)
     every_offset[: len(offsets)] = offsets
-    every_mixing = np.zeros((padded, 0 if mixing is None else shared), x.dtype)
-    if mixing is not None:
-        every_mixing[: len(mixing)] = mixing
-    every_map = _padded(maps.reshape(-1, t), NARROW_LANES)
     out = np.empty((len(x), t), x.dtype)
     _soft_rows(
         np.ascontiguousarray(x),
         columns,
         every_offset,
-        every_mixing,
-        every_map,
+        mixing is not None,
+        Columns.of(np.zeros((1, 1), x.dtype) if mixing is None else mixing),
+        Columns.of(maps.reshape(-1, t)),
+        len(maps),
         absolute,
         cosine,
         out,
@@ -137,147 +139,132 @@ def soft_rows(
     return out
 
 
-def _padded(matrix: FloatArray, lanes: int) -> FloatArray:
-    """Return the matrix with columns of zeros, up to a multiple of `lanes`."""
-    rows, columns = matrix.shape
-    out = np.zeros((rows, -(-columns // lanes) * lanes), matrix.dtype)
-    out[:, :columns] = matrix
-    return out
+def _vectors_within(length: int, lanes: int) -> int:
+    """Return how many vectors of a row of `length` numbers are best computed together.
 
+    The last of them end with the row, and may do again what others did.
+    """
+    most = min(REGISTERS.vectors, length // lanes)
 
-@compiled(nogil=True, fastmath={"contract"})
-def _strongest(x: FloatArray, columns: FloatArray, chosen: NDArray[np.intp]) -> None:
-    """Fill `chosen`; `columns` are the anchors [d, padded m]."""
-    n, d = x.shape
-    rows = np.zeros((ROWS, d), x.dtype)
-    scores = np.empty((ROWS, columns.shape[1]), x.dtype)
-    best, block = np.empty(LANES, x.dtype), np.empty(LANES, np.int32)
-    for start in range(0, n, ROWS):
-        group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
-        rows[:group] = x[start : start + group]
-        _multiply(rows, columns, scores)
-        for i in range(group):
-            chosen[start + i] = _largest(scores[i], best, block)
+    def work(vectors: int) -> tuple[int, int]:
+        blocks = -(-length // (vectors * lanes))
+        return blocks * max(vectors, 2), blocks  # one vector takes as long as two
 
-
-@compiled(nogil=True, fastmath={"contract"})
-def _multiply(rows: FloatArray, columns: FloatArray, out: FloatArray) -> None:
-    """Set out [4, m] to rows [4, d] times columns [d, m], three terms at a time."""
-    d, m = columns.shape
-    o0, o1, o2, o3 = out[0], out[1], out[2], out[3]
-    out[:] = 0
-    whole = d - d % 3
-    for k in range(0, whole, 3):
-        c0, c1, c2 = columns[k], columns[k + 1], columns[k + 2]
-        x00, x01, x02 = rows[0, k], rows[0, k + 1], rows[0, k + 2]
-        x10, x11, x12 = rows[1, k], rows[1, k + 1], rows[1, k + 2]
-        x20, x21, x22 = rows[2, k], rows[2, k + 1], rows[2, k + 2]
-        x30, x31, x32 = rows[3, k], rows[3, k + 1], rows[3, k + 2]
-        for j in range(m):
-            u, v, w = c0[j], c1[j], c2[j]
-            o0[j] = o0[j] + x00 * u + x01 * v + x02 * w
-            o1[j] = o1[j] + x10 * u + x11 * v + x12 * w
-            o2[j] = o2[j] + x20 * u + x21 * v + x22 * w
-            o3[j] = o3[j] + x30 * u + x31 * v + x32 * w
-    for k in range(whole, d):
-        for i in range(ROWS):
-            for j in range(m):
-                out[i, j] = out[i, j] + rows[i, k] * columns[k, j]
+    return min(range(1, most + 1), key=work)
 
 
 @compiled(nogil=True)
-def _largest(scores: FloatArray, best: FloatArray, block: NDArray[np.int32]) -> int:
-    """Return the first index of the largest |score|: lane by lane, then among the lanes."""
-    for lane in range(LANES):
-        best[lane] = abs(scores[lane])
-        block[lane] = 0
-    for b in range(1, len(scores) // LANES):
-        part = scores[b * LANES : (b + 1) * LANES]
-        number = np.int32(b)
-        for lane in range(LANES):  # no branch, so that it is vectorised
-            size = abs(part[lane])
-            better = size > best[lane]
-            best[lane] = size if better else best[lane]
-            block[lane] = number if better else block[lane]
-    top, where = best[0], block[0] * LANES
-    for lane in range(1, LANES):
-        index = block[lane] * LANES + lane
-        if best[lane] > top or (best[lane] == top and index < where):
-            top, where = best[lane], index
-    return where
+def _strongest(x: FloatArray, columns: Columns, chosen: NDArray[np.intp]) -> None:
+    """Fill `chosen`."""
+    n, d = x.shape
+    lanes, count = len(columns.lanes), len(columns.vectors) * len(columns.blocks)
+    rows, scores = np.zeros((ROWS, d), x.dtype), np.empty((ROWS, count * lanes), x.dtype)
+    best, where = np.empty((ROWS, lanes), x.dtype), np.empty((ROWS, lanes), np.int32)
+    for start in range(0, n, ROWS):
+        group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
+        for i in range(group):
+            for k in range(d):
+                rows[i, k] = x[start + i, k]
+        multiply(rows, 0, d, d, columns, 0, scores)
+        largest(scores, best, where, count * lanes, count, columns.lanes, columns.rows)
+        for i in range(group):
+            top, number = best[i, 0], where[i, 0] * lanes
+            for lane in range(1, lanes):
+                index = where[i, lane] * lanes + lane
+                if best[i, lane] > top or (best[i, lane] == top and index < number):
+                    top, number = best[i, lane], index
+            chosen[start + i] = number
 
 
-@compiled(nogil=True, fastmath={"contract"})
+@compiled(nogil=True)
 def _map_rows(
     x: FloatArray,
     maps: FloatArray,
     chosen: NDArray[np.intp],
     order: NDArray[np.intp],
+    lanes: Length,
+    vectors: Length,
+    rows: Length,
     out: FloatArray,
 ) -> None:
     """Fill `out` with the rows, in the order given, times their maps."""
     _, d, t = maps.shape
-    total = np.empty(t, x.dtype)
-    for row in order:
-        columns = maps[chosen[row]]
-        total[:] = 0
-        for k in range(d):
+    block = len(vectors) * len(lanes)
+    inputs, results = np.zeros((ROWS, d), x.dtype), np.empty((ROWS, t), x.dtype)
+    start = 0
+    while start < len(order):
+        number = chosen[order[start]]
+        group = 0
+        while group < ROWS and start + group < len(order):
+            row = order[start + group]
+            if chosen[row] != number:
+                break
+            for k in range(d):
+                inputs[group, k] = x[row, k]
+            group += 1
+        for column in range(0, t, block):
+            first = min(column, t - block)
+            of = number * d * t + first
+            product(inputs, maps, results, 0, d, d, of, t, first, t, False, lanes, vectors, rows)
+        for i in range(group):
+            row = order[start + i]
             for j in range(t):
-                total[j] += x[row, k] * columns[k, j]
-        out[row] = total
+                out[row, j] = results[i, j]
+        start += group
 
 
-@compiled(nogil=True, fastmath={"contract"})
-def _map_windows(plane: FloatArray, size: int, columns: FloatArray, out: FloatArray) -> None:
-    """Fill `out` with the windows of the plane times `columns`."""
+@compiled(nogil=True)
+def _map_windows(plane: FloatArray, size: int, columns: Columns, out: FloatArray) -> None:
+    """Fill `out` with the windows of the plane, 3 pixels wider, times `columns`."""
     rows, width, d = out.shape
-    total = np.empty(d, plane.dtype)
+    n, _, b = columns.blocks.shape
+    results = np.empty((ROWS, n * b), plane.dtype)
     for row in range(rows):
-        for column in range(width):
-            total[:] = 0
+        for start in range(0, width, ROWS):
             for i in range(size):
-                for j in range(size):
-                    value = plane[row + i, column + j]
-                    for k in range(d):
-                        total[k] += value * columns[i * size + j, k]
-            out[row, column] = total
+                place = (row + i) * plane.shape[1] + start
+                multiply(plane, place, 1, size, columns, i * size, results, i > 0)
+            for j in range(min(ROWS, width - start)):
+                for k in range(d):
+                    out[row, start + j, k] = results[j, k]
 
 
-@compiled(nogil=True, fastmath={"contract"})
+@compiled(nogil=True)
 def _soft_rows(
     x: FloatArray,
-    columns: FloatArray,
+    columns: Columns,
     offsets: FloatArray,
-    mixing: FloatArray,
-    maps: FloatArray,
+    mixes: bool,
+    mixing: Columns,
+    maps: Columns,
+    shared: int,
     absolute: bool,
     cosine: bool,
     out: FloatArray,
 ) -> None:
     """Fill `out`; `soft_rows` prepares the arrays."""
     n, d = x.shape
-    padded, shared = mixing.shape
-    own = shared == 0  # each anchor has its own map
+    padded = len(offsets)
     rows = np.zeros((ROWS, d), x.dtype)
     scores = np.empty((ROWS, padded), x.dtype)
-    mixed = np.empty((ROWS, shared), x.dtype)
-    lifted = np.zeros((ROWS, len(maps)), x.dtype)
-    result = np.empty((ROWS, maps.shape[1]), x.dtype)
+    mixed = np.empty((ROWS, mixing.blocks.shape[0] * mixing.blocks.shape[2]), x.dtype)
+    lifted = np.zeros((ROWS, shared * (d + 1)), x.dtype)
+    result = np.empty((ROWS, maps.blocks.shape[0] * maps.blocks.shape[2]), x.dtype)
     for start in range(0, n, ROWS):
         group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
         rows[:group] = x[start : start + group]
         # 1. similarities, 2. soft assignment
-        _multiply(rows, columns, scores)
+        multiply(rows, 0, d, d, columns, 0, scores)
         for i in range(group):
             length = np.sqrt(np.sum(rows[i] * rows[i])) if cosine else 1
             _softmax(scores[i], 1 / max(length, TINY), offsets, absolute)
         # 3. anchors to shared maps, 4. weights times (x, 1), 5. all maps at once
-        if own:
-            _lift(scores, rows, lifted)
-        else:
-            _multiply(scores, mixing, mixed)
+        if mixes:
+            multiply(scores, 0, padded, mixing.blocks.shape[1], mixing, 0, mixed)
             _lift(mixed, rows, lifted)
-        _multiply(lifted, maps, result)
+        else:  # each anchor has its own map
+            _lift(scores, rows, lifted)
+        multiply(lifted, 0, lifted.shape[1], lifted.shape[1], maps, 0, result)
         out[start : start + group] = result[:group, : out.shape[1]]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError
+from sr_arn.compilation import compiled
 
 __all__ = ["extract", "overlap_average"]
 
@@ -58,18 +59,27 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
     reach, remainder = divmod(size, stride)
     if remainder:
         raise InputError(f"stride: expected a divisor of the patch size {size}, received {stride}")
-    # In cells of stride x stride pixels, a patch is reach x reach cells: as many shifted adds.
-    cells = np.zeros((rows + reach - 1, stride, columns + reach - 1, stride), patches.dtype)
-    parts = patches.reshape(rows, columns, reach, stride, reach, stride)
-    for dy in range(reach):
-        for dx in range(reach):
-            part = parts[:, :, dy, :, dx, :].transpose(0, 2, 1, 3)
-            cells[dy : dy + rows, :, dx : dx + columns, :] += part
-    count = np.outer(_coverage(rows, reach), _coverage(columns, reach)).astype(patches.dtype)
-    cells /= count[:, None, :, None]
-    return cells.reshape(cells.shape[0] * stride, cells.shape[2] * stride)
+    # In cells of stride x stride pixels, a patch is reach x reach cells.
+    out = np.empty(((rows + reach - 1) * stride, (columns + reach - 1) * stride), patches.dtype)
+    _average(patches.reshape(rows, columns, reach, stride, reach, stride), out)
+    return out
 
 
-def _coverage(patches: int, reach: int) -> NDArray[np.intp]:
-    """Return how many of a row of patches cover each cell of the row."""
-    return np.convolve(np.ones(patches, np.intp), np.ones(reach, np.intp))
+@compiled(nogil=True)
+def _average(parts: NDArray[Any], out: NDArray[Any]) -> None:
+    """Set every cell of `out` to the mean over the patches that cover it."""
+    rows, columns, reach, stride, _, _ = parts.shape
+    total = np.empty((stride, stride), parts.dtype)
+    for i in range(rows + reach - 1):
+        for j in range(columns + reach - 1):
+            total[:] = 0
+            count = 0
+            for y in range(max(0, i - rows + 1), min(reach, i + 1)):
+                for x in range(max(0, j - columns + 1), min(reach, j + 1)):
+                    count += 1
+                    for a in range(stride):
+                        for b in range(stride):
+                            total[a, b] += parts[i - y, j - x, y, a, x, b]
+            for a in range(stride):
+                for b in range(stride):
+                    out[i * stride + a, j * stride + b] = total[a, b] / parts.dtype.type(count)

@@ -1,6 +1,8 @@
-"""Instructions on vectors, written out for the compiler: the parts of a Winograd convolution.
+"""Instructions on vectors, written out for the compiler: the innermost loops.
 
-`sr_arn.convolution` says what they are for. Arrays are flat; a place is an offset into one.
+`sr_arn.products` and `sr_arn.convolution` say what they are for. Arrays are C-contiguous, and a
+place is an offset into one as if it were flat. The length of the tuple `lanes` says how many
+numbers a vector has.
 """
 
 from collections.abc import Sequence
@@ -11,33 +13,41 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["product", "result", "transform"]
+__all__ = ["largest", "product", "result", "transform"]
 
 
 class _Writer:
-    """Writes instructions on vectors of some arrays; a place is an offset into one of them."""
+    """Writes instructions on vectors of some arrays; a place is an offset into one of them.
+
+    Vectors are of what the first array holds, float32 or float64.
+    """
 
     def __init__(self, builder: ir.IRBuilder, memory: dict[str, ir.Value], lanes: int) -> None:
         self.builder, self.memory, self.lanes = builder, memory, lanes
-        self.vector = ir.VectorType(ir.FloatType(), lanes)
+        number = next(iter(memory.values())).type.pointee
+        self.bits = 32 if isinstance(number, ir.FloatType) else 64
+        self.vector = ir.VectorType(number, lanes)
+        self.counts = ir.VectorType(ir.IntType(32), lanes)
 
     def at(self, place: ir.Value, *steps: tuple[ir.Value | int, int]) -> ir.Value:
         """Return a place, moved by numbers of steps of some lengths."""
         for length, count in steps:
-            step = ir.Constant(ir.IntType(64), length) if isinstance(length, int) else length
-            times = ir.Constant(ir.IntType(64), count)
-            place = self.builder.add(place, self.builder.mul(step, times))
+            step = _constant(length) if isinstance(length, int) else length
+            place = self.builder.add(place, self.builder.mul(step, _constant(count)))
         return place
 
     def load(self, name: str, place: ir.Value) -> ir.Value:
         """Return the vector at a place."""
-        value = self.builder.load(self._pointer(name, place))
-        value.align = 4
+        value = self.builder.load(self._pointer(name, place, self.vector))
+        value.align = self.bits // 8
         return value
 
     def store(self, value: ir.Value, name: str, place: ir.Value) -> None:
         """Put a vector to a place."""
-        self.builder.store(value, self._pointer(name, place)).align = 4
+        pointer = self._pointer(name, place, value.type)
+        self.builder.store(value, pointer).align = (
+            4 if value.type == self.counts else self.bits // 8
+        )
 
     def load_one(self, name: str, place: ir.Value) -> ir.Value:
         """Return a vector of the number at a place."""
@@ -45,22 +55,28 @@ class _Writer:
 
     def spread(self, number: ir.Value) -> ir.Value:
         """Return a vector of equal numbers."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
+        undefined = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, zeros)
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """Return a b + c."""
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fmuladd.v{self.lanes}f32"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
-        )
+        return self._call("fmuladd", a, b, c)
 
-    def _pointer(self, name: str, place: ir.Value) -> ir.Value:
+    def size(self, a: ir.Value) -> ir.Value:
+        """Return |a|."""
+        return self._call("fabs", a)
+
+    def _call(self, name: str, *values: ir.Value) -> ir.Value:
+        kind = ir.FunctionType(self.vector, [self.vector] * len(values))
+        name = f"llvm.{name}.v{self.lanes}f{self.bits}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, values)
+
+    def _pointer(self, name: str, place: ir.Value, kind: ir.Type) -> ir.Value:
         pointer = self.builder.gep(self.memory[name], [place])
-        return self.builder.bitcast(pointer, self.vector.as_pointer())
+        return self.builder.bitcast(pointer, kind.as_pointer())
 
 
 def _write_transform(
@@ -104,46 +120,111 @@ def _in_four(b: ir.IRBuilder, d: Sequence[ir.Value]) -> list[ir.Value]:
 
 def _write_product(
     typing: Any,
-    windows: Any,
+    numbers: Any,
     weight: Any,
     sums: Any,
     place: Any,
-    channels: Any,
+    step: Any,
+    count: Any,
     of: Any,
+    apart: Any,
     to: Any,
     stride: Any,
+    adds: Any,
     lanes: Any,
     vectors: Any,
     rows: Any,
 ) -> Any:
-    """Set rows of `sums`, `stride` apart, to rows of `windows` times `weight`.
+    """Set rows of `sums`, `stride` apart, to rows of `numbers`, `step` apart, times `weight`.
 
-    The lengths of the tuples say how many vectors of how many rows.
+    The rows are of `count` numbers, as many as `weight` has rows, `apart` from each other. If
+    `adds`, the products are added to what is in `sums`. The lengths of the tuples say how many
+    vectors of how many rows.
     """
     count_v, count_p = len(vectors), len(rows)
 
     def write(
-        w: _Writer, place: Any, channels: Any, of: Any, to: Any, stride: Any, *_: Any
+        w: _Writer,
+        place: Any,
+        step: Any,
+        count: Any,
+        of: Any,
+        apart: Any,
+        to: Any,
+        stride: Any,
+        adds: Any,
+        *_: Any,
     ) -> None:
         b = w.builder
         every = [(p, v) for p in range(count_p) for v in range(count_v)]
         zero = ir.Constant(w.vector, [0.0] * w.lanes)
         totals = {key: cgutils.alloca_once(b, w.vector) for key in every}
-        for key in every:
-            b.store(zero, totals[key])
-        with cgutils.for_range(b, channels) as k:
-            here = w.at(of, (k.index, count_v * w.lanes))
+        targets = {(p, v): w.at(to, (stride, p), (w.lanes, v)) for p, v in every}
+        with b.if_else(adds) as (some, none):
+            with some:
+                for key in every:
+                    b.store(w.load("sums", targets[key]), totals[key])
+            with none:
+                for key in every:
+                    b.store(zero, totals[key])
+        with cgutils.for_range(b, count) as k:
+            here = b.add(of, b.mul(k.index, apart))
             columns = [w.load("weight", w.at(here, (w.lanes, v))) for v in range(count_v)]
             for p in range(count_p):
-                number = w.load_one("windows", w.at(b.add(place, k.index), (channels, p)))
+                number = w.load_one("numbers", w.at(b.add(place, k.index), (step, p)))
                 for v in range(count_v):
                     total = b.load(totals[p, v])
                     b.store(w.multiply_add(number, columns[v], total), totals[p, v])
-        for p, v in every:
-            w.store(b.load(totals[p, v]), "sums", w.at(to, (stride, p), (w.lanes, v)))
+        for key in every:
+            w.store(b.load(totals[key]), "sums", targets[key])
 
-    arguments = (windows, weight, sums, place, channels, of, to, stride, lanes, vectors, rows)
-    return types.void(*arguments), _generator(write, ("windows", "weight", "sums"), len(lanes))
+    places = (place, step, count, of, apart, to, stride, adds)
+    arguments = (numbers, weight, sums, *places, lanes, vectors, rows)
+    return types.void(*arguments), _generator(write, ("numbers", "weight", "sums"), len(lanes))
+
+
+def _write_largest(
+    typing: Any,
+    scores: Any,
+    best: Any,
+    where: Any,
+    stride: Any,
+    count: Any,
+    lanes: Any,
+    rows: Any,
+) -> Any:
+    """Set `best` to the largest |score| in each lane of rows of `scores`, `stride` apart.
+
+    The rows are of `count` vectors. `where`, of int32, is set to the first that has it.
+    """
+    count_p = len(rows)
+
+    def write(w: _Writer, stride: Any, count: Any, *_: Any) -> None:
+        b = w.builder
+        least, first = (
+            ir.Constant(w.vector, [-1.0] * w.lanes),
+            ir.Constant(w.counts, [0] * w.lanes),
+        )
+        tops = [cgutils.alloca_once_value(b, least) for _ in range(count_p)]
+        places = [cgutils.alloca_once_value(b, first) for _ in range(count_p)]
+        with cgutils.for_range(b, count) as k:
+            number = w.spread(b.trunc(k.index, ir.IntType(32)))
+            for p, (top, place) in enumerate(zip(tops, places, strict=True)):
+                start = b.mul(k.index, _constant(w.lanes))
+                size = w.size(w.load("scores", w.at(start, (stride, p))))
+                is_more = b.fcmp_ordered(">", size, b.load(top))
+                b.store(b.select(is_more, size, b.load(top)), top)
+                b.store(b.select(is_more, number, b.load(place)), place)
+        for p, (top, place) in enumerate(zip(tops, places, strict=True)):
+            w.store(b.load(top), "best", _constant(p * w.lanes))
+            w.store(b.load(place), "where", _constant(p * w.lanes))
+
+    arguments = (scores, best, where, stride, count, lanes, rows)
+    return types.void(*arguments), _generator(write, ("scores", "best", "where"), len(lanes))
+
+
+def _constant(number: int) -> ir.Value:
+    return ir.Constant(ir.IntType(64), number)
 
 
 def _write_result(
@@ -223,3 +304,4 @@ def _generator(write: Any, arrays: tuple[str, ...], lanes: int) -> Any:
 transform: Any = intrinsic(_write_transform)
 product: Any = intrinsic(_write_product)
 result: Any = intrinsic(_write_result)
+largest: Any = intrinsic(_write_largest)

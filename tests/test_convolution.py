@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from sr_arn import convolution
-from sr_arn.convolution import Filters, Registers, convolve, padded
+from sr_arn import convolution, products
+from sr_arn.convolution import Filters, convolve, padded
+from sr_arn.products import REGISTERS, Registers
 
 SHAPES = [(2, 2), (2, 40), (6, 4), (10, 14), (20, 102)]
 
@@ -85,8 +86,9 @@ def test_other_processors_give_the_same_bits(monkeypatch, registers):
     plane = rng.normal(size=(6, 30, 5))
     weight = rng.normal(size=(70, 5, 3, 3)).astype(np.float32)
     results = []
-    for own in (convolution.REGISTERS, Registers(*registers)):
-        monkeypatch.setattr(convolution, "REGISTERS", own)
+    for own in (REGISTERS, Registers(*registers)):
+        for module in (convolution, products):
+            monkeypatch.setattr(module, "REGISTERS", own)
         features = np.zeros((8, 32, padded(5)), np.float32)
         features[1:-1, 1:-1, :5] = plane
         filters = Filters.of(weight, np.zeros(70, np.float32))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sr_arn import InputError
@@ -9,6 +9,7 @@ from sr_arn.patches import extract, overlap_average
 small = st.integers(1, 4)
 
 
+@settings(deadline=None)  # the first compiles
 @given(rows=small, columns=small, stride=small, reach=small, seed=st.integers(0, 9))
 def test_extract_then_average_is_the_identity(rows, columns, stride, reach, seed):
     size = stride * reach
@@ -19,6 +20,7 @@ def test_extract_then_average_is_the_identity(rows, columns, stride, reach, seed
     np.testing.assert_allclose(overlap_average(patches, stride), image, rtol=1e-13)
 
 
+@settings(deadline=None)  # the first compiles
 @given(rows=small, columns=small, stride=small, reach=small, seed=st.integers(0, 9))
 def test_average_is_the_mean_over_the_patches_that_cover_a_pixel(
     rows, columns, stride, reach, seed

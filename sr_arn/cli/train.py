@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--anchors",
         type=int,
         metavar="M",
-        help="default: 1024 (deep-arn: 16), or less for few images; conv-arn: 16",
+        help="default: 1024 (deep-arn and conv-arn: 16), or less for few images",
     )
     parser.add_argument(
         "--layers", type=int, metavar="L", help="of deep-arn (default: 7), conv-arn (18)"
