@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
 from sr_arn.products import REGISTERS, ROWS, Columns, Length, lanes_of, multiply
-from sr_arn.vectors import largest, product
+from sr_arn.vectors import largest, product, soften
 
 __all__ = ["map_rows", "map_windows", "soft_rows", "strongest"]
 
@@ -245,19 +245,23 @@ def _soft_rows(
     """Fill `out`; `soft_rows` prepares the arrays."""
     n, d = x.shape
     padded = len(offsets)
-    rows = np.zeros((ROWS, d), x.dtype)
+    rows, factors = np.zeros((ROWS, d), x.dtype), np.ones(ROWS, x.dtype)
     scores = np.empty((ROWS, padded), x.dtype)
     mixed = np.empty((ROWS, mixing.blocks.shape[0] * mixing.blocks.shape[2]), x.dtype)
     lifted = np.zeros((ROWS, shared * (d + 1)), x.dtype)
     result = np.empty((ROWS, maps.blocks.shape[0] * maps.blocks.shape[2]), x.dtype)
     for start in range(0, n, ROWS):
         group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
-        rows[:group] = x[start : start + group]
+        for i in range(group):
+            squares = x.dtype.type(0)
+            for k in range(d):
+                rows[i, k] = x[start + i, k]
+                squares += x[start + i, k] ** 2
+            factors[i] = 1 / max(np.sqrt(squares), TINY) if cosine else 1
         # 1. similarities, 2. soft assignment
         multiply(rows, 0, d, d, columns, 0, scores)
-        for i in range(group):
-            length = np.sqrt(np.sum(rows[i] * rows[i])) if cosine else 1
-            _softmax(scores[i], 1 / max(length, TINY), offsets, absolute)
+        count = padded // len(columns.lanes)
+        soften(scores, offsets, factors, absolute, padded, count, columns.lanes, columns.rows)
         # 3. anchors to shared maps, 4. weights times (x, 1), 5. all maps at once
         if mixes:
             multiply(scores, 0, padded, mixing.blocks.shape[1], mixing, 0, mixed)
@@ -265,21 +269,9 @@ def _soft_rows(
         else:  # each anchor has its own map
             _lift(scores, rows, lifted)
         multiply(lifted, 0, lifted.shape[1], lifted.shape[1], maps, 0, result)
-        out[start : start + group] = result[:group, : out.shape[1]]
-
-
-@compiled(nogil=True)
-def _softmax(scores: FloatArray, factor: float, offsets: FloatArray, absolute: bool) -> None:
-    """Turn products with the anchors into their shares; an offset of -infinity gives 0."""
-    for j in range(len(scores)):
-        score = abs(scores[j]) if absolute else scores[j]
-        scores[j] = score * factor + offsets[j]
-    top = scores.max()
-    for j in range(len(scores)):
-        scores[j] = np.exp(scores[j] - top)
-    total = scores.sum()
-    for j in range(len(scores)):
-        scores[j] /= total
+        for i in range(group):
+            for k in range(out.shape[1]):
+                out[start + i, k] = result[i, k]
 
 
 @compiled(nogil=True)

@@ -5,6 +5,7 @@ place is an offset into one as if it were flat. The length of the tuple `lanes` 
 numbers a vector has.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["largest", "product", "result", "transform"]
+__all__ = ["largest", "product", "result", "soften", "transform"]
 
 
 class _Writer:
@@ -67,6 +68,37 @@ class _Writer:
     def size(self, a: ir.Value) -> ir.Value:
         """Return |a|."""
         return self._call("fabs", a)
+
+    def exponential(self, a: ir.Value) -> ir.Value:
+        """Return e^a of a at most 0: 2^n e^r with |r| <= ln(2) / 2, and 0 where that is tiny."""
+        b, single = self.builder, self.bits == 32
+        digits, terms, least = (23, 7, -87.0) if single else (52, 13, -708.0)
+        high = 0.693359375 if single else 6.93145751953125e-1  # of ln 2: exact times n
+        whole = ir.VectorType(ir.IntType(self.bits), self.lanes)
+        shifted = self.multiply_add(a, self.filled(1 / math.log(2)), self.filled(1.5 * 2**digits))
+        n = b.fsub(shifted, self.filled(1.5 * 2**digits))
+        r = self.multiply_add(n, self.filled(-high), a)
+        r = self.multiply_add(n, self.filled(high - math.log(2)), r)
+        power = self.filled(1 / math.factorial(terms))
+        for k in range(terms - 1, -1, -1):
+            power = self.multiply_add(power, r, self.filled(1 / math.factorial(k)))
+        exponent = b.shl(b.bitcast(shifted, whole), ir.Constant(whole, [digits] * self.lanes))
+        power = b.bitcast(b.add(b.bitcast(power, whole), exponent), self.vector)
+        is_tiny = b.fcmp_ordered("<", a, self.filled(least))
+        return b.select(is_tiny, self.filled(0.0), power)
+
+    def larger(self, a: ir.Value, c: ir.Value) -> ir.Value:
+        """Return the larger of two, in each lane."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, c), a, c)
+
+    def parts(self, a: ir.Value) -> list[ir.Value]:
+        """Return the numbers of a vector."""
+        lanes = (ir.Constant(ir.IntType(32), lane) for lane in range(self.lanes))
+        return [self.builder.extract_element(a, lane) for lane in lanes]
+
+    def filled(self, number: float) -> ir.Value:
+        """Return a vector of one number."""
+        return ir.Constant(self.vector, [number] * self.lanes)
 
     def _call(self, name: str, *values: ir.Value) -> ir.Value:
         kind = ir.FunctionType(self.vector, [self.vector] * len(values))
@@ -223,6 +255,65 @@ def _write_largest(
     return types.void(*arguments), _generator(write, ("scores", "best", "where"), len(lanes))
 
 
+def _write_soften(
+    typing: Any,
+    scores: Any,
+    offsets: Any,
+    factors: Any,
+    absolute: Any,
+    stride: Any,
+    count: Any,
+    lanes: Any,
+    rows: Any,
+) -> Any:
+    """Turn rows of `scores` into e^(score factor + offset), divided by the sum of the row.
+
+    The rows are of `count` vectors, `stride` apart, and have a factor each; if `absolute`, |score|
+    stands for the score.
+    """
+    count_p = len(rows)
+
+    def write(w: _Writer, absolute: Any, stride: Any, count: Any, *_: Any) -> None:
+        b = w.builder
+        factors = [w.load_one("factors", _constant(p)) for p in range(count_p)]
+        tops = [cgutils.alloca_once_value(b, w.filled(-math.inf)) for _ in range(count_p)]
+        totals = [cgutils.alloca_once_value(b, w.filled(0.0)) for _ in range(count_p)]
+
+        def places(k: Any) -> list[ir.Value]:
+            start = b.mul(k.index, _constant(w.lanes))
+            return [w.at(start, (stride, p)) for p in range(count_p)]
+
+        with cgutils.for_range(b, count) as k:
+            offset = w.load("offsets", b.mul(k.index, _constant(w.lanes)))
+            for place, factor, top in zip(places(k), factors, tops, strict=True):
+                score = w.load("scores", place)
+                score = b.select(absolute, w.size(score), score)
+                score = w.multiply_add(score, factor, offset)
+                w.store(score, "scores", place)
+                b.store(w.larger(score, b.load(top)), top)
+        for p, top in enumerate(tops):
+            largest, *others = w.parts(b.load(top))
+            for other in others:
+                largest = b.select(b.fcmp_ordered(">", other, largest), other, largest)
+            b.store(w.spread(largest), tops[p])
+        with cgutils.for_range(b, count) as k:
+            for place, top, total in zip(places(k), tops, totals, strict=True):
+                power = w.exponential(b.fsub(w.load("scores", place), b.load(top)))
+                w.store(power, "scores", place)
+                b.store(b.fadd(b.load(total), power), total)
+        for p, total in enumerate(totals):
+            sum_, *others = w.parts(b.load(total))
+            for other in others:
+                sum_ = b.fadd(sum_, other)
+            b.store(b.fdiv(w.filled(1.0), w.spread(sum_)), totals[p])
+        with cgutils.for_range(b, count) as k:
+            for place, share in zip(places(k), totals, strict=True):
+                w.store(b.fmul(w.load("scores", place), b.load(share)), "scores", place)
+
+    arguments = (scores, offsets, factors, absolute, stride, count, lanes, rows)
+    return types.void(*arguments), _generator(write, ("scores", "offsets", "factors"), len(lanes))
+
+
 def _constant(number: int) -> ir.Value:
     return ir.Constant(ir.IntType(64), number)
 
@@ -305,3 +396,4 @@ transform: Any = intrinsic(_write_transform)
 product: Any = intrinsic(_write_product)
 result: Any = intrinsic(_write_result)
 largest: Any = intrinsic(_write_largest)
+soften: Any = intrinsic(_write_soften)
