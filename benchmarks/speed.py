@@ -1,13 +1,16 @@
-"""Measure up-scaling against a floor of the same run.
+"""Measure up-scaling against floors and peers, in one run.
 
-    python benchmarks/speed.py [--models aplus-x2,aplus-x3,aplus-x4] [--json PATH]
-    python benchmarks/speed.py --models conv-arn-x3,conv-arn-x3-tiny
+    python benchmarks/speed.py [--models NAMES] [--json PATH] [-o PLOT.png]
     OMP_NUM_THREADS=1 python benchmarks/speed.py --convolution 64
 
-For A+ the floor is one float32 product [n, d] x [d, m], output preallocated: every LR pixel's
-features against all anchors, by BLAS on all cores. For convolutional ARNs it is onnxruntime, on
-all cores, with a 3 x 3 convolution from 1 to 64 channels and eleven of 64 with ReLU. Both are
-timed in turns in one run on a shipped picture, tiled to half a megapixel; medians of seven.
+From LR to HR luminance of a shipped picture, tiled to half a megapixel; all in turns, medians of
+seven. What each model is compared with, as far as it is installed:
+
+- patch models: one float32 product [n, d] x [d, m] by BLAS, output preallocated, of every LR
+  pixel's features with all anchors; A+ also with its plain NumPy form (`reference.py`), Deep ARN
+  with the products that its layers consist of, and with PyTorch, in batches of the best size;
+- convolutional ARNs: onnxruntime with a ReLU network of the same multiplications, and with a 3 x 3
+  convolution from 1 to 64 channels and eleven of 64 with ReLU.
 
 `--convolution` times one 3 x 3 convolution from and to so many channels, over 256 x 256 pixels, by
 all that could do it; NumPy's product is given the windows ready-made.
@@ -20,16 +23,19 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import reference
 
 from sr_arn import load_model
 from sr_arn.color import luminance
 from sr_arn.conv_model import ConvModel
 from sr_arn.convolution import Filters, convolve, padded
 from sr_arn.image_io import read_image
+from sr_arn.model_file import models_in_the_box
 from sr_arn.upscaler import PatchModel
 
 if TYPE_CHECKING:
@@ -48,12 +54,53 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def product(anchors: np.ndarray, pixels: int) -> Callable[[], object]:
-    """Return the float32 product of features with anchors [m, d]."""
-    features = np.random.default_rng(0).normal(size=(pixels, anchors.shape[1]))
-    x, columns = features.astype(np.float32), anchors.T.astype(np.float32)
-    scores = np.empty((pixels, len(anchors)), np.float32)
-    return lambda: np.matmul(x, columns, out=scores)
+def product(pixels: int, *layers: tuple[int, int], rows: int | None = None) -> Callable[[], object]:
+    """Return float32 products of so many rows with matrices of some shapes, outputs preallocated.
+
+    With `rows`, so many are taken at a time.
+    """
+    rows = rows or pixels
+    rng = np.random.default_rng(0)
+    work = [
+        (
+            rng.normal(size=(rows, d)).astype(np.float32),
+            rng.normal(size=(d, m)).astype(np.float32),
+            np.empty((rows, m), np.float32),
+        )
+        for d, m in layers
+    ]
+
+    def run() -> None:
+        for _ in range(pixels // rows):
+            for x, matrix, out in work:
+                np.matmul(x, matrix, out=out)
+
+    return run
+
+
+def deep_layers(arrays: dict[str, np.ndarray]) -> list[tuple[int, int]]:
+    """Return the shapes of the matrices that Deep ARN multiplies with."""
+    m, t, d = arrays["weight"].shape
+    hidden = len(arrays["hidden_anchors"])
+    return [*[(d, m), (m * (d + 1), d)] * hidden, (d, m), (m * (d + 1), t)]
+
+
+def deep_by_torch(arrays: dict[str, np.ndarray], pixels: int) -> dict[str, Callable[[], object]]:
+    """Return PyTorch's run of such a network, not compiled, by size of batch."""
+    import torch
+
+    from sr_arn.nn import DeepAnchoredRegression
+
+    m, t, d = arrays["weight"].shape
+    network = DeepAnchoredRegression(d, t, m, layers=1 + len(arrays["hidden_anchors"]))
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(pixels, d)).astype(np.float32))
+
+    def run(size: int) -> None:
+        with torch.inference_mode():
+            for start in range(0, pixels, size):
+                network(x[start : start + size])
+
+    return {f"PyTorch, batches of {size}": partial(run, size) for size in (512, 2048, 8192)}
 
 
 def onnx_session(network: "nn.Module", x: "torch.Tensor", threads: int = 0) -> Callable[[], object]:
@@ -72,36 +119,69 @@ def onnx_session(network: "nn.Module", x: "torch.Tensor", threads: int = 0) -> C
     return lambda: session.run(None, inputs)
 
 
-def eleven_convolutions(lr: np.ndarray) -> Callable[[], object]:
-    """Return onnxruntime's run of a plain network."""
+def relu_network(lr: np.ndarray, channels: int, layers: int, last: int = 0) -> Callable[[], object]:
+    """Return onnxruntime's run of so many 3 x 3 convolutions, and one to `last` channels."""
     import torch
     from torch import nn
 
-    def layer() -> nn.Module:
-        return nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.ReLU())
+    def layer(inputs: int, outputs: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
 
-    network = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), *(layer() for _ in range(11)))
+    network = nn.Sequential(
+        nn.Conv2d(1, channels, 3, padding=1), *(layer(channels, channels) for _ in range(layers))
+    )
+    if last:
+        network.append(nn.Conv2d(channels, last, 3, padding=1))
     return onnx_session(network, torch.from_numpy(lr)[None, None])
 
 
-def measure(name: str, lr: np.ndarray) -> dict[str, float]:
-    """Return microseconds per LR pixel of the up-scaler and of its floor, and their ratio."""
-    upscaler = load_model(name)
-    model = upscaler.model
+def floors(model: "PatchModel | ConvModel", lr: np.ndarray) -> dict[str, Callable[[], object]]:
+    """Return what a model is compared with."""
     if isinstance(model, ConvModel):
-        floor = eleven_convolutions(lr)
-    elif isinstance(model, PatchModel):
-        floor = product(model.regressor.arrays()["anchors"], lr.size)
-    else:
+        channels, layers, anchors = model.sizes.values()
+        last = anchors * (1 + model.scale**2)
+        return {
+            "onnxruntime, the same multiplications": relu_network(lr, channels, layers, last),
+            "onnxruntime, eleven convolutions": relu_network(lr, 64, 11),
+        }
+    arrays = model.regressor.arrays()
+    m, d = arrays["anchors"].shape
+    if model.name == "deep-arn":
+        layers_ = deep_layers(arrays)
+        blocks = {
+            f"its products, {rows} rows at a time": product(lr.size, *layers_, rows=rows)
+            for rows in (512, 2048, 8192)
+        }
+        return {**blocks, **deep_by_torch(arrays, lr.size)}
+    both: dict[str, Callable[[], object]] = {"product with all anchors": product(lr.size, (d, m))}
+    if model.name == "aplus":
+        both["plain NumPy"] = partial(reference.upscale, lr, model)
+    return both
+
+
+def measure(name: str, lr: np.ndarray) -> dict[str, Any]:
+    """Return microseconds per LR pixel of the up-scaler and of its floors, and their ratios."""
+    upscaler = load_model(name)
+    if not isinstance(upscaler.model, PatchModel | ConvModel):
         raise TypeError(f"{name} has no floor")
+    work: dict[str, Callable[[], object]] = {name: partial(upscaler.upscale_luminance, lr)}
+    work |= floors(upscaler.model, lr)
     upscaler.upscale_luminance(lr[:9, :9])  # compiles
-    times = [
-        (seconds(lambda: upscaler.upscale_luminance(lr)), seconds(floor))
-        for _ in range(REPEATS + 1)
-    ][1:]  # the first touches the memory
-    whole, least = (1e6 * statistics.median(t) / lr.size for t in zip(*times, strict=True))
-    ratio = statistics.median(a / b for a, b in times)
-    return {"us_per_lr_pixel": whole, "floor_us_per_lr_pixel": least, "ratio": ratio}
+    times: dict[str, list[float]] = {what: [] for what in work}
+    for _ in range(REPEATS + 1):
+        for what, run in work.items():
+            times[what].append(seconds(run))
+    own, *others = (t[1:] for t in times.values())  # the first touches the memory
+    spent = {what: 1e6 * statistics.median(t[1:]) / lr.size for what, t in times.items()}
+    ratios = [statistics.median(a / b for a, b in zip(own, t, strict=True)) for t in others]
+    return {
+        "set5": upscaler.header["scores"]["Set5"]["psnr"],
+        "us_per_lr_pixel": spent.pop(name),
+        "floors": {
+            what: {"us_per_lr_pixel": us, "ratio": ratio}
+            for (what, us), ratio in zip(spent.items(), ratios, strict=True)
+        },
+    }
 
 
 def convolutions(channels: int) -> dict[str, Callable[[], object]]:
@@ -149,24 +229,65 @@ def time_convolutions(channels: int) -> None:
         print(f"| {name} | {1e6 * median / SIDE**2:.3f} | {products / median / 1e9:.0f} |")
 
 
+def growth(name: str) -> float:
+    """Return the exponent of the time in the number of pixels, fitted from 0.06 to 4 megapixels."""
+    upscaler, photo = load_model(name), luminance(read_image(PHOTO).pixels)
+    sizes, times = [], []
+    for count in (1, 2, 4, 8):
+        lr = np.tile(photo[:256, :256], (count, count))
+        upscaler.upscale_luminance(lr)
+        sizes.append(lr.size)
+        times.append(
+            statistics.median(seconds(partial(upscaler.upscale_luminance, lr)) for _ in range(3))
+        )
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    """Draw PSNR against time."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for name, row in result.items():
+        axes.plot(row["us_per_lr_pixel"], row["set5"], "o")
+        place = (row["us_per_lr_pixel"], row["set5"])
+        axes.annotate(name, place, xytext=(6, -3), textcoords="offset points")
+    axes.set(xlabel="microseconds per LR pixel", ylabel="PSNR on Set5, dB", xscale="log")
+    axes.margins(x=0.25)
+    axes.grid(alpha=0.3, which="both")
+    figure.savefig(path, dpi=120)
+
+
 def main() -> None:
     """Measure each model and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--models", default="aplus-x2,aplus-x3,aplus-x4")
+    parser.add_argument("--models", help="default: all in the box for x3")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("-o", "--output", type=Path, help="plot of PSNR against time")
     parser.add_argument("--convolution", type=int, metavar="CHANNELS", help="time this instead")
     args = parser.parse_args()
     if args.convolution:
         time_convolutions(args.convolution)
         return
     lr = np.tile(luminance(read_image(PHOTO).pixels), (1, 2))
-    result = {name: measure(name, lr) for name in args.models.split(",")}
-    print("| model | microseconds per LR pixel | the floor's | ratio |\n|---|---|---|---|")
+    names = args.models.split(",") if args.models else models_in_the_box(3)
+    result = {name: measure(name, lr) for name in names}
+    print(
+        "| model | Set5, dB | us per LR pixel | beside | its us | ratio |\n|---|---|---|---|---|---|"
+    )
     for name, row in result.items():
-        whole, floor, ratio = row.values()
-        print(f"| {name} | {whole:.2f} | {floor:.2f} | {ratio:.2f} |")
+        for what, floor in row["floors"].items():
+            print(
+                f"| {name} | {row['set5']:.2f} | {row['us_per_lr_pixel']:.2f} | {what} "
+                f"| {floor['us_per_lr_pixel']:.2f} | {floor['ratio']:.2f} |"
+            )
+    for name, row in result.items():
+        row["exponent"] = growth(name)
+        print(f"{name}: time grows as the number of pixels to the power of {row['exponent']:.3f}")
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
+    if args.output:
+        plot(result, args.output)
 
 
 if __name__ == "__main__":

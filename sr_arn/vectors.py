@@ -20,12 +20,13 @@ __all__ = ["largest", "product", "result", "soften", "transform"]
 class _Writer:
     """Writes instructions on vectors of some arrays; a place is an offset into one of them.
 
-    Vectors are of what the first array holds, float32 or float64.
+    Vectors are of `lanes` numbers, float or double.
     """
 
-    def __init__(self, builder: ir.IRBuilder, memory: dict[str, ir.Value], lanes: int) -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, memory: dict[str, ir.Value], number: ir.Type, lanes: int
+    ) -> None:
         self.builder, self.memory, self.lanes = builder, memory, lanes
-        number = next(iter(memory.values())).type.pointee
         self.bits = 32 if isinstance(number, ir.FloatType) else 64
         self.vector = ir.VectorType(number, lanes)
         self.counts = ir.VectorType(ir.IntType(32), lanes)
@@ -379,14 +380,18 @@ def _in_two(b: ir.IRBuilder, m: Sequence[ir.Value]) -> list[ir.Value]:
 
 
 def _generator(write: Any, arrays: tuple[str, ...], lanes: int) -> Any:
-    """Return numba's code generator of `write`, whose first arguments are flat arrays."""
+    """Return numba's code generator of `write`, whose first arguments are arrays of one dtype.
+
+    But for `where`, of int32.
+    """
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
         memory = {
             name: context.make_array(kind)(context, builder, value).data
             for name, kind, value in zip(arrays, signature.args, values, strict=False)
         }
-        write(_Writer(builder, memory, lanes), *values[len(arrays) :])
+        number = context.get_data_type(signature.args[0].dtype)
+        write(_Writer(builder, memory, number, lanes), *values[len(arrays) :])
         return context.get_dummy_value()
 
     return generate
