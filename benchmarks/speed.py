@@ -272,9 +272,8 @@ def main() -> None:
     lr = np.tile(luminance(read_image(PHOTO).pixels), (1, 2))
     names = args.models.split(",") if args.models else models_in_the_box(3)
     result = {name: measure(name, lr) for name in names}
-    print(
-        "| model | Set5, dB | us per LR pixel | beside | its us | ratio |\n|---|---|---|---|---|---|"
-    )
+    print("| model | Set5, dB | us per LR pixel | beside | its us | ratio |")
+    print("|---|---|---|---|---|---|")
     for name, row in result.items():
         for what, floor in row["floors"].items():
             print(
