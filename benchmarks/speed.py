@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python benchmarks/speed.py --convolution 64
 
 From LR to HR luminance of a shipped picture, tiled to half a megapixel; all in turns, medians of
-seven. What each model is compared with, as far as it is installed:
+seven. What each model is compared with, (`pip install -e ".[dev,torch]"`):
 
 - patch models: one float32 product [n, d] x [d, m] by BLAS, output preallocated, of every LR
   pixel's features with all anchors; A+ also with its plain NumPy form (`reference.py`), Deep ARN
@@ -54,7 +54,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def product(pixels: int, *layers: tuple[int, int], rows: int | None = None) -> Callable[[], object]:
+def bare_products(
+    pixels: int, *layers: tuple[int, int], rows: int | None = None
+) -> Callable[[], object]:
     """Return float32 products of so many rows with matrices of some shapes, outputs preallocated.
 
     With `rows`, so many are taken at a time.
@@ -135,11 +137,11 @@ def relu_network(lr: np.ndarray, channels: int, layers: int, last: int = 0) -> C
     return onnx_session(network, torch.from_numpy(lr)[None, None])
 
 
-def floors(model: "PatchModel | ConvModel", lr: np.ndarray) -> dict[str, Callable[[], object]]:
+def floors(model: PatchModel | ConvModel, lr: np.ndarray) -> dict[str, Callable[[], object]]:
     """Return what a model is compared with."""
     if isinstance(model, ConvModel):
-        channels, layers, anchors = model.sizes.values()
-        last = anchors * (1 + model.scale**2)
+        channels, layers = model.sizes["channels"], model.sizes["layers"]
+        last = model.sizes["anchors"] * (1 + model.scale**2)
         return {
             "onnxruntime, the same multiplications": relu_network(lr, channels, layers, last),
             "onnxruntime, eleven convolutions": relu_network(lr, 64, 11),
@@ -147,13 +149,15 @@ def floors(model: "PatchModel | ConvModel", lr: np.ndarray) -> dict[str, Callabl
     arrays = model.regressor.arrays()
     m, d = arrays["anchors"].shape
     if model.name == "deep-arn":
-        layers_ = deep_layers(arrays)
+        shapes = deep_layers(arrays)
         blocks = {
-            f"its products, {rows} rows at a time": product(lr.size, *layers_, rows=rows)
+            f"its products, {rows} rows at a time": bare_products(lr.size, *shapes, rows=rows)
             for rows in (512, 2048, 8192)
         }
         return {**blocks, **deep_by_torch(arrays, lr.size)}
-    both: dict[str, Callable[[], object]] = {"product with all anchors": product(lr.size, (d, m))}
+    both: dict[str, Callable[[], object]] = {
+        "product with all anchors": bare_products(lr.size, (d, m))
+    }
     if model.name == "aplus":
         both["plain NumPy"] = partial(reference.upscale, lr, model)
     return both

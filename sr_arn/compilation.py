@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -34,11 +36,23 @@ def compiled(**options: Any) -> Callable[[Function], Function]:
     return decorate
 
 
+@cache
+def _stamp_of_package() -> tuple[tuple[str, float, int], ...]:
+    """Return names, times and sizes of the modules."""
+    files = sorted((path.name, path.stat()) for path in Path(__file__).parent.glob("*.py"))
+    return tuple((name, stat.st_mtime, stat.st_size) for name, stat in files)
+
+
 class ForgivingCache(FunctionCache):
     """Numba's cache on disk, which at worst does nothing: a full disk or a damaged file.
 
-    It takes the place of the one that ``njit(cache=True)`` gives a function.
+    It takes the place of the one that ``njit(cache=True)`` gives a function. Unlike that one, it
+    notices when another module of the package has changed: its code may be in this function's.
     """
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, _stamp_of_package())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function, or None to have it compiled."""

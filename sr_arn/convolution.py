@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
 from sr_arn.products import REGISTERS, blocks_of
-from sr_arn.vectors import product, result, transform
+from sr_arn.vectors import product
+from sr_arn.winograd import result, transform
 
 __all__ = ["Filters", "convolve", "padded"]
 

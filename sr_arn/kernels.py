@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.compilation import compiled
-from sr_arn.products import REGISTERS, ROWS, Columns, Length, lanes_of, multiply
+from sr_arn.products import GROUP, REGISTERS, ROWS, Columns, Length, lanes_of, multiply
 from sr_arn.vectors import largest, product, soften
 
 __all__ = ["map_rows", "map_windows", "soft_rows", "strongest"]
@@ -36,7 +36,7 @@ def strongest(x: FloatArray, anchors: FloatArray) -> NDArray[np.intp]:
     """
     chosen = np.empty(len(x), np.intp)
     _strongest(np.ascontiguousarray(x), Columns.of(anchors.T), chosen)
-    return chosen
+    return np.minimum(chosen, len(anchors) - 1)  # no score is beyond NaN, but one of padding
 
 
 def map_rows(x: FloatArray, maps: FloatArray, chosen: NDArray[np.intp]) -> FloatArray:
@@ -58,12 +58,11 @@ def map_rows(x: FloatArray, maps: FloatArray, chosen: NDArray[np.intp]) -> Float
     lanes = lanes_of(x.dtype)
     if t < lanes:  # a vector is to fit
         maps = np.pad(maps, [(0, 0), (0, 0), (0, lanes - t)])
-    out = np.empty((len(x), maps.shape[2]), x.dtype)
+    out = np.empty((len(x), t), x.dtype)
     order = np.argsort(chosen, kind="stable")  # a map is used while it is in the cache
-    vectors = _vectors_within(maps.shape[2], lanes)
-    kinds = (0,) * lanes, (0,) * vectors, (0,) * ROWS
+    kinds = (0,) * lanes, (0,) * _vectors_within(maps.shape[2], lanes)
     _map_rows(np.ascontiguousarray(x), np.ascontiguousarray(maps), chosen, order, *kinds, out)
-    return out[:, :t]
+    return out
 
 
 def map_windows(plane: FloatArray, size: int, columns: FloatArray) -> FloatArray:
@@ -83,8 +82,8 @@ def map_windows(plane: FloatArray, size: int, columns: FloatArray) -> FloatArray
     """
     rows, width = (n - size + 1 for n in plane.shape)
     out = np.empty((rows, width, columns.shape[1]), plane.dtype)
-    wide = np.pad(plane, [(0, 0), (0, ROWS - 1)])  # so that windows come in whole groups
-    _map_windows(wide, size, Columns.of(columns), out)
+    wide = np.pad(plane, [(0, 0), (0, GROUP - 1)])  # so that windows come in whole groups
+    _map_windows(np.ascontiguousarray(wide), size, Columns.of(columns), out)
     return out
 
 
@@ -128,8 +127,7 @@ def soft_rows(
         np.ascontiguousarray(x),
         columns,
         every_offset,
-        mixing is not None,
-        Columns.of(np.zeros((1, 1), x.dtype) if mixing is None else mixing),
+        None if mixing is None else Columns.of(mixing),
         Columns.of(maps.reshape(-1, t)),
         len(maps),
         absolute,
@@ -158,15 +156,15 @@ def _strongest(x: FloatArray, columns: Columns, chosen: NDArray[np.intp]) -> Non
     """Fill `chosen`."""
     n, d = x.shape
     lanes, count = len(columns.lanes), len(columns.vectors) * len(columns.blocks)
-    rows, scores = np.zeros((ROWS, d), x.dtype), np.empty((ROWS, count * lanes), x.dtype)
-    best, where = np.empty((ROWS, lanes), x.dtype), np.empty((ROWS, lanes), np.int32)
-    for start in range(0, n, ROWS):
-        group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
+    rows, scores = np.zeros((GROUP, d), x.dtype), np.empty((GROUP, count * lanes), x.dtype)
+    best, where = np.empty((GROUP, lanes), x.dtype), np.empty((GROUP, lanes), np.int32)
+    for start in range(0, n, GROUP):
+        group = min(GROUP, n - start)  # the last may be short: what else is in `rows` is not read
         for i in range(group):
             for k in range(d):
                 rows[i, k] = x[start + i, k]
         multiply(rows, 0, d, d, columns, 0, scores)
-        largest(scores, best, where, count * lanes, count, columns.lanes, columns.rows)
+        largest(scores, best, where, count * lanes, count, columns.lanes, ROWS)
         for i in range(group):
             top, number = best[i, 0], where[i, 0] * lanes
             for lane in range(1, lanes):
@@ -184,18 +182,17 @@ def _map_rows(
     order: NDArray[np.intp],
     lanes: Length,
     vectors: Length,
-    rows: Length,
     out: FloatArray,
 ) -> None:
     """Fill `out` with the rows, in the order given, times their maps."""
     _, d, t = maps.shape
     block = len(vectors) * len(lanes)
-    inputs, results = np.zeros((ROWS, d), x.dtype), np.empty((ROWS, t), x.dtype)
+    inputs, results = np.zeros((GROUP, d), x.dtype), np.empty((GROUP, t), x.dtype)
     start = 0
     while start < len(order):
         number = chosen[order[start]]
         group = 0
-        while group < ROWS and start + group < len(order):
+        while group < GROUP and start + group < len(order):
             row = order[start + group]
             if chosen[row] != number:
                 break
@@ -205,10 +202,10 @@ def _map_rows(
         for column in range(0, t, block):
             first = min(column, t - block)
             of = number * d * t + first
-            product(inputs, maps, results, 0, d, d, of, t, first, t, False, lanes, vectors, rows)
+            product(inputs, maps, results, 0, d, d, of, t, first, t, False, lanes, vectors, ROWS)
         for i in range(group):
             row = order[start + i]
-            for j in range(t):
+            for j in range(out.shape[1]):
                 out[row, j] = results[i, j]
         start += group
 
@@ -218,13 +215,13 @@ def _map_windows(plane: FloatArray, size: int, columns: Columns, out: FloatArray
     """Fill `out` with the windows of the plane, 3 pixels wider, times `columns`."""
     rows, width, d = out.shape
     n, _, b = columns.blocks.shape
-    results = np.empty((ROWS, n * b), plane.dtype)
+    results = np.empty((GROUP, n * b), plane.dtype)
     for row in range(rows):
-        for start in range(0, width, ROWS):
+        for start in range(0, width, GROUP):
             for i in range(size):
                 place = (row + i) * plane.shape[1] + start
                 multiply(plane, place, 1, size, columns, i * size, results, i > 0)
-            for j in range(min(ROWS, width - start)):
+            for j in range(min(GROUP, width - start)):
                 for k in range(d):
                     out[row, start + j, k] = results[j, k]
 
@@ -234,8 +231,7 @@ def _soft_rows(
     x: FloatArray,
     columns: Columns,
     offsets: FloatArray,
-    mixes: bool,
-    mixing: Columns,
+    mixing: Columns | None,
     maps: Columns,
     shared: int,
     absolute: bool,
@@ -245,13 +241,12 @@ def _soft_rows(
     """Fill `out`; `soft_rows` prepares the arrays."""
     n, d = x.shape
     padded = len(offsets)
-    rows, factors = np.zeros((ROWS, d), x.dtype), np.ones(ROWS, x.dtype)
-    scores = np.empty((ROWS, padded), x.dtype)
-    mixed = np.empty((ROWS, mixing.blocks.shape[0] * mixing.blocks.shape[2]), x.dtype)
-    lifted = np.zeros((ROWS, shared * (d + 1)), x.dtype)
-    result = np.empty((ROWS, maps.blocks.shape[0] * maps.blocks.shape[2]), x.dtype)
-    for start in range(0, n, ROWS):
-        group = min(ROWS, n - start)  # the last may be short: what else is in `rows` is not read
+    rows, factors = np.zeros((GROUP, d), x.dtype), np.ones(GROUP, x.dtype)
+    scores = np.empty((GROUP, padded), x.dtype)
+    lifted = np.zeros((GROUP, shared * (d + 1)), x.dtype)
+    result = np.empty((GROUP, maps.blocks.shape[0] * maps.blocks.shape[2]), x.dtype)
+    for start in range(0, n, GROUP):
+        group = min(GROUP, n - start)  # the last may be short: what else is in `rows` is not read
         for i in range(group):
             squares = x.dtype.type(0)
             for k in range(d):
@@ -261,13 +256,15 @@ def _soft_rows(
         # 1. similarities, 2. soft assignment
         multiply(rows, 0, d, d, columns, 0, scores)
         count = padded // len(columns.lanes)
-        soften(scores, offsets, factors, absolute, padded, count, columns.lanes, columns.rows)
+        soften(scores, offsets, factors, absolute, padded, count, columns.lanes, ROWS)
         # 3. anchors to shared maps, 4. weights times (x, 1), 5. all maps at once
-        if mixes:
-            multiply(scores, 0, padded, mixing.blocks.shape[1], mixing, 0, mixed)
-            _lift(mixed, rows, lifted)
-        else:  # each anchor has its own map
+        if mixing is None:  # each anchor has its own map
             _lift(scores, rows, lifted)
+        else:
+            n_blocks, anchors, size = mixing.blocks.shape
+            mixed = np.empty((GROUP, n_blocks * size), x.dtype)
+            multiply(scores, 0, padded, anchors, mixing, 0, mixed)
+            _lift(mixed, rows, lifted)
         multiply(lifted, 0, lifted.shape[1], lifted.shape[1], maps, 0, result)
         for i in range(group):
             for k in range(out.shape[1]):
@@ -278,7 +275,7 @@ def _soft_rows(
 def _lift(weights: FloatArray, rows: FloatArray, lifted: FloatArray) -> None:
     """Set lifted [4, m (d + 1)] to weights [4, m] kron (rows [4, d], 1)."""
     d = rows.shape[1]
-    for i in range(ROWS):
+    for i in range(GROUP):
         for j in range(lifted.shape[1] // (d + 1)):
             weight, start = weights[i, j], j * (d + 1)
             for k in range(d):

@@ -39,7 +39,7 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
 
     Parameters
     ----------
-    patches : ndarray [rows, columns, size, size]
+    patches : ndarray of float32 or float64 [rows, columns, size, size]
         `size` a multiple of `stride`, at least one patch.
     stride : int
         Distance between neighbouring patches, in pixels.
@@ -51,10 +51,12 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If there is no patch, or `size` is not a multiple of `stride`.
+        If there is no patch, `size` is not a multiple of `stride`, or the dtype is another.
     """
     if patches.ndim != 4 or patches.size == 0 or patches.shape[2] != patches.shape[3]:
         raise InputError(f"patches: expected [rows, columns, size, size], received {patches.shape}")
+    if patches.dtype not in (np.float32, np.float64):
+        raise InputError(f"patches: expected float32 or float64, received {patches.dtype}")
     rows, columns, size, _ = patches.shape
     reach, remainder = divmod(size, stride)
     if remainder:

@@ -1,7 +1,7 @@
 """Products of rows with a matrix that is laid out for vectors: most of the work of prediction.
 
-A row's product is a sum in the order of its numbers, each step of it a fused multiply-add: it
-depends on that row alone, to the last bit.
+A row's product is a sum in the order of its numbers, each step a multiply-add, fused where the
+processor can: it depends on that row alone, to the last bit.
 """
 
 from typing import Any, NamedTuple
@@ -13,13 +13,26 @@ from numpy.typing import NDArray
 from sr_arn.compilation import compiled
 from sr_arn.vectors import product
 
-__all__ = ["REGISTERS", "ROWS", "Columns", "Registers", "blocks_of", "lanes_of", "multiply"]
+__all__ = [
+    "GROUP",
+    "REGISTERS",
+    "ROWS",
+    "Columns",
+    "Length",
+    "Registers",
+    "blocks_of",
+    "lanes_of",
+    "multiply",
+]
 
-ROWS = 4  # that are multiplied together
+GROUP = 4  # rows that are multiplied together
+
 
 FloatArray = NDArray[np.floating[Any]]
 Length = tuple[int, ...]
 """A number that code is compiled for: numba tells tuples apart by their lengths."""
+
+ROWS: Length = (0,) * GROUP
 
 
 class Registers(NamedTuple):
@@ -68,14 +81,13 @@ class Columns(NamedTuple):
     ----------
     blocks : ndarray [n, d, b]
         Of b columns; the last are zeros.
-    lanes, vectors, rows : tuple
-        Of the lengths that code is compiled for.
+    lanes, vectors : tuple
+        Numbers of a vector, and vectors of a block, that code is compiled for.
     """
 
     blocks: FloatArray
     lanes: Length
     vectors: Length
-    rows: Length
 
     @classmethod
     def of(cls, matrix: FloatArray) -> "Columns":
@@ -86,7 +98,7 @@ class Columns(NamedTuple):
         padded = np.zeros((d, count * vectors * lanes), matrix.dtype)
         padded[:, :m] = matrix
         blocks = np.ascontiguousarray(padded.reshape(d, count, -1).transpose(1, 0, 2))
-        return cls(blocks, (0,) * lanes, (0,) * vectors, (0,) * ROWS)
+        return cls(blocks, (0,) * lanes, (0,) * vectors)
 
     @property
     def width(self) -> int:
@@ -111,7 +123,7 @@ def multiply(
     for as many rows of the matrix from `first`.
     """
     n, d, b = columns.blocks.shape
-    kinds = columns.lanes, columns.vectors, columns.rows
+    kinds = columns.lanes, columns.vectors, ROWS
     for block in range(n):
         of, into = (block * d + first) * b, (block * b, out.shape[1], adds)
         product(numbers, columns.blocks, out, place, step, count, of, b, *into, *kinds)

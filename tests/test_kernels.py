@@ -1,12 +1,16 @@
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
-from sr_arn import compilation
-from sr_arn.kernels import map_rows, map_windows, strongest
+from sr_arn import compilation, kernels, products
+from sr_arn.kernels import map_rows, map_windows, soft_rows, strongest
+from sr_arn.products import REGISTERS, Registers
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -26,6 +30,10 @@ def test_of_equal_anchors_the_first_is_strongest():
     assert strongest(x, anchors).tolist() == [6, 6, 0, 0]
 
 
+def test_anchors_that_are_not_numbers_give_one_that_exists():
+    assert strongest(np.ones((1, 2)), np.full((3, 2), np.nan)).tolist() < [3]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("d", "t"), [(1, 1), (3, 2), (30, 81), (7, 36)])
 def test_map_rows_is_the_product_with_the_chosen_map(d, t, dtype):
@@ -36,11 +44,13 @@ def test_map_rows_is_the_product_with_the_chosen_map(d, t, dtype):
     np.testing.assert_allclose(map_rows(x, maps, chosen), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [1, 3, 9])
-def test_map_windows_is_the_product_with_each_window(size):
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("size", "width"), [(1, 1), (3, 14), (9, 9), (9, 10), (9, 11), (9, 14)])
+def test_map_windows_is_the_product_with_each_window(size, width, dtype, order):
     rng = np.random.default_rng(0)
-    plane = rng.normal(size=(11, 14)).astype(np.float32)
-    columns = rng.normal(size=(size * size, 5)).astype(np.float32)
+    plane = rng.normal(size=(11, width)).astype(dtype, order=order)
+    columns = rng.normal(size=(size * size, 5)).astype(dtype)
     windows = np.lib.stride_tricks.sliding_window_view(plane, (size, size))
     expected = windows.reshape(*windows.shape[:2], -1).astype(np.float64) @ columns
     np.testing.assert_allclose(map_windows(plane, size, columns), expected, atol=1e-5)
@@ -58,6 +68,72 @@ def test_a_row_does_not_depend_on_its_company(kept):
     np.testing.assert_array_equal(strongest(x[kept], anchors), chosen[kept])
     part = map_rows(x[kept], maps, chosen[kept])
     np.testing.assert_array_equal(part, map_rows(x, maps, chosen)[kept])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spread", [0, 1, 30, 80, 120, 1000])
+def test_soft_assignment_of_any_spread(dtype, spread):
+    rng = np.random.default_rng(0)
+    logits = (spread * rng.uniform(size=(9, 70))).astype(dtype).astype(np.float64)
+    x, maps = np.ones((9, 1), dtype), np.zeros((70, 2, 70), dtype)
+    maps[np.arange(70), 1, np.arange(70)] = 1  # gives the shares themselves
+    exact = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exact /= exact.sum(axis=1, keepdims=True)
+    for row, expected in zip(logits, exact, strict=True):
+        found = soft_rows(x, np.zeros((70, 1), dtype), row.astype(dtype), maps)
+        accuracy = 1e-5 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(found, np.tile(expected, (9, 1)), rtol=accuracy, atol=1e-37)
+
+
+@pytest.mark.parametrize("registers", [(4, 2, 12), (8, 2, 12)])
+def test_other_processors_vectors_give_the_same(monkeypatch, registers):
+    # Lanes, vectors and sums of theirs; this one's compiler makes them of what it has.
+    rng = np.random.default_rng(0)
+    x, anchors = (rng.normal(size=(n, 5)).astype(np.float32) for n in (21, 37))
+    maps, plane = rng.normal(size=(37, 5, 29)).astype(np.float32), x[:13]
+    results = []
+    for own in (REGISTERS, Registers(*registers)):
+        for module in (kernels, products):
+            monkeypatch.setattr(module, "REGISTERS", own)
+        chosen = strongest(x, anchors)
+        results.append((chosen, map_rows(x, maps, chosen), map_windows(plane, 3, anchors[:9])))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_few_rows_and_the_smallest_sizes(n):
+    x, one = np.full((n, 1), 2.0), np.ones((1, 1))
+    assert strongest(x, one).tolist() == [0] * n
+    assert map_rows(x, one[None], np.zeros(n, np.intp)).tolist() == [[2.0]] * n
+    assert soft_rows(x, one, np.zeros(1), np.ones((1, 2, 1))).tolist() == [[3.0]] * n
+
+
+def test_arrays_of_two_kinds_are_refused():
+    with pytest.raises(TypingError, match=r"expected .*C-contiguous"):
+        strongest(np.ones((2, 3)), np.ones((4, 3), np.float32))
+
+
+def test_a_change_in_another_module_is_noticed(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    for name in ("compilation.py", "__init__.py"):
+        shutil.copy(Path(compilation.__file__).with_name("compilation.py"), package / name)
+    (package / "__init__.py").write_text("")
+    user = "from package.compilation import compiled\nfrom package.used import f\n"
+    (package / "user.py").write_text(f"{user}@compiled()\ndef g(x):\n    return f(x)\n")
+    results = []
+    for number in (1, 20):
+        used = f"from numba import njit\n@njit\ndef f(x):\n    return x + {number}\n"
+        (package / "used.py").write_text(used)
+        code = "from package.user import g; print(g(1))"
+        results.append(
+            subprocess.run(  # noqa: S603 - our own interpreter
+                [sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+                check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            ).stdout.strip()
+        )  # fmt: skip
+    assert results == ["2", "21"]
 
 
 def test_compiles_where_there_is_no_cache(monkeypatch):

@@ -44,5 +44,7 @@ def test_an_image_smaller_than_a_patch_has_none():
 def test_refuses_what_has_no_average():
     with pytest.raises(InputError, match="patches: expected"):
         overlap_average(np.zeros((0, 3, 4, 4)), 2)
+    with pytest.raises(InputError, match="patches: expected float32 or float64, received uint8"):
+        overlap_average(np.zeros((2, 2, 4, 4), np.uint8), 2)
     with pytest.raises(InputError, match="divisor of the patch size 4, received 3"):
         overlap_average(np.zeros((2, 2, 4, 4)), 3)

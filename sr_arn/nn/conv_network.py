@@ -14,6 +14,7 @@ from sr_arn.nn.symmetry import channel_moves, pixel_moves, tie
 __all__ = ["ConvAnchoredNetwork", "check_sizes"]
 
 SHARPNESS = 3.0
+FASTEST = torch.channels_last  # layout of the convolutions in pairs
 INPUT_GAIN, OUTPUT_GAIN = 16.0, 0.1
 """Bring luminance, and what bicubic up-scaling lacks of it, to a size that layers start with."""
 
@@ -85,11 +86,12 @@ class ConvAnchoredNetwork(nn.Module):
                 second.weight.mul_(0.3)
             self.last.anchors.mul_(0.1)
             self.last.weight.mul_(0.1)
-        for convolution in self._convolutions():  # laid out as convolutions are fastest
-            weight = convolution.weight
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         if equivariant:
             self._tie()
+        else:
+            for convolution in self._convolutions():
+                weight = convolution.weight
+                weight.data = weight.data.contiguous(memory_format=FASTEST)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the details [n, 1, s h, s w] of luminance [n, 1, h, w]."""
@@ -157,9 +159,13 @@ class ConvAnchoredNetwork(nn.Module):
         if folded["last_weight"].shape == own["last_weight"].shape:
             _set(self.last, "weight", folded["last_weight"] / OUTPUT_GAIN)
             _set(self.last, "bias", folded["last_bias"] / OUTPUT_GAIN)
-        taken = self.folded()["pair_weight"][: len(given)]
-        if not torch.allclose(taken, given, atol=1e-3 * float(given.abs().max())):
-            raise InputError("start: the model does not turn with the picture; train a new one")
+        for name, tensor in self.folded().items():
+            if tensor.shape[1:] == folded[name].shape[1:]:  # not a last layer for another scale
+                taken, given = tensor[: len(folded[name])], folded[name]
+                if not torch.allclose(taken, given, atol=1e-3 * float(given.abs().max())):
+                    raise InputError(
+                        "start: the model does not turn with the picture; take one that does"
+                    )
 
     def _tie(self) -> None:
         """Let it turn with the picture."""
@@ -168,8 +174,7 @@ class ConvAnchoredNetwork(nn.Module):
         tie(self.first, "weight", channels, window)
         tie(self.first, "bias", channels)
         for convolution in self._convolutions():
-            layout = torch.channels_last
-            tie(convolution, "weight", channels, channels, window, layout=layout)
+            tie(convolution, "weight", channels, channels, window, layout=FASTEST)
             tie(convolution, "bias", channels)
         tie(self.last, "anchors", anchors, channels, window)
         tie(self.last, "weight", anchors, pixels, channels, window)

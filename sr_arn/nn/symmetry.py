@@ -71,8 +71,8 @@ def tie(
     layout : memory_format
         Of the parameter in memory.
     """
-    entries = _Tied(getattr(module, name).shape, axes, layout)
-    parametrize.register_parametrization(module, name, entries)
+    tied = _Tied(getattr(module, name).shape, axes, layout)
+    parametrize.register_parametrization(module, name, tied)
 
 
 class _Tied(nn.Module):
@@ -86,15 +86,9 @@ class _Tied(nn.Module):
     ) -> None:
         super().__init__()
         lengths = [moves.shape[1] for moves in axes]
-        places = np.indices(lengths).reshape(len(axes), -1)
-        first = np.min(
-            [
-                np.ravel_multi_index([m[s][p] for m, p in zip(axes, places, strict=True)], lengths)
-                for s in range(SYMMETRIES)
-            ],
-            axis=0,
-        )  # of the entries that an entry is moved onto
-        firsts, which = np.unique(first, return_inverse=True)
+        entries = np.arange(np.prod(lengths)).reshape(lengths)
+        moved = [entries[np.ix_(*moves)] for moves in zip(*axes, strict=True)]
+        firsts, which = np.unique(np.min(moved, axis=0), return_inverse=True)
         self.register_buffer("which", torch.from_numpy(which.ravel()), persistent=False)
         self.register_buffer("firsts", torch.from_numpy(firsts), persistent=False)
         self.shape, self.layout = shape, layout

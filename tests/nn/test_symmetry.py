@@ -100,6 +100,9 @@ def test_starts_from_what_turns_only():
     assert departure(plain(network)) < 1e-4
     with pytest.raises(InputError, match="start: the model does not turn with the picture"):
         network.start_from(varied(3, 8, 2, 8, equivariant=False).folded())
+    half = network.folded()  # of which one tensor does not turn
+    with pytest.raises(InputError, match="does not turn"):
+        network.start_from({**half, "anchors": torch.randn_like(half["anchors"])})
     free = varied(3, 8, 2, 8, equivariant=False)
     other = ConvAnchoredNetwork(3, 8, 2, 8, equivariant=False)
     other.start_from(free.folded())
