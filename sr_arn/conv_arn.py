@@ -4,6 +4,7 @@ Agustsson et al. (ICCV 2017) leave it as future work. The loss is the mean absol
 in the last fifth of the training the mean squared error, which PSNR measures.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCHES", "ConvARN", "loss", "plain", "recipe"]
 
+logger = logging.getLogger(__name__)
+
 BATCHES = 500  # of an epoch
 ABSOLUTE = 0.8  # share of the training whose loss is the mean absolute error
 UNIT = 0.1  # of the details, in the loss: about their size
@@ -43,7 +46,7 @@ class ConvARN(TrainedInEpochs):
     crop : int, default 32
         Side of the crops in LR pixels.
     batch_size : int, default 16
-    learning_rate : float, default 0.0015
+    learning_rate : float, default 0.003
         The highest, of Adam with a one-cycle rate.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where torch trains.
@@ -76,7 +79,7 @@ class ConvARN(TrainedInEpochs):
         epochs: int = 40,
         crop: int = 32,
         batch_size: int = 16,
-        learning_rate: float = 0.0015,
+        learning_rate: float = 0.003,
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         random_state: int = 0,
@@ -145,17 +148,9 @@ class ConvARN(TrainedInEpochs):
         check_patch_scale(scale)
         if not planes:
             raise InputError("planes: expected at least one, received none")
-        import torch
-
-        from sr_arn.nn import ConvAnchoredNetwork
         from sr_arn.nn.training import train
 
-        with torch.random.fork_rng():
-            torch.manual_seed(self.random_state)
-            network = ConvAnchoredNetwork(scale, self.channels, self.layers, self.anchors)
-        if self.start is not None:
-            arrays = self.start.arrays
-            network.start_from({name: torch.from_numpy(array) for name, array in arrays.items()})
+        network = self._network(scale)
 
         def look(progress: "Progress") -> None:
             if progress.epoch_ended:
@@ -175,6 +170,28 @@ class ConvARN(TrainedInEpochs):
         )
         self.model_ = plain(network)
         return self
+
+    def _network(self, scale: int) -> "ConvAnchoredNetwork":
+        """Return a network as it is before training; it turns with the picture if `start` does."""
+        import torch
+
+        from sr_arn.nn.conv_network import ConvAnchoredNetwork, DoesNotTurn
+
+        def network(equivariant: bool) -> ConvAnchoredNetwork:
+            sizes = scale, self.channels, self.layers, self.anchors
+            network = ConvAnchoredNetwork(*sizes, equivariant=equivariant)
+            if self.start is not None:
+                arrays = self.start.arrays.items()
+                network.start_from({name: torch.from_numpy(array) for name, array in arrays})
+            return network
+
+        with torch.random.fork_rng():
+            torch.manual_seed(self.random_state)
+            try:
+                return network(equivariant=True)
+            except DoesNotTurn as error:
+                logger.warning("%s; nor will what is trained from it", error)
+                return network(equivariant=False)
 
 
 def recipe(

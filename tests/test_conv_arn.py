@@ -203,6 +203,15 @@ def test_starts_from_another_model(torch, planes):
     np.testing.assert_allclose(longer(lr), first(lr), atol=1e-6)
 
 
+def test_starts_from_a_model_that_does_not_turn(torch, planes, caplog):
+    first = random_network(3, 12, 1, 3, 0.05)
+    options = SMALL | {"epochs": 1, "learning_rate": 1e-12}
+    same = ConvARN(**options, start=first).fit(planes[:1], 3).model_
+    lr = imresize(planes[1][:90, :120], 1 / 3)
+    np.testing.assert_allclose(same(lr), first(lr), atol=1e-6)
+    assert "start: the model does not turn with the picture" in caplog.text
+
+
 def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, planes, caplog):
     from PIL import Image
 

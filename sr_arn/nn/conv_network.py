@@ -11,12 +11,16 @@ from sr_arn.checks import InputError, check_integer
 from sr_arn.nn.conv import ConvAnchoredRegression2d
 from sr_arn.nn.symmetry import channel_moves, pixel_moves, tie
 
-__all__ = ["ConvAnchoredNetwork", "check_sizes"]
+__all__ = ["ConvAnchoredNetwork", "DoesNotTurn", "check_sizes"]
 
 SHARPNESS = 3.0
 FASTEST = torch.channels_last  # layout of the convolutions in pairs
 INPUT_GAIN, OUTPUT_GAIN = 16.0, 0.1
 """Bring luminance, and what bicubic up-scaling lacks of it, to a size that layers start with."""
+
+
+class DoesNotTurn(InputError):
+    """A network that is not equivariant, where one is expected that is."""
 
 
 class ConvAnchoredNetwork(nn.Module):
@@ -133,8 +137,9 @@ class ConvAnchoredNetwork(nn.Module):
         Raises
         ------
         InputError
-            If the other network has other channels or anchors, more layers, or does not turn
-            with the picture as this one does.
+            If the other network has other channels or anchors, or more layers.
+        DoesNotTurn
+            If it does not turn with the picture, as this one does.
         """
         own, given = self.folded(), folded["pair_weight"]
         fits = folded["anchors"].shape == own["anchors"].shape  # channels, too
@@ -159,13 +164,12 @@ class ConvAnchoredNetwork(nn.Module):
         if folded["last_weight"].shape == own["last_weight"].shape:
             _set(self.last, "weight", folded["last_weight"] / OUTPUT_GAIN)
             _set(self.last, "bias", folded["last_bias"] / OUTPUT_GAIN)
+        folded = {**folded, "first_weight": first}
         for name, tensor in self.folded().items():
             if tensor.shape[1:] == folded[name].shape[1:]:  # not a last layer for another scale
                 taken, given = tensor[: len(folded[name])], folded[name]
                 if not torch.allclose(taken, given, atol=1e-3 * float(given.abs().max())):
-                    raise InputError(
-                        "start: the model does not turn with the picture; take one that does"
-                    )
+                    raise DoesNotTurn("start: the model does not turn with the picture")
 
     def _tie(self) -> None:
         """Let it turn with the picture."""
