@@ -27,7 +27,7 @@ REACH_PER_STEP = 4  # LR pixels: bicubic shrinking and enlarging look 2 far each
 class SelfEnsemble:
     """The mean of what a model makes of a plane's 8 flips and rotations, turned back.
 
-    A convolutional ARN gains nothing: it turns with the picture, so that all 8 are the same.
+    A network that turns with the picture gains nothing: all 8 are the same.
     With the border "paper" and an odd number of rows or columns, the last bits of a `ConvModel`'s
     may depend on the tiles: there the parity of a flipped pixel does.
 

@@ -33,8 +33,7 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ensemble",
         action="store_true",
-        help="mean over 8 flips and rotations: a little better, 8 times the time; conv-arn gives "
-        "the same for all of them, and gains nothing",
+        help="mean over 8 flips and rotations: a little better, 8 times the time",
     )
     parser.add_argument(
         "--back-project",
