@@ -17,6 +17,7 @@ from sr_arn.conv_model import ConvModel
 from sr_arn.crops import Crops
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import check_patch_scale
+from sr_arn.refinement import SelfEnsemble
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +59,11 @@ class ConvARN(TrainedInEpochs):
     start : ConvModel, optional
         What to begin with instead of random numbers: of the same channels and anchors, of as
         many layers or fewer, of any scale.
+    teacher : ConvModel, optional
+        What to imitate, of the same scale, averaged over the 8 flips and rotations: its results
+        are targets for three planes in four, some of them planes that nobody knows a larger
+        version of. So a network learns what others, larger or not of its kind, have learned
+        (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015).
 
     Attributes
     ----------
@@ -84,6 +90,7 @@ class ConvARN(TrainedInEpochs):
         precision: Literal["float32", "bfloat16"] = "float32",
         random_state: int = 0,
         start: ConvModel | None = None,
+        teacher: ConvModel | None = None,
     ) -> None:
         self.channels = channels
         self.layers = layers
@@ -96,6 +103,7 @@ class ConvARN(TrainedInEpochs):
         self.precision = precision
         self.random_state = random_state
         self.start = start
+        self.teacher = teacher
 
     def check_parameters(self, resume: Path | None = None) -> None:
         """Raise `InputError` for what can be known to be wrong before there are data.
@@ -108,8 +116,10 @@ class ConvARN(TrainedInEpochs):
         for name in ("epochs", "batch_size", "crop"):
             check_integer(getattr(self, name), name, 1)
         check_scale(self.learning_rate, "learning_rate")
-        if not isinstance(self.start, ConvModel | None):
-            raise InputError(f"start: expected a ConvModel, received {display(self.start)}")
+        for name in ("start", "teacher"):
+            model = getattr(self, name)
+            if not isinstance(model, ConvModel | None):
+                raise InputError(f"{name}: expected a ConvModel, received {display(model)}")
         super().check_parameters(resume)
         from sr_arn.nn.conv_network import check_sizes
 
@@ -150,6 +160,9 @@ class ConvARN(TrainedInEpochs):
             raise InputError("planes: expected at least one, received none")
         from sr_arn.nn.training import train
 
+        if self.teacher is not None and self.teacher.scale != scale:
+            raise InputError(f"teacher: expected one for x{scale}, received x{self.teacher.scale}")
+        teacher = None if self.teacher is None else SelfEnsemble(self.teacher)
         network = self._network(scale)
 
         def look(progress: "Progress") -> None:
@@ -160,7 +173,7 @@ class ConvARN(TrainedInEpochs):
 
         train(
             network,
-            Crops(planes, scale, self.crop, self.batch_size, BATCHES, self.random_state),
+            Crops(planes, scale, self.crop, self.batch_size, BATCHES, self.random_state, teacher),
             recipe(int(self.epochs), float(self.learning_rate), self.precision, self.random_state),
             loss,
             device=self.device,

@@ -1,7 +1,7 @@
 """Random crops of training images, for networks that see pixels beyond a patch."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,9 @@ WHOLE = 0.25  # share of planes that are taken at their own size
 SMALLEST_SIZE = 0.5  # the others are shrunk to this or more of it, so that a crop fits
 ROUNDED = 0.5  # share of LR planes that are rounded to 256 levels, as pictures are
 CONTRASTS = (0.5, 1.3)
+TAUGHT = 0.75  # share of planes of which a teacher gives the details
+UNSHRUNK = 1 / 3  # share of those that it enlarges as they are: beyond what any picture shows
+LARGEST_UNSHRUNK = 200  # LR pixels a side of such a plane
 
 Plane = NDArray[np.float32]
 
@@ -44,6 +47,9 @@ class Crops:
     batch_size, batches : int
         Crops of a batch, batches of an epoch.
     seed : int
+    teacher : function of a plane, optional
+        An up-scaler to be imitated: of three planes in four the details are those that it adds
+        to bicubic up-scaling; one of the three it enlarges as it is, not shrunk.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Crops:
         batch_size: int,
         batches: int,
         seed: int,
+        teacher: Callable[[Plane], Plane] | None = None,
     ) -> None:
         self.planes = planes
         self.scale = scale
@@ -61,6 +68,7 @@ class Crops:
         self.batch_size = check_integer(batch_size, "batch_size", 1)
         self.batches = check_integer(batches, "batches", 1)
         self.seed = seed
+        self.teacher = teacher
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -83,16 +91,20 @@ class Crops:
             yield torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
 
     def identity(self) -> str:
-        """Return sizes, order and a digest of the planes."""
+        """Return sizes, order and a digest of the planes, and of what the teacher makes of one."""
         digest = hashlib.blake2b(digest_size=16)
         for plane in self.planes:
             digest.update(f"{plane.shape}".encode() + np.ascontiguousarray(plane).tobytes())
+        if self.teacher is not None:
+            noise = np.random.default_rng(0).uniform(size=(16, 16)).astype(np.float32)
+            digest.update(self.teacher(noise).tobytes())
         numbers = (self.scale, self.crop, self.batch_size, self.batches, self.seed)
         return f"{len(self.planes)} {digest.hexdigest()} {numbers}"
 
     def _pair(self, plane: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
         """Return the LR version of a plane at a random size, and the details it lacks."""
         scale, side = self.scale, self.crop * self.scale
+        is_taught = self.teacher is not None and rng.random() < TAUGHT
         most = max(LARGEST_SIDE, side)
         top, left = (rng.integers(max(n - most, 0) + 1) for n in plane.shape)
         hr = plane[top : top + most, left : left + most]
@@ -100,9 +112,15 @@ class Crops:
             least = max(SMALLEST_SIZE, min(1, side / min(hr.shape)))  # large enough for a crop
             hr = np.clip(imresize(hr, rng.uniform(least, 1)), 0, 1)
         hr = np.pad(hr, [(0, max(side - n, -n % scale)) for n in hr.shape], mode="symmetric")
-        lr = imresize(hr, 1 / scale)
+        if is_taught and rng.random() < UNSHRUNK:
+            top, left = (rng.integers(max(n - LARGEST_UNSHRUNK, 0) + 1) for n in hr.shape)
+            lr = hr[top : top + LARGEST_UNSHRUNK, left : left + LARGEST_UNSHRUNK]
+        else:
+            lr = imresize(hr, 1 / scale)
         if rng.random() < ROUNDED:
             lr = (np.round(np.clip(lr, 0, 1) * 255) / 255).astype(np.float32)
+        if is_taught and self.teacher is not None:
+            hr = self.teacher(np.ascontiguousarray(lr))
         return lr, hr - imresize(lr, scale)
 
     def _cut(self, pair: tuple[Plane, Plane], rng: np.random.Generator) -> tuple[Plane, Plane]:

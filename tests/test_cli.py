@@ -145,6 +145,7 @@ def test_train_conv_arn_from_a_model(tmp_path, monkeypatch, photo, folder_of_par
     ("options", "message"),
     [
         (("--start", "aplus-x3"), "start: aplus-x3 is no convolutional ARN"),
+        (("--teacher", "deep-arn-x3"), "teacher: deep-arn-x3 is no convolutional ARN"),
         (("--start", "nothing"), "model: nothing is neither a file nor in the box"),
         (("--layers", "3"), "layers: expected an even number, received 3"),
         (("--channels", "0"), "channels: expected an integer of at least 1"),

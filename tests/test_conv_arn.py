@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 from sr_arn import InputError, conv_model, imresize, load_model, psnr_y, save_model, train_upscaler
 from sr_arn.conv_arn import ConvARN
 from sr_arn.conv_model import ConvModel
+from sr_arn.refinement import SelfEnsemble
 from sr_arn.tiles import Rim
 from sr_arn.upscaler import Upscaler
 
@@ -212,6 +213,19 @@ def test_starts_from_a_model_that_does_not_turn(torch, planes, caplog):
     assert "start: the model does not turn with the picture" in caplog.text
 
 
+def test_imitates_a_teacher(torch, planes):
+    lr = imresize(planes[1][:90, :120], 1 / 3)
+    teacher = random_network(3, 4, 1, 2, 0.3)
+    wanted = SelfEnsemble(teacher)(lr) - imresize(lr, 3)
+
+    def distance(**options):
+        options = SMALL | {"epochs": 3, "learning_rate": 0.01} | options
+        found = ConvARN(**options).fit([planes[0], planes[2]], 3).model_(lr) - imresize(lr, 3)
+        return np.square(found - wanted).mean() / np.square(wanted).mean()
+
+    assert distance(teacher=teacher) < 0.95 < distance()
+
+
 def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, planes, caplog):
     from PIL import Image
 
@@ -253,6 +267,8 @@ def test_refuses_no_planes_scales_and_folders_given_twice(torch, tmp_path, plane
         ({"learning_rate": None}, "learning_rate: expected a finite number above 0"),
         ({"epochs": None}, "epochs: expected an integer of at least 1"),
         ({"start": "conv-arn-x3"}, "start: expected a ConvModel, received conv-arn-x3"),
+        ({"teacher": 3}, "teacher: expected a ConvModel, received 3"),
+        ({"teacher": random_network(3, 4, 1, 2, 0.1)}, "teacher: expected one for x2, received x3"),
     ],
 )
 def test_bad_parameters(torch, planes, parameters, message):

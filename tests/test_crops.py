@@ -98,3 +98,46 @@ def test_large_crops_of_large_pictures_are_not_continued(planes, plain, monkeypa
     inputs, _ = first_batch(Crops([planes[0][:120, :120]], 3, 40, 1, 1, seed=0))
     side = np.sort(np.abs(inputs[0, 0].numpy() - 0.5).ravel())
     np.testing.assert_allclose(side, np.sort(np.abs(whole[:40, :40] - 0.5).ravel()), atol=0.05)
+
+
+def test_a_teacher_gives_the_details_of_three_planes_in_four(monkeypatch):
+    monkeypatch.setattr(crops, "CONTRASTS", (1, 1))
+    monkeypatch.setattr(crops, "MOST_PLANES", 400)
+    stripes = np.tile(
+        np.float32([0, 0, 0, 1, 1, 1]), (96, 16)
+    )  # shrunk to a third: no longer so wide
+    seen = []
+
+    def teacher(lr):
+        seen.append(lr)
+        return imresize(lr, 3) + 7
+
+    batches = Crops([stripes] * 300, 3, 16, 400, 1, seed=0, teacher=teacher)
+    _, targets = first_batch(batches)
+    taught = (targets.abs() > 6).flatten(1).all(dim=1)
+    assert 0.65 < len(seen) / 300 < 0.85
+    assert 0 < taught.sum() < 400
+    torch.testing.assert_close(targets[taught].abs(), torch.full_like(targets[taught], 7))
+    unshrunk = [lr.shape[0] > 32 for lr in seen]
+    assert 0.2 < np.mean(unshrunk) < 0.45
+    assert max(lr.shape[0] for lr in seen) <= 96
+
+
+def test_large_planes_are_not_taught_whole(monkeypatch, planes):
+    monkeypatch.setattr(crops, "LARGEST_UNSHRUNK", 40)
+    monkeypatch.setattr(crops, "UNSHRUNK", 2)
+    monkeypatch.setattr(crops, "TAUGHT", 2)
+    shapes = []
+    first_batch(
+        Crops(planes, 3, 8, 4, 1, 0, lambda lr: (shapes.append(lr.shape), imresize(lr, 3))[1])
+    )
+    assert set(shapes) == {(40, 40)}
+
+
+def test_teachers_tell_trainings_apart(planes):
+    def identity(teacher):
+        return Crops(planes, 2, 8, 4, 1, 0, teacher).identity()
+
+    one, two = (lambda lr, k=k: k * imresize(lr, 2) for k in (1, 2))
+    assert len({identity(None), identity(one), identity(two)}) == 3
+    assert identity(one) == identity(one)

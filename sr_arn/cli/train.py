@@ -21,6 +21,7 @@ OPTIONS = {  # the regressor's parameter of an option, and its least value
     "channels": ("channels", 1),
     "learning_rate": ("learning_rate", None),
     "start": ("start", None),
+    "teacher": ("teacher", None),
     "epochs": ("epochs", 1),
     "seed": ("random_state", 0),
     "device": ("device", None),
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--start", metavar="NAME|FILE", help="of conv-arn: a model to begin with, of any scale"
+    )
+    parser.add_argument(
+        "--teacher", metavar="NAME|FILE", help="of conv-arn: a model to imitate, of the same scale"
     )
     parser.add_argument("--channels", type=int, metavar="C", help="of conv-arn (default: 48)")
     parser.add_argument(
@@ -149,22 +153,23 @@ def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) 
             )
         if minimum is not None:
             check_integer(value, option, minimum)
+        if option in ("start", "teacher"):
+            value = _conv_model(option, value)
         if option == "start":
-            value = _conv_model(value)
             for name, size in value.sizes.items():  # what is not given is the model's
                 regressor.set_params(**{name: getattr(args, name) or size})
         regressor.set_params(**{parameter: value})
 
 
-def _conv_model(name_or_path: str) -> "ConvModel":
-    """Load the model that a training begins with."""
+def _conv_model(option: str, name_or_path: str) -> "ConvModel":
+    """Load the model that an option names."""
     from sr_arn.checks import InputError, display
     from sr_arn.conv_model import ConvModel
     from sr_arn.model_file import load_model
 
     model = load_model(name_or_path).model
     if not isinstance(model, ConvModel):
-        raise InputError(f"start: {display(name_or_path)} is no convolutional ARN")
+        raise InputError(f"{option}: {display(name_or_path)} is no convolutional ARN")
     return model
 
 
