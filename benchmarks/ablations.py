@@ -86,7 +86,9 @@ def score(variant: Variant, seed: int, planes: list[np.ndarray], held_out: Valid
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = variant.network()
-    recipe = conv_arn.recipe(EPOCHS, conv_arn.ConvARN().learning_rate, "bfloat16", seed)
+    recipe = conv_arn.recipe(
+        EPOCHS, conv_arn.ConvARN().learning_rate, "bfloat16", seed, variant.equivariant
+    )
     train(network, Crops(planes, SCALE, CROP, 16, conv_arn.BATCHES, seed), recipe, conv_arn.loss)
 
     class Torch(BicubicModel):

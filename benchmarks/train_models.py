@@ -14,6 +14,7 @@ its scores, time and licence, what a command like these writes:
         --regressor conv-arn --scale 3 --channels 48 --layers 18 --anchors 16 --epochs 40
 
 What is trained in epochs leaves a checkpoint in `checkpoints/` after each, and goes on from it.
+Teachers stay there: they are for other models to imitate.
 """
 
 import argparse
@@ -54,19 +55,21 @@ CONV = {"anchors": 16, "precision": "bfloat16", "random_state": 0}
 BASE = CONV | {"channels": 48, "layers": 18}
 LARGE = CONV | {"channels": 64, "layers": 22}
 TINY = CONV | {"channels": 32, "layers": 8}
+TEACHER = CONV | {"channels": 48, "layers": 16, "equivariant": False}
 AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a model in the box
 RECIPES |= {
-    "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 40}),
+    "teacher-x3": ("conv-arn", 3, TEACHER | {"epochs": 60, "learning_rate": 0.002}),
+    "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 40, "teacher": "teacher-x3"}),
     "conv-arn-x2": ("conv-arn", 2, BASE | AGAIN | {"start": "conv-arn-x3"}),
     "conv-arn-x4": ("conv-arn", 4, BASE | AGAIN | {"start": "conv-arn-x3"}),
-    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 40}),
+    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 40, "teacher": "teacher-x3"}),
     "conv-arn-x2-tiny": ("conv-arn", 2, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
     "conv-arn-x4-tiny": ("conv-arn", 4, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
-    "conv-arn-x3-large": ("conv-arn", 3, LARGE | {"epochs": 32}),
+    "conv-arn-x3-large": ("conv-arn", 3, LARGE | {"epochs": 32, "teacher": "teacher-x3"}),
     "conv-arn-x2-large": ("conv-arn", 2, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
     "conv-arn-x4-large": ("conv-arn", 4, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
 }
-CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"  # and models that are not for the box
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"
 PHOTO = Path(__file__).parents[1] / "data" / "camera.png"
@@ -77,19 +80,19 @@ def train(name: str, data: Path) -> None:
     """Train one model, score it, and put it into the box."""
     regressor_name, scale, parameters = RECIPES[name]
     start = time.perf_counter()
-    if "start" in parameters:
-        parameters = parameters | {"start": load_model(parameters["start"]).model}
+    for role in ("start", "teacher"):
+        if role in parameters:
+            parameters = parameters | {role: load_model(_path(parameters[role])).model}
     conv = regressor_name == ConvARN.name
     regressor = (ConvARN if conv else regressor_class(regressor_name))().set_params(**parameters)
     options: dict[str, Any] = {}
-    checkpoint = CHECKPOINTS / f"{name}{SUFFIX}"
+    checkpoint = CHECKPOINTS / f"{name}.checkpoint{SUFFIX}"
     if isinstance(regressor, TrainedInEpochs):
         CHECKPOINTS.mkdir(exist_ok=True)
         options = {"checkpoint": checkpoint, "resume": checkpoint if checkpoint.exists() else None}
     upscaler = train_upscaler(data / "T91", regressor, scale, **options)
     print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
-    BOX.mkdir(exist_ok=True)
-    path = BOX / f"{name}{SUFFIX}"
+    path = _path(name)
     save_model(path, upscaler, licence=LICENCE)
     stored = load_model(path)  # what users get: arrays rounded to float16
     scores = evaluate({name: stored}, {s: find_set(data, s) for s in TEST_SETS})
@@ -97,6 +100,11 @@ def train(name: str, data: Path) -> None:
     rounded = {s.set: {"psnr": round(s.psnr, 3), "ssim": round(s.ssim, 4)} for s in scores}
     save_model(path, stored, licence=LICENCE, scores=rounded)
     checkpoint.unlink(missing_ok=True)
+
+
+def _path(name: str) -> Path:
+    """Return the file of a model: in the box, but for teachers."""
+    return (CHECKPOINTS if name.startswith("teacher") else BOX) / f"{name}{SUFFIX}"
 
 
 def time_models() -> None:

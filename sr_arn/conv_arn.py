@@ -64,6 +64,9 @@ class ConvARN(TrainedInEpochs):
         are targets for three planes in four, some of them planes that nobody knows a larger
         version of. So a network learns what others, larger or not of its kind, have learned
         (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015).
+    equivariant : bool, default True
+        Whether it turns with the picture, as far as `start` does. A network that does not gains
+        more from an average over 8 views: it is the better teacher.
 
     Attributes
     ----------
@@ -91,6 +94,7 @@ class ConvARN(TrainedInEpochs):
         random_state: int = 0,
         start: ConvModel | None = None,
         teacher: ConvModel | None = None,
+        equivariant: bool = True,
     ) -> None:
         self.channels = channels
         self.layers = layers
@@ -104,6 +108,7 @@ class ConvARN(TrainedInEpochs):
         self.random_state = random_state
         self.start = start
         self.teacher = teacher
+        self.equivariant = equivariant
 
     def check_parameters(self, resume: Path | None = None) -> None:
         """Raise `InputError` for what can be known to be wrong before there are data.
@@ -174,7 +179,13 @@ class ConvARN(TrainedInEpochs):
         train(
             network,
             Crops(planes, scale, self.crop, self.batch_size, BATCHES, self.random_state, teacher),
-            recipe(int(self.epochs), float(self.learning_rate), self.precision, self.random_state),
+            recipe(
+                int(self.epochs),
+                float(self.learning_rate),
+                self.precision,
+                self.random_state,
+                self.equivariant,
+            ),
             loss,
             device=self.device,
             checkpoint=checkpoint,
@@ -201,14 +212,18 @@ class ConvARN(TrainedInEpochs):
         with torch.random.fork_rng():
             torch.manual_seed(self.random_state)
             try:
-                return network(equivariant=True)
+                return network(self.equivariant)
             except DoesNotTurn as error:
                 logger.warning("%s; nor will what is trained from it", error)
                 return network(equivariant=False)
 
 
 def recipe(
-    epochs: int, learning_rate: float, precision: Literal["float32", "bfloat16"], seed: int
+    epochs: int,
+    learning_rate: float,
+    precision: Literal["float32", "bfloat16"],
+    seed: int,
+    equivariant: bool = True,
 ) -> "Recipe":
     """Return how it is trained."""
     from sr_arn.nn.training import Recipe
@@ -217,7 +232,7 @@ def recipe(
         epochs=epochs,
         learning_rate=learning_rate,
         second_moment=0.99,
-        largest_gradient=1.5,
+        largest_gradient=1.5 if equivariant else 0.5,  # a tied number has the gradients of eight
         averaging=0.999,
         precision=precision,
         seed=seed,
