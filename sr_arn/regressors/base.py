@@ -65,7 +65,7 @@ class Regressor(Parameters, ABC):
     def check_settings(self) -> None:
         """Raise `InputError` unless the `settings` are sound; who has some defines this."""
         if self.settings:
-            raise NotImplementedError(f"{type(self).__name__}.check_settings")
+            raise NotImplementedError(f"{type(self).__name__}.check_settings")  # our own mistake
 
     # --- model files ---------------------------------------------------------------
 
