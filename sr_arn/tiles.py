@@ -1,6 +1,7 @@
 """Cut a picture into tiles that see enough of their surroundings to fit without a seam."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, display
 
-__all__ = ["NO_RIM", "Border", "Rim", "Tile", "tiles"]
+__all__ = ["NO_RIM", "SMALLEST", "Border", "Grid", "Rim", "Tile"]
 
-SIZES = (128, 512)  # LR pixels a side: a tile's work is small beside a picture's,
-SIZE_PER_REACH = 24  # and its rim beside the tile
+SIDES = (128, 512)  # LR pixels: a tile's work is small beside a picture's,
+SIDE_PER_REACH = 24  # and its rim beside the tile
+SMALLEST = 16  # LR pixels a side that are worth the surroundings
+BYTES = 128  # per HR pixel of tile and surroundings: as much as RGBA takes, the other kinds less
 
 Border = Literal["full", "paper"]
 
@@ -62,6 +65,10 @@ class Span(NamedTuple):
     place: slice
     """Which HR pixels of the picture the others become."""
 
+    def extent(self, scale: int) -> tuple[int, int]:
+        """Return the LR pixel that these begin with, and the one after them."""
+        return self.place.start // scale, self.place.stop // scale
+
 
 class Tile(NamedTuple):
     """A piece of the work: what it reads of the LR picture and where its result belongs."""
@@ -83,19 +90,14 @@ class Tile(NamedTuple):
         picture[self.rows.place, self.columns.place] = result
 
 
-def tiles(
-    shape: tuple[int, ...],
-    scale: int,
-    reach: int,
-    border: Border,
-    workers: int = 1,
-    size: int | None = None,
-) -> Iterator[Tile]:
-    """Yield the tiles of an LR picture of `shape` [h, w, ...], row by row, of about equal sizes.
+@dataclass(frozen=True)
+class Grid:
+    """Where a picture may be cut, and what a tile of it must see.
 
-    Parameters
+    Attributes
     ----------
     shape : tuple of int
+        Of the LR picture, [h, w, ...].
     scale : int
         HR pixels per LR pixel.
     reach : int
@@ -103,41 +105,97 @@ def tiles(
     border : {"full", "paper"}
         What a tile sees beyond the picture: its mirror image (the edge pixel twice), or
         nothing, so that the tile ends with the picture.
-    workers : int, default 1
-        How many share the tiles: each should get as many as the others.
-    size : int, optional
-        LR pixels a side at most; by default 24 times `reach`, but 128 to 512.
     """
-    if border not in ("full", "paper"):
-        raise InputError(f'border: expected "full" or "paper", received {display(border)}')
-    height, width = shape[:2]
-    size = size or min(max(SIZES[0], SIZE_PER_REACH * reach), SIZES[1])
-    across, down = -(-width // size), -(-height // size)
-    for_all = workers * -(-across * down // workers)  # the next multiple
-    down = max(down, min(-(-for_all // across), height // (2 * reach + 1)))
-    columns = list(_spans(width, across, scale, reach, border))
-    for row in _spans(height, down, scale, reach, border):
-        for column in columns:
-            yield Tile(row, column)
 
+    shape: tuple[int, ...]
+    scale: int
+    reach: int
+    border: Border = "full"
 
-def _spans(length: int, count: int, scale: int, reach: int, border: Border) -> Iterator[Span]:
-    """Yield the extents of the tiles along an axis of `length` LR pixels.
+    def __post_init__(self) -> None:
+        """Raise `InputError` for another border."""
+        if self.border not in ("full", "paper"):
+            raise InputError(f'border: expected "full" or "paper", received {display(self.border)}')
 
-    They begin at even pixels and, where `reach` is even and the picture's end does not prevent it,
-    see an even number: so a pixel has the same parity in every tile, also if that is mirrored.
-    """
-    starts = [length * k // count for k in range(count)]
-    for start, end in pairwise([*(start - start % 2 for start in starts), length]):
-        first, last = start - reach, end + reach + (end - start) % 2
-        if border == "paper":
+    def tiles(self, workers: int = 1, side: int | None = None) -> Iterator[Tile]:
+        """Yield the tiles row by row, of about equal sizes.
+
+        They begin at even pixels and, where `reach` is even and the picture's end does not prevent
+        it, see an even number: so a pixel has the same parity in every tile, also if that is
+        mirrored.
+
+        Parameters
+        ----------
+        workers : int, default 1
+            How many share the tiles: each should get as many as the others.
+        side : int, optional
+            LR pixels a side at most; by default 24 times `reach`, but 128 to 512.
+        """
+        height, width = self.shape[:2]
+        side = side or self.usual_side
+        across, down = -(-width // side), -(-height // side)
+        for_all = workers * -(-across * down // workers)  # the next multiple
+        down = max(down, min(-(-for_all // across), height // (2 * self.reach + 1)))
+        for top, bottom in _parts(height, down):
+            for left, right in _parts(width, across):
+                yield self._tile(top, bottom, left, right)
+
+    def halves(self, tile: Tile) -> tuple[Tile, Tile]:
+        """Return the two halves of a tile, cut across its longer side.
+
+        Raises
+        ------
+        MemoryError
+            If they would be smaller than 16 x 16 LR pixels.
+        """
+        (top, bottom), (left, right) = tile.rows.extent(self.scale), tile.columns.extent(self.scale)
+        height, width = bottom - top, right - left
+        if max(height, width) < 2 * SMALLEST:
+            raise MemoryError(f"not even for {height} x {width} pixels at a time")
+        if height < width:
+            middle = _even((left + right) // 2)
+            return self._tile(top, bottom, left, middle), self._tile(top, bottom, middle, right)
+        middle = _even((top + bottom) // 2)
+        return self._tile(top, middle, left, right), self._tile(middle, bottom, left, right)
+
+    @property
+    def usual_side(self) -> int:
+        """LR pixels a side of a tile, if memory does not matter."""
+        return min(max(SIDES[0], SIDE_PER_REACH * self.reach), SIDES[1])
+
+    def bytes_of(self, side: int) -> int:
+        """Return what a tile of so many LR pixels a side takes at most, with surroundings."""
+        return BYTES * (self.scale * (side + 2 * self.reach + 1)) ** 2
+
+    def side_within(self, memory: float) -> int:
+        """Return the LR pixels a side of the largest tile that takes so many bytes, or less."""
+        return int((memory / BYTES) ** 0.5 / self.scale) - 2 * self.reach - 1
+
+    def _tile(self, top: int, bottom: int, left: int, right: int) -> Tile:
+        height, width = self.shape[:2]
+        return Tile(self._span(top, bottom, height), self._span(left, right, width))
+
+    def _span(self, start: int, end: int, length: int) -> Span:
+        """Return a tile's extent along an axis of `length` LR pixels."""
+        first, last = start - self.reach, end + self.reach + (end - start) % 2
+        if self.border == "paper":
             first, last = max(first, 0), min(last, length)
-        yield Span(
+        return Span(
             reads=_mirrored(np.arange(first, last), length),
             before=start - first,
             after=last - end,
-            place=slice(start * scale, end * scale),
+            place=slice(start * self.scale, end * self.scale),
         )
+
+
+def _parts(length: int, count: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of so many parts of an axis; all begin at even pixels."""
+    return pairwise([*(_even(length * k // count) for k in range(count)), length])
+
+
+def _even(number: int) -> int:
+    """Return the number or, if it is odd, the one before."""
+    return number - number % 2
 
 
 def _mirrored(positions: NDArray[np.intp], length: int) -> NDArray[np.intp]:

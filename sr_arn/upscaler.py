@@ -13,6 +13,7 @@ such a model:
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from sr_arn.patches import overlap_average
 from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
-from sr_arn.tiles import NO_RIM, Border, Rim, Tile, tiles
+from sr_arn.tiles import NO_RIM, SMALLEST, Border, Grid, Rim, Tile
 
 if TYPE_CHECKING:
     from sr_arn.picture import Picture
@@ -40,9 +41,15 @@ __all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler", "availabl
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
 
+MEMORY = 300
+MEMORY_PER_WORKER = 75
+"""Megabytes that all tiles in work may take, or a worker's if there are many."""
+
 FLAT = 1e-3
 """Length of a feature vector, in units of white, below which a window has next to no detail. A
 regressor with an intercept predicts some for it; it fades out, so that flat areas stay flat."""
+
+MEGABYTE = 1_000_000
 
 Plane = NDArray[np.float32]
 Pixels = NDArray[Any]
@@ -103,8 +110,17 @@ class Upscaler:
     header : dict, optional
         What the model file says about it: see `sr_arn.model_file`.
     threads : int, optional
-        How many share the tiles; by default as many as the process may use. The result
-        is the same, to the last bit.
+        How many share the tiles; by default as many as the process may use.
+    tile : int, optional
+        LR pixels a side of a tile at most, 16 or more; by default as `memory` allows.
+    memory : int, optional
+        Megabytes that the work on tiles may take, beside the pictures; by default 300, or 75
+        for each of more than four threads.
+
+    Notes
+    -----
+    None of these changes the result, to the last bit. Where memory is short, the tile is cut in
+    two, and the work goes on.
 
     Examples
     --------
@@ -119,10 +135,14 @@ class Upscaler:
         model: LuminanceModel,
         header: dict[str, Any] | None = None,
         threads: int | None = None,
+        tile: int | None = None,
+        memory: int | None = None,
     ) -> None:
         self.model = model
         self.header = header or {}
         self.threads = threads
+        self.tile = tile
+        self.memory = memory
 
     @property
     def scale(self) -> int:
@@ -155,7 +175,7 @@ class Upscaler:
         model: LuminanceModel = SelfEnsemble(self.model) if ensemble else self.model
         if check_integer(back_project, "back-project", 0):
             model = BackProjection(model, back_project)
-        return Upscaler(model, self.header, self.threads)
+        return self._with(model)
 
     def on(self, device: str) -> "Upscaler":
         """Return an up-scaler whose network torch runs: only for convolutional ARNs.
@@ -177,7 +197,13 @@ class Upscaler:
         check_device(device)
         from sr_arn.conv_torch import TorchConvModel
 
-        return Upscaler(TorchConvModel(self.model, device), self.header, self.threads)
+        return self._with(TorchConvModel(self.model, device))
+
+    def _with(self, model: LuminanceModel) -> "Upscaler":
+        """Return the same up-scaler with another model."""
+        other = copy(self)
+        other.model = model
+        return other
 
     def upscale(self, image: Any) -> Any:
         """Return the picture `scale` times as wide and as high.
@@ -249,19 +275,39 @@ class Upscaler:
         self, upscale: Callable[[Pixels, Rim], Pixels], image: Pixels, reach: int, border: Border
     ) -> Pixels:
         """Apply a function from LR to HR pixels to every tile and put the results together."""
-        if self.threads is not None:
-            check_integer(self.threads, "threads", 1)
+        grid = Grid(image.shape, self.scale, reach, border)
+        workers, side = self._plan(grid)
         height, width = (n * self.scale for n in image.shape[:2])
         out = np.empty((height, width, *image.shape[2:]), image.dtype)
 
         def work(tile: Tile) -> None:
-            tile.paste(upscale(tile.cut(image), tile.rim), out)
+            try:
+                result = upscale(tile.cut(image), tile.rim)
+            except MemoryError:
+                for half in grid.halves(tile):
+                    work(half)
+            else:
+                tile.paste(result, out)
 
-        workers = self.threads or available_cores()
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(work, tiles(image.shape, self.scale, reach, border, workers)):
+            for _ in pool.map(work, grid.tiles(workers, side)):
                 pass  # asking for the result raises what went wrong
         return out
+
+    def _plan(self, grid: Grid) -> tuple[int, int]:
+        """Return how many workers take tiles of how many LR pixels a side."""
+        workers = available_cores()
+        if self.threads is not None:
+            workers = check_integer(self.threads, "threads", 1)
+        memory = max(MEMORY, MEMORY_PER_WORKER * workers)
+        if self.memory is not None:
+            memory = check_integer(self.memory, "memory", 1)
+            least = -(-grid.bytes_of(SMALLEST) // MEGABYTE)
+            if memory < least:
+                raise InputError(f"memory: expected at least {least} MB, received {memory}")
+            workers = min(workers, memory // least)
+        side = max(SMALLEST, min(grid.usual_side, grid.side_within(memory * MEGABYTE / workers)))
+        return workers, side if self.tile is None else check_integer(self.tile, "tile", SMALLEST)
 
 
 def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:

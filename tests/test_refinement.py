@@ -4,7 +4,6 @@ from conftest import random_network
 
 from sr_arn import InputError, imresize, load_model
 from sr_arn.refinement import BackProjection, SelfEnsemble
-from sr_arn.tiles import tiles
 from sr_arn.upscaler import Upscaler
 
 
@@ -56,20 +55,18 @@ def test_refined_up_scalers_keep_header_and_threads():
 @pytest.mark.parametrize("steps", [0, 2])
 @pytest.mark.parametrize("size", [(61, 43), (40, 70)])
 @pytest.mark.parametrize("name", ["aplus-x2", "conv"])
-def test_tiles_and_threads_do_not_change_a_bit(monkeypatch, planes, ensemble, steps, size, name):
+def test_tiles_and_threads_do_not_change_a_bit(planes, ensemble, steps, size, name):
     upscaler = Upscaler(random_network(2, 5, 1, 2, 0.2)) if name == "conv" else load_model(name)
     upscaler = upscaler.refined(ensemble, steps)
     lr = planes[0][: size[0], : size[1]]
     rgba = np.stack([lr, lr[::-1], lr**2, (lr > 0.4) * lr], axis=-1)
     for border in ("full",) if name == "conv" and ensemble else ("full", "paper"):
-        upscaler.threads = 1
+        upscaler.threads, upscaler.tile = 1, None
         whole, colour = upscaler.upscale_luminance(lr, border), upscaler.upscale(rgba)
         for tile, threads in ((21, 1), (30, 2)):
-            upscaler.threads = threads
-            with monkeypatch.context() as patch:
-                patch.setattr("sr_arn.upscaler.tiles", lambda *a, tile=tile: tiles(*a, size=tile))
-                np.testing.assert_array_equal(upscaler.upscale_luminance(lr, border), whole)
-                np.testing.assert_array_equal(upscaler.upscale(rgba), colour)
+            upscaler.threads, upscaler.tile = threads, tile
+            np.testing.assert_array_equal(upscaler.upscale_luminance(lr, border), whole)
+            np.testing.assert_array_equal(upscaler.upscale(rgba), colour)
 
 
 @pytest.mark.parametrize("steps", [-1, 1.5, True])

@@ -1,13 +1,16 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from sr_arn import InputError, imresize, load_model, psnr_y, upscaler
+from sr_arn import InputError, imresize, load_model, psnr_y
 from sr_arn.pairs import crop_to_multiple
-from sr_arn.tiles import tiles
-from sr_arn.upscaler import BicubicModel, Upscaler
+from sr_arn.tiles import Grid
+from sr_arn.upscaler import PEAKS, BicubicModel, Upscaler
 
 MODELS = [
     "bicubic",
@@ -85,21 +88,68 @@ def test_full_border_has_the_quality_of_the_middle(planes):
     np.testing.assert_array_equal(full[15:-15, 15:-15], middle[15:-15, 15:-15])
 
 
-@pytest.mark.parametrize("border", ["full", "paper"])
-@pytest.mark.parametrize(("size", "threads"), [(16, 1), (37, 3), (101, 2), (1000, 1)])
-def test_tiles_and_threads_do_not_change_a_bit(monkeypatch, model, lr, border, size, threads):
-    expected = model.upscale_luminance(lr, border)
-    monkeypatch.setattr(upscaler, "tiles", lambda *args: tiles(*args, size=size))
-    monkeypatch.setattr(model, "threads", threads)
-    np.testing.assert_array_equal(model.upscale_luminance(lr, border), expected)
+@settings(max_examples=25, deadline=None)
+@given(
+    st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    st.integers(16, 60),
+    st.integers(1, 5),
+    st.sampled_from(["full", "paper"]),
+    st.sampled_from([(), (2,), (3,), (4,)]),
+)
+def test_tiles_and_threads_do_not_change_a_bit(model, coffee, shape, tile, threads, border, kind):
+    image = np.resize(coffee[80:, 70:], (*shape, *kind))
+    lr = np.resize(coffee[:300, :200, 1] / 255, shape)
+    whole = Upscaler(model.model, threads=1, tile=1000)
+    parts = Upscaler(model.model, threads=threads, tile=tile)
+    np.testing.assert_array_equal(
+        parts.upscale_luminance(lr, border), whole.upscale_luminance(lr, border)
+    )
+    np.testing.assert_array_equal(parts.upscale(image), whole.upscale(image))
 
 
-@pytest.mark.parametrize("size", [29, 1000])
-def test_tiles_do_not_change_a_bit_of_a_colour_picture(monkeypatch, model, coffee, size):
-    small = coffee[:133, :211]
-    expected = model.upscale(small)
-    monkeypatch.setattr(upscaler, "tiles", lambda *args: tiles(*args, size=size))
-    np.testing.assert_array_equal(model.upscale(small), expected)
+def test_a_whole_picture_is_the_same_whatever_the_memory(model, coffee):
+    image = coffee[:133, :211]
+    expected = model.upscale(image)
+    for memory in (20, 1000):
+        np.testing.assert_array_equal(Upscaler(model.model, memory=memory).upscale(image), expected)
+
+
+@pytest.mark.parametrize("channels", [(), (2,), (3,), (4,)])
+def test_a_tile_takes_no_more_memory_than_is_said(model, coffee, channels):
+    image = np.resize(coffee[100:], (128, 128, *channels))
+    one = Upscaler(model.model, threads=1)
+    one.upscale(image[:20, :20])  # compiles
+    tracemalloc.start()
+    try:
+        result = one.upscale(image)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    reach = 2 * model.model.reach + 2 if channels in ((2,), (4,)) else model.model.reach
+    assert peak - result.nbytes <= Grid(image.shape, model.scale, reach).bytes_of(128)
+
+
+class Greedy(BicubicModel):
+    """Runs out of memory for more than some LR pixels."""
+
+    most = 0
+
+    def __call__(self, lr, rim):
+        if lr.size > self.most:
+            raise MemoryError
+        return super().__call__(lr, rim)
+
+
+def test_where_memory_is_short_the_tile_halves_and_work_goes_on(coffee):
+    image = coffee[:100, :150, 0]
+    greedy = Greedy(2)
+    greedy.most = 30 * 40
+    np.testing.assert_array_equal(
+        Upscaler(greedy).upscale(image), Upscaler(BicubicModel(2)).upscale(image)
+    )
+    greedy.most = 15 * 15
+    with pytest.raises(MemoryError, match="not even for"):
+        Upscaler(greedy).upscale(image)
 
 
 def test_a_pixel_beyond_reach_does_not_matter(model, lr):
@@ -128,7 +178,7 @@ def test_tiny_pictures(model, shape, border):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("colour", [(), (200, 30, 90)])
 def test_flat_areas_keep_their_exact_colour(model, dtype, colour):
-    peak = upscaler.PEAKS[np.dtype(dtype).name]
+    peak = PEAKS[np.dtype(dtype).name]
     flat = np.empty((9, 11, *([3] if colour else [])), dtype)
     flat[...] = np.array(colour or 77) * peak / 255
     out = model.upscale(flat)
@@ -173,9 +223,18 @@ def test_refuses_floats_that_are_no_pictures(model, values):
         model.upscale_luminance(np.tile(values, (4, 2)))
 
 
-def test_refuses_threads_that_are_none(coffee):
-    with pytest.raises(InputError, match="threads: expected an integer of at least 1"):
-        Upscaler(BicubicModel(2), threads=0).upscale(coffee[:9, :9])
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"threads": 0}, "threads: expected an integer of at least 1"),
+        ({"tile": 15}, "tile: expected an integer of at least 16"),
+        ({"memory": 2.5}, "memory: expected an integer of at least 1"),
+        ({"memory": 1}, "memory: expected at least 3 MB, received 1"),
+    ],
+)
+def test_refuses_limits_that_are_none(coffee, limits, message):
+    with pytest.raises(InputError, match=message):
+        Upscaler(BicubicModel(6), **limits).upscale(coffee[:9, :9])
 
 
 def test_any_function_with_scale_and_reach_is_a_luminance_model():

@@ -31,6 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, metavar="N", help="default: as many as the process may use"
     )
     parser.add_argument(
+        "--tile", type=int, metavar="N", help="pixels a side at a time (default: as memory allows)"
+    )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        metavar="MB",
+        help="megabytes for the work, beside the pictures (default: 300; 75 per thread if many)",
+    )
+    parser.add_argument(
         "--max-pixels",
         type=int,
         metavar="N",
@@ -52,16 +61,16 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.image_io import MAX_PIXELS, check_picture_output, read_image, write_image
     from sr_arn.metadata import Metadata
     from sr_arn.model_file import load_model
+    from sr_arn.tiles import SMALLEST
 
     output = check_output(args.output)
     format_of(output)
     if output.exists() and args.input.exists() and output.samefile(args.input):
         raise InputError(f"output: {display(output)} is the input; give it another name")
-    if args.threads is not None:
-        check_integer(args.threads, "threads", 1)
-    if args.max_pixels is not None:
-        check_integer(args.max_pixels, "max-pixels", 1)
-    check_integer(args.back_project, "back-project", 0)
+    at_least = {"threads": 1, "tile": SMALLEST, "memory": 1, "max_pixels": 1, "back_project": 0}
+    for option, least in at_least.items():
+        if getattr(args, option) is not None:
+            check_integer(getattr(args, option), option.replace("_", "-"), least)
     most = args.max_pixels or MAX_PIXELS
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most)  # what was asked for
 
@@ -72,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     if args.device == "cuda" or (args.device == "auto" and upscaler.can_run_on_cuda):
         upscaler = upscaler.on("cuda")
     upscaler = upscaler.refined(args.ensemble, args.back_project)
-    upscaler.threads = args.threads
+    upscaler.threads, upscaler.tile, upscaler.memory = args.threads, args.tile, args.memory
     picture = check_picture_output(args.output, picture, upscaler.scale)
     result = upscaler.upscale_picture(picture)
     write_image(args.output, result)
