@@ -33,7 +33,7 @@ from sr_arn.image_io import read_image
 from sr_arn.model_file import BOX, SUFFIX, load_model, models_in_the_box, save_model
 from sr_arn.regressors import regressor_class
 from sr_arn.train import train_upscaler
-from sr_arn.upscaler import available_cores
+from sr_arn.workers import available_cores
 
 APLUS = {"anchors": 1024, "random_state": 0}
 DEEP = {"anchors": 16, "layers": 7, "random_state": 0}

@@ -9,19 +9,22 @@ import logging
 import os
 import struct
 import zlib
-from dataclasses import replace
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+from numpy.typing import NDArray
 from PIL import Image, features
 
 from sr_arn import png, tiff
 from sr_arn.checks import InputError, display
 from sr_arn.files import check_output, write_whole
 from sr_arn.formats import FORMATS, SUFFIXES, check_format, detect, format_of
-from sr_arn.picture import Picture
+from sr_arn.picture import Frame, Picture
 from sr_arn.pil import from_pil, is_cut_to_8_bits, picture_of, to_pil
+from sr_arn.strips import regrouped
+from sr_arn.workers import available_cores
 
 __all__ = [
     "MAX_PIXELS",
@@ -29,6 +32,7 @@ __all__ = [
     "check_picture_output",
     "read_image",
     "write_image",
+    "write_strips",
 ]
 
 logger = logging.getLogger(__name__)
@@ -217,12 +221,19 @@ def check_picture_output(path: str | os.PathLike[str], picture: Picture, scale: 
     return picture
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
+def write_image(path: str | os.PathLike[str], picture: Picture, threads: int | None = None) -> None:
     """Write a picture in the format of the file name's suffix, whole or not at all.
 
     JPEG and WebP are written at quality 95, AVIF at 90, without chroma subsampling where the
     format allows; the others without loss. What the format has no place for of the metadata
     is left out, which the log tells.
+
+    Parameters
+    ----------
+    path : path
+    picture : Picture
+    threads : int, optional
+        That PNG and TIFF are deflated by; by default as many as the process may use.
 
     Raises
     ------
@@ -230,16 +241,33 @@ def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
         If the suffix, the folder, the size, the depth or the channels do not allow it.
     """
     picture = check_picture_output(path, picture)
+    write_strips(path, picture.frame, [picture.pixels], threads)
+
+
+def write_strips(
+    path: str | os.PathLike[str],
+    frame: Frame,
+    strips: Iterable[NDArray[Any]],
+    threads: int | None = None,
+) -> None:
+    """Write a picture as its pixels come, [h, w, ...] at a time, from the top.
+
+    The file is that of `write_image`. PNG and TIFF need the memory of a few strips, the other
+    formats that of the picture. The frame must be one that `check_picture_output` lets through.
+    """
     kind = format_of(Path(path))
-    metadata = picture.metadata.that_fits(kind)
+    metadata = frame.metadata.that_fits(kind)
+    workers = threads or available_cores()
 
     def write(file: IO[bytes]) -> None:
         if kind.name == "PNG":
-            png.encode(file, picture.pixels, metadata)
+            png.encode(file, strips, frame.shape, frame.dtype, metadata, workers)
         elif kind.name == "TIFF":
-            tiff.encode(file, picture.pixels, picture.is_cmyk, metadata)
+            is_cmyk = frame.is_cmyk
+            tiff.encode(file, strips, frame.shape, frame.dtype, is_cmyk, metadata, workers)
         else:
-            _save(file, to_pil(replace(picture, metadata=metadata)), kind.name)
+            (pixels,) = regrouped(strips, frame.shape[0])
+            _save(file, to_pil(Picture(pixels, metadata, frame.is_cmyk)), kind.name)
 
     write_whole(path, write)
 

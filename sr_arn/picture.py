@@ -10,7 +10,29 @@ from sr_arn.checks import InputError
 from sr_arn.formats import MODES
 from sr_arn.metadata import Metadata, checked_icc
 
-__all__ = ["Picture"]
+__all__ = ["Frame", "Picture"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All of a picture but its pixels: they may not be there yet."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    metadata: Metadata = field(default_factory=Metadata)
+    is_cmyk: bool = False
+
+    @property
+    def mode(self) -> str:
+        """What the channels are: L, LA, RGB, RGBA or CMYK."""
+        channels = 1 if len(self.shape) == 2 else self.shape[2]
+        return "CMYK" if self.is_cmyk else MODES[channels]
+
+    def enlarged(self, scale: int) -> "Frame":
+        """Return the frame of a picture `scale` times as wide and as high."""
+        height, width = (side * scale for side in self.shape[:2])
+        metadata = self.metadata.for_picture(width, height)
+        return replace(self, shape=(height, width, *self.shape[2:]), metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -25,10 +47,14 @@ class Picture:
     is_cmyk: bool = False
 
     @property
+    def frame(self) -> Frame:
+        """All but the pixels."""
+        return Frame(self.pixels.shape, self.pixels.dtype, self.metadata, self.is_cmyk)
+
+    @property
     def mode(self) -> str:
         """What the channels are: L, LA, RGB, RGBA or CMYK."""
-        channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
-        return "CMYK" if self.is_cmyk else MODES[channels]
+        return self.frame.mode
 
     def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
         """Return the same picture with other pixels, of any size."""

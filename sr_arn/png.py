@@ -4,9 +4,10 @@
 """
 
 import logging
+import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO, Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
+from sr_arn.strips import regrouped
+from sr_arn.workers import in_order
 
 __all__ = [
     "LONGEST_SIDE",
@@ -32,6 +35,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = len(SIGNATURE) + 25  # with the chunk IHDR
 INTERLACING = HEADER - 5  # the last byte of IHDR
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type, palettes excepted
+COLOURS = {channels: colour for colour, channels in CHANNELS.items()}
+BLOCK = 1 << 20  # bytes that are deflated together
+UP = 2  # of the filters: for enlarged photos it gave the smallest files but one
+LEVEL = 4  # of deflate: a fifth of the time of 6, for files larger by a fourteenth
+ZLIB = b"\x78\x5e"  # how a zlib stream begins, and how deflated data end
+END_OF_DEFLATED = b"\x03\x00"
 ADAM7 = [  # first column and row, steps
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
@@ -135,15 +144,55 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
-def encode(file: IO[bytes], pixels: Pixels, metadata: Metadata) -> None:
-    """Write 8- or 16-bit pixels, grey or colour, with or without alpha."""
-    import imagecodecs
+def encode(
+    file: IO[bytes],
+    strips: Iterable[Pixels],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    metadata: Metadata,
+    workers: int,
+) -> None:
+    """Write 8- or 16-bit pixels, grey or colour, with or without alpha, a strip at a time.
 
-    data = imagecodecs.png_encode(np.ascontiguousarray(pixels))
-    file.write(data[:HEADER])
+    Each row less the one above it, deflated by so many threads in blocks that do not refer to each
+    other: how fine the strips are and how many threads there are does not change a byte.
+    """
+    height, width, *channels = shape
+    colour = COLOURS[channels[0] if channels else 1]
+    bits = 8 * dtype.itemsize
+    file.write(SIGNATURE)
+    file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)))
     for kind, content in _written(metadata):
         file.write(_chunk(kind, content))
-    file.write(data[HEADER:])
+    length = width * math.prod(channels) * dtype.itemsize
+    blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)
+    adler, start = 1, ZLIB
+    for block, deflated in in_order(_deflated, blocks, workers):
+        adler = zlib.adler32(block.data, adler)
+        file.write(_chunk(b"IDAT", start + deflated))
+        start = b""
+    file.write(_chunk(b"IDAT", start + END_OF_DEFLATED + struct.pack(">I", adler)))
+    file.write(_chunk(b"IEND", b""))
+
+
+def _filtered(blocks: Iterable[Pixels], length: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield rows of `length` bytes less the ones above, each after the filter's number."""
+    above = np.zeros((1, length), np.uint8)
+    for block in blocks:
+        pixels = np.ascontiguousarray(block, block.dtype.newbyteorder(">"))
+        rows = pixels.view(np.uint8).reshape(len(block), length)
+        filtered = np.empty((len(rows), 1 + length), np.uint8)
+        filtered[:, 0] = UP
+        np.subtract(rows[0], above[0], out=filtered[0, 1:])
+        np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+        above = rows[-1:].copy()
+        yield filtered
+
+
+def _deflated(block: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bytes]:
+    """Return the block and, deflated, what can stand between others."""
+    deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return block, deflater.compress(block.data) + deflater.flush(zlib.Z_FULL_FLUSH)
 
 
 def _written(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:

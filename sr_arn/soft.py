@@ -17,8 +17,6 @@ __all__ = ["SIMILARITIES", "SoftLayer", "assignments"]
 SIMILARITIES = ("dot", "abs_dot", "neg_sqdist", "abs_cosine")
 ABSOLUTE = ("abs_dot", "abs_cosine")
 
-LEAST_ENERGY = 1e-12  # that samples are taken to have in any direction, beside the largest
-
 FloatArray = NDArray[np.floating[Any]]
 
 
@@ -79,46 +77,6 @@ class SoftLayer:
             anchors = anchors * x_scale
         weight, bias = self.weight * (x_scale / y_scale), self.bias / y_scale
         return SoftLayer(anchors, weight, bias, self.mixing, self.similarity, sharpness)
-
-    def reduced(self, rank: int, x: FloatArray) -> "SoftLayer":
-        """Return the layer of `rank` shared regressors that is nearest for samples like x.
-
-        With beta = mixing^T alpha and x~ = (x, 1), f(x) = sum_j beta_j V_j x~. Take beta and x~
-        as independent: then the mean squared difference is least for the truncated singular
-        value decomposition of the V_j, [r, t (d + 1)], once beta and x~ are made white.
-
-        Parameters
-        ----------
-        rank : int
-            At least 1. There are never more than the layer has.
-        x : ndarray [n, d]
-
-        Returns
-        -------
-        SoftLayer
-            Of float32.
-        """
-        mixing = np.eye(len(self.anchors)) if self.mixing is None else self.mixing
-        maps = np.concatenate([self.weight, self.bias[:, :, None]], axis=2, dtype=np.float64)
-        beta = assignments(x, self.anchors, self.similarity, self.sharpness) @ mixing
-        of_beta, back = _whitening(beta)
-        of_x, back_x = _whitening(np.pad(x, [(0, 0), (0, 1)], constant_values=1))
-        white = np.einsum("ji,jtd,dk->itk", of_beta, maps, of_x, optimize=True)
-        kept = np.linalg.svd(white.reshape(len(white), -1), full_matrices=False)[0][:, :rank]
-        white = np.einsum("ir,itk,kd->rtd", kept, white, back_x, optimize=True)
-        weight, bias, mixing = (
-            a.astype(np.float32)
-            for a in (white[:, :, :-1], white[:, :, -1], mixing @ back.T @ kept)
-        )
-        return SoftLayer(self.anchors, weight, bias, mixing, self.similarity, self.sharpness)
-
-
-def _whitening(samples: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a root R of the second moments of samples [n, k], R R^T, and its inverse."""
-    moments = samples.T.astype(np.float64) @ samples / len(samples)
-    energies, directions = np.linalg.eigh(moments)
-    roots = np.sqrt(np.maximum(energies, energies[-1] * LEAST_ENERGY))
-    return directions * roots, (directions / roots).T
 
 
 def assignments(

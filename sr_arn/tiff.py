@@ -4,8 +4,11 @@ Pixels are [h, w] or [h, w, channels], as in `sr_arn.picture.Picture`. [TIFF 6.0
 """
 
 import logging
+import math
 import os
 import struct
+import zlib
+from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +18,8 @@ from sr_arn import exif
 from sr_arn.checks import InputError
 from sr_arn.ifd import BYTE, Directory, Field, Tiff, block_of, serialise
 from sr_arn.metadata import Metadata, sane_dpi
+from sr_arn.strips import regrouped
+from sr_arn.workers import in_order
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -29,6 +34,8 @@ ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples: alpha, multiplied into t
 REDUCED = 1  # bit of TIFF's NewSubfileType
 NAMES = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA or CMYK"}
 PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
+STRIP = 1 << 18  # bytes of a strip: what readers take at a time
+LEVEL = 4  # of deflate
 FIRST_DIRECTORY = 4  # where a TIFF file's header tells the place of its first directory
 
 logger = logging.getLogger(__name__)
@@ -167,17 +174,33 @@ def _photo(tiff: Tiff, name: str) -> Directory:
     return fields
 
 
-def encode(file: IO[bytes], pixels: Pixels, is_cmyk: bool, metadata: Metadata) -> None:
-    """Write pixels of any kind to a file that is open for reading as well, without loss."""
+def encode(
+    file: IO[bytes],
+    strips: Iterable[Pixels],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    is_cmyk: bool,
+    metadata: Metadata,
+    workers: int,
+) -> None:
+    """Write pixels of any kind, a strip at a time, to a file that is open for reading as well.
+
+    Without loss, deflated by so many threads.
+    """
     from tifffile import imwrite
 
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    channels = shape[2] if len(shape) == 3 else 1
     colours = "separated" if is_cmyk else "rgb" if channels > 2 else "minisblack"
     source = exif.read(metadata.exif) if metadata.exif else None
     order = source.order if source else "<"
+    rows = max(1, STRIP // (math.prod(shape[1:]) * dtype.itemsize))
+    ordered = (np.asarray(s, dtype.newbyteorder(order)) for s in regrouped(strips, rows))
     imwrite(
         file,
-        pixels,
+        in_order(_deflated, ordered, workers),
+        shape=shape,
+        dtype=dtype,
+        rowsperstrip=rows,
         byteorder=order,
         photometric=colours,
         planarconfig="contig" if channels > 1 else None,
@@ -202,3 +225,11 @@ def encode(file: IO[bytes], pixels: Pixels, is_cmyk: bool, metadata: Metadata) -
     file.write(serialise(directory, order, end))
     file.seek(FIRST_DIRECTORY)
     file.write(struct.pack(order + "I", end))
+
+
+def _deflated(strip: Pixels) -> bytes:
+    """Return pixels less their neighbours, deflated. [TIFF 6.0, section 14; its supplement 3]."""
+    import imagecodecs
+
+    predict = imagecodecs.floatpred_encode if strip.dtype.kind == "f" else imagecodecs.delta_encode
+    return zlib.compress(predict(np.ascontiguousarray(strip), axis=1).tobytes(), LEVEL)

@@ -85,9 +85,13 @@ class Tile(NamedTuple):
         """The surroundings."""
         return Rim(self.rows.before, self.rows.after, self.columns.before, self.columns.after)
 
-    def paste(self, result: NDArray[Any], picture: NDArray[Any]) -> None:
-        """Put the tile's HR result, without surroundings, into the HR picture."""
-        picture[self.rows.place, self.columns.place] = result
+    def paste(self, result: NDArray[Any], picture: NDArray[Any], top: int = 0) -> None:
+        """Put the tile's HR result, without surroundings, into the HR picture.
+
+        Or into a part of it that begins with row `top`.
+        """
+        rows = slice(self.rows.place.start - top, self.rows.place.stop - top)
+        picture[rows, self.columns.place] = result
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,8 @@ class Grid:
             for left, right in _parts(width, across):
                 yield self._tile(top, bottom, left, right)
 
-    def halves(self, tile: Tile) -> tuple[Tile, Tile]:
-        """Return the two halves of a tile, cut across its longer side.
+    def halves(self, tile: Tile) -> tuple[tuple[Tile, Tile], int]:
+        """Return the two halves of a tile, cut across its longer side, and that axis.
 
         Raises
         ------
@@ -154,9 +158,11 @@ class Grid:
             raise MemoryError(f"not even for {height} x {width} pixels at a time")
         if height < width:
             middle = _even((left + right) // 2)
-            return self._tile(top, bottom, left, middle), self._tile(top, bottom, middle, right)
-        middle = _even((top + bottom) // 2)
-        return self._tile(top, middle, left, right), self._tile(middle, bottom, left, right)
+            ends = (top, bottom, left, middle), (top, bottom, middle, right)
+        else:
+            middle = _even((top + bottom) // 2)
+            ends = (top, middle, left, right), (middle, bottom, left, right)
+        return (self._tile(*ends[0]), self._tile(*ends[1])), int(height < width)
 
     @property
     def usual_side(self) -> int:

@@ -10,9 +10,7 @@ such a model:
              -> overlap-average                                        (the missing part)
 """
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
 from importlib.util import find_spec
@@ -32,11 +30,12 @@ from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, SMALLEST, Border, Grid, Rim, Tile
+from sr_arn.workers import available_cores, in_order
 
 if TYPE_CHECKING:
     from sr_arn.picture import Picture
 
-__all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler", "available_cores"]
+__all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
@@ -53,6 +52,8 @@ MEGABYTE = 1_000_000
 
 Plane = NDArray[np.float32]
 Pixels = NDArray[Any]
+Work = Callable[[Pixels, Rim], Pixels]
+"""From LR pixels to HR pixels, without the rim."""
 
 
 class PatchModel:
@@ -249,10 +250,31 @@ class Upscaler:
             outermost pixels are predicted like those in the middle; with "paper" nothing is
             there, as in the published tables: patch models leave the outermost LR pixel to bicubic.
         """
-        return self._by_tiles(self.model, check_luminance(lr), self.model.reach, border)
+        lr = check_luminance(lr)
+        return self._whole(self.model, Grid(lr.shape, self.scale, self.model.reach, border), lr)
+
+    def upscale_strips(self, picture: "Picture") -> Iterator[NDArray[Any]]:
+        """Yield the pixels of the larger picture from the top, some rows [h, w, ...] at a time.
+
+        That is for pictures so large that the result should never be in memory as a whole.
+        """
+        work, grid = self._work(picture.pixels, picture.mode)
+        width = picture.pixels.shape[1] * self.scale
+        strip, top = np.empty(0, picture.pixels.dtype), 0
+        for tile, result in self._done(work, picture.pixels, grid):
+            if tile.columns.place.start == 0:
+                top = tile.rows.place.start
+                strip = np.empty((len(result), width, *result.shape[2:]), result.dtype)
+            tile.paste(result, strip, top)
+            if tile.columns.place.stop == width:
+                yield strip
 
     def _upscale_array(self, image: NDArray[Any], mode: str | None = None) -> NDArray[Any]:
-        """Up-scale pixels of any kind, each tile from levels to levels."""
+        """Up-scale pixels of any kind."""
+        return self._whole(*self._work(image, mode), image)
+
+    def _work(self, image: NDArray[Any], mode: str | None) -> tuple[Work, Grid]:
+        """Return what is to be done with each tile, from levels to levels, and the tiles."""
         channels = image.shape[2] if image.ndim == 3 else 1
         is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
         if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
@@ -269,30 +291,28 @@ class Upscaler:
             pixels = levels.astype(np.float32) / np.float32(peak)
             return _to_levels(enlarge(self.model, pixels, mode, rim), peak, image.dtype)
 
-        return self._by_tiles(upscale_levels, image, reach_of(self.model, mode), "full")
+        return upscale_levels, Grid(image.shape, self.scale, reach_of(self.model, mode))
 
-    def _by_tiles(
-        self, upscale: Callable[[Pixels, Rim], Pixels], image: Pixels, reach: int, border: Border
-    ) -> Pixels:
-        """Apply a function from LR to HR pixels to every tile and put the results together."""
-        grid = Grid(image.shape, self.scale, reach, border)
-        workers, side = self._plan(grid)
+    def _whole(self, work: Work, grid: Grid, image: Pixels) -> Pixels:
+        """Return the results of all tiles, put together."""
         height, width = (n * self.scale for n in image.shape[:2])
         out = np.empty((height, width, *image.shape[2:]), image.dtype)
-
-        def work(tile: Tile) -> None:
-            try:
-                result = upscale(tile.cut(image), tile.rim)
-            except MemoryError:
-                for half in grid.halves(tile):
-                    work(half)
-            else:
-                tile.paste(result, out)
-
-        with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(work, grid.tiles(workers, side)):
-                pass  # asking for the result raises what went wrong
+        for tile, result in self._done(work, image, grid):
+            tile.paste(result, out)
         return out
+
+    def _done(self, work: Work, image: Pixels, grid: Grid) -> Iterator[tuple[Tile, Pixels]]:
+        """Yield each tile and its result, row by row."""
+        workers, side = self._plan(grid)
+
+        def result_of(tile: Tile) -> Pixels:
+            try:
+                return work(tile.cut(image), tile.rim)
+            except MemoryError:
+                halves, axis = grid.halves(tile)
+                return np.concatenate([result_of(half) for half in halves], axis)
+
+        return in_order(lambda tile: (tile, result_of(tile)), grid.tiles(workers, side), workers)
 
     def _plan(self, grid: Grid) -> tuple[int, int]:
         """Return how many workers take tiles of how many LR pixels a side."""
@@ -314,10 +334,3 @@ def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Clip to [0, 1] and, for integers, round half up to 0..peak."""
     values = np.clip(values, 0, 1)
     return (values if peak == 1 else np.floor(values * peak + 0.5)).astype(dtype)
-
-
-def available_cores() -> int:
-    """Return how many cores the process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS and Windows

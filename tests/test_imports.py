@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 
 # From the ground up; a module imports only what stands in an earlier row.
 FLOORS = [
-    ["checks", "parameters"],
+    ["checks", "parameters", "workers", "strips"],
     ["files"],
     ["nn.anchored", "nn.checkpoint", "nn.symmetry"],
     ["nn.deep", "nn.conv", "nn.training"],

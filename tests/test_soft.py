@@ -89,37 +89,3 @@ def test_sharp_assignment_is_the_best_anchors_regressor():
     expected = np.einsum("ntd,nd->nt", layer.weight[best], x) + layer.bias[best]
     rows = x.any(axis=1)  # at 0 all anchors are equally near
     np.testing.assert_allclose(layer(x)[rows], expected[rows], atol=1e-9)
-
-
-@pytest.mark.parametrize("rank", [None, 6])
-def test_reduced_to_what_it_uses_it_is_the_same(rank):
-    layer, x = random_layer("abs_cosine", rank)
-    same = layer.reduced(7, x)
-    assert len(same.weight) == (rank or 7)
-    np.testing.assert_allclose(same(x), layer(x), atol=1e-5)
-    weight, bias = (np.concatenate([a[:2], a[:2] - a[1:3]]) for a in (layer.weight, layer.bias))
-    weight[3], bias[3] = 0.5 * weight[0], 0.5 * bias[0]  # of four regressors, three are other
-    mixing = np.random.default_rng(1).normal(size=(7, 4))
-    spare = SoftLayer(layer.anchors, weight, bias, mixing, "abs_cosine", 1.7)
-    np.testing.assert_allclose(spare.reduced(3, x)(x), spare(x), atol=1e-5)
-
-
-def test_reduced_it_is_nearer_than_any_of_its_directions_left_out():
-    """The singular value decomposition is the best where alpha and x are independent."""
-    layer, _ = random_layer("dot", m=6, d=2, sharpness=1.0)
-    anchors = np.pad(layer.anchors, [(0, 0), (0, 3)])  # alpha hangs on x_0 and x_1, f on the rest
-    weight = np.random.default_rng(1).normal(size=(6, 4, 5)) * [0, 0, 3, 1, 0.3]
-    layer = SoftLayer(anchors, weight, layer.bias, None, "dot", 1.0)
-    x = np.random.default_rng(2).normal(size=(4000, 5))
-
-    def error(other):
-        return np.square(other(x) - layer(x)).mean()
-
-    errors = [error(layer.reduced(rank, x)) for rank in (1, 2, 3, 6)]
-    assert errors[0] > errors[1] > errors[2] > 1e3 * errors[3]
-    mean = layer.reduced(1, x)
-    for scale in (0.9, 1.1):
-        other = SoftLayer(mean.anchors, mean.weight * scale, mean.bias, mean.mixing, "dot", 1.0)
-        assert error(other) > errors[0]
-    left_out = SoftLayer(anchors, weight[:5], layer.bias[:5], np.eye(6)[:, :5], "dot", 1.0)
-    assert error(layer.reduced(5, x)) < error(left_out)

@@ -27,7 +27,6 @@ OPTIONS = {  # the regressor's parameter of an option, and its least value
     "device": ("device", None),
     "precision": ("precision", None),
 }
-FOR_PICTURES = {"arn": {"kept_rank": 32}}  # where another default serves them better
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +136,7 @@ def _regressor(name: str) -> "Regressor | ConvARN":
     if name not in REGRESSORS:
         known = ", ".join([*REGRESSORS, ConvARN.name])
         raise InputError(f"regressor: expected one of {known}, received {display(name)}")
-    return regressor_class(name)().set_params(**FOR_PICTURES.get(name, {}))
+    return regressor_class(name)()
 
 
 def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.checks import InputError, check_integer, display
     from sr_arn.files import check_output
     from sr_arn.formats import format_of
-    from sr_arn.image_io import MAX_PIXELS, check_picture_output, read_image, write_image
+    from sr_arn.image_io import MAX_PIXELS, check_picture_output, read_image, write_strips
     from sr_arn.metadata import Metadata
     from sr_arn.model_file import load_model
     from sr_arn.tiles import SMALLEST
@@ -83,9 +83,9 @@ def run(args: argparse.Namespace) -> None:
     upscaler = upscaler.refined(args.ensemble, args.back_project)
     upscaler.threads, upscaler.tile, upscaler.memory = args.threads, args.tile, args.memory
     picture = check_picture_output(args.output, picture, upscaler.scale)
-    result = upscaler.upscale_picture(picture)
-    write_image(args.output, result)
+    frame = picture.frame.enlarged(upscaler.scale)
+    write_strips(args.output, frame, upscaler.upscale_strips(picture), args.threads)
     if not args.quiet:
-        height, width = result.pixels.shape[:2]
+        height, width = frame.shape[:2]
         size, model = f"{width} x {height} pixels", upscaler.model.name
         print(f"{display(args.output)}: {size}, {model} x{upscaler.scale}")

@@ -8,19 +8,13 @@ Estimation and Super Resolution", ICCV 2017.
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-
-from sr_arn.checks import InputError, check_integer
 from sr_arn.regressors.anchors import Anchors
-from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.gradient import GradientRegressor
 
 if TYPE_CHECKING:
     from sr_arn.nn import AnchoredRegression
 
 __all__ = ["ARNRegressor"]
-
-SAMPLES = 20_000  # that tell which regressors to keep: five times as many told the same
 
 
 class ARNRegressor(GradientRegressor):
@@ -41,10 +35,6 @@ class ARNRegressor(GradientRegressor):
     rank : int or None, default 128
         The anchors share that many regressors, W_i = sum_j U_ij V_j, which trains and
         predicts several times as fast as a regressor of its own for each (None).
-    kept_rank : int, optional
-        After training, so many shared regressors at most replace them, by
-        `sr_arn.soft.SoftLayer.reduced`: for predictions that overlap and are averaged, as those
-        of pictures are. By default all are kept.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
         "one-cycle": Adam, a rate that rises and falls, features and targets scaled, anchors
         that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90 epochs,
@@ -66,7 +56,7 @@ class ARNRegressor(GradientRegressor):
     ----------
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
-        U, where r is `rank` or `kept_rank`; not there without a rank.
+        U; not there without a rank.
     weight_ : ndarray [r, t, d], or [r, d] where y was [n]
         V; with rank None the W_i, [m, ...].
     bias_ : ndarray [r, t] or [r]
@@ -82,7 +72,6 @@ class ARNRegressor(GradientRegressor):
         similarity: str = "abs_cosine",
         sharpness: float = 12.0,
         rank: int | None = 128,
-        kept_rank: int | None = None,
         recipe: Literal["one-cycle", "paper"] = "one-cycle",
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -95,7 +84,6 @@ class ARNRegressor(GradientRegressor):
         self.similarity = similarity
         self.sharpness = sharpness
         self.rank = rank
-        self.kept_rank = kept_rank
         self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
@@ -103,15 +91,6 @@ class ARNRegressor(GradientRegressor):
         self.device = device
         self.precision = precision
         self.random_state = random_state
-
-    def check_settings(self) -> None:
-        """Raise `InputError` unless similarity, sharpness and ranks are sound."""
-        super().check_settings()
-        if self.kept_rank is None:
-            return
-        if self.rank is None:
-            raise InputError("kept_rank: expected none without a rank")
-        check_integer(self.kept_rank, "kept_rank", 1)
 
     def _network(self, in_features: int, out_features: int, anchors: int, sharpness: float) -> Any:
         from sr_arn.nn import AnchoredRegression
@@ -127,10 +106,3 @@ class ARNRegressor(GradientRegressor):
 
     def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":
         return [module]
-
-    def _reduce(self, X: FloatArray) -> None:
-        if self.kept_rank is None:
-            return
-        rng = np.random.default_rng(self.random_state)
-        some = rng.choice(len(X), min(len(X), SAMPLES), replace=False)
-        self._keep_last(self._layer().reduced(self.kept_rank, X[np.sort(some)]))

@@ -114,11 +114,12 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
             sizes = inputs.shape[1], targets.shape[1], self._count(len(X))
             module = self._network(*sizes, sharpness)
         self._start(module, inputs.numpy(), x_scale)
-
         # 3. training; 4. what is kept of it, at the end and whenever someone looks
+        shape = y.shape[1:]
+
         def look(progress: "Progress") -> None:
             if progress.epoch_ended:
-                self._keep(module, x_scale, y_scale, mean)
+                self._keep(module, x_scale, y_scale, mean, shape)
             if observe is not None:
                 observe(progress)
 
@@ -131,8 +132,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
             resume=resume,
             observe=look,
         )
-        self._keep(module, x_scale, y_scale, mean)
-        self._reduce(X)
+        self._keep(module, x_scale, y_scale, mean, shape)
         return self
 
     @abstractmethod
@@ -147,9 +147,6 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
 
     def _keep_hidden(self, layers: list[SoftLayer]) -> None:
         """Keep the layers before the last."""
-
-    def _reduce(self, X: FloatArray) -> None:
-        """Keep less of it, where that predicts nearly the same for features like X."""
 
     def _count(self, samples: int) -> int:
         if are_given(self.anchors):
@@ -230,22 +227,19 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         x_scale: float,
         y_scale: float,
         mean: FloatArray,
+        shape: tuple[int, ...],
     ) -> None:
         """Keep the network as arrays that take and give unscaled numbers."""
         *hidden, last = (_arrays(layer) for layer in self._torch_layers(module))
         self._keep_hidden([layer.rescaled(x_scale, x_scale) for layer in hidden])
+        last = last.rescaled(x_scale, y_scale)
+        self.anchors_ = last.anchors
+        count, _, d = last.weight.shape
+        self.weight_ = last.weight.reshape(count, *shape, d)
+        self.bias_ = last.bias.reshape(count, *shape)
+        if last.mixing is not None:
+            self.mixing_ = last.mixing
         self.intercept_ = np.asarray(mean, np.float32)
-        self._keep_last(last.rescaled(x_scale, y_scale))
-
-    def _keep_last(self, layer: SoftLayer) -> None:
-        """Keep the last layer; `intercept_` tells the shape of the targets."""
-        shape = self.intercept_.shape
-        count, _, d = layer.weight.shape
-        self.anchors_ = layer.anchors
-        self.weight_ = layer.weight.reshape(count, *shape, d)
-        self.bias_ = layer.bias.reshape(count, *shape)
-        if layer.mixing is not None:
-            self.mixing_ = layer.mixing
 
     def _output(self, rows: FloatArray) -> FloatArray:
         return super()._output(rows) + self.intercept_.astype(rows.dtype)

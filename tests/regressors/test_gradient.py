@@ -113,22 +113,6 @@ def test_more_anchors_than_regressors_share_them(samples):
     np.testing.assert_allclose(model.predict(samples[0].astype(float)), expected, atol=1e-6)
 
 
-def test_what_is_kept_predicts_nearly_the_same(samples):
-    X, y = samples
-    whole = ARNRegressor(anchors=9, rank=6, epochs=3).fit(X, y)
-    errors = []
-    for kept in (1, 4, 6, 100):
-        model = clone(whole, kept_rank=kept).fit(X, y)
-        assert model.mixing_.shape == (9, min(kept, 6))
-        assert model.weight_.shape == (min(kept, 6), 3, 5)
-        errors.append(np.square(model.predict(X) - whole.predict(X)).mean())
-    assert errors[0] > 2 * errors[1] > 1e4 * errors[2]
-    assert errors[3] == errors[2]
-    flat = clone(whole, kept_rank=4).fit(X, y[:, 0])
-    assert flat.weight_.shape == (4, 5)
-    assert flat.predict(X).shape == (3000,)
-
-
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_given_anchors_are_where_it_starts(samples, similarity):
     anchors = 4 * np.eye(5)[:3]
@@ -342,10 +326,6 @@ def test_refuses_bad_parameters(samples, parameters, message):
         DeepARNRegressor(layers=0).fit(*samples)
     with pytest.raises(InputError, match="rank: expected an integer"):
         ARNRegressor(rank=0).fit(*samples)
-    with pytest.raises(InputError, match="kept_rank: expected an integer of at least 1"):
-        ARNRegressor(kept_rank=0).fit(*samples)
-    with pytest.raises(InputError, match="kept_rank: expected none without a rank"):
-        ARNRegressor(rank=None, kept_rank=3).fit(*samples)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
