@@ -1,0 +1,151 @@
+"""Measure a convolutional ARN on a GPU against what the card can do.
+
+    python benchmarks/gpu.py [--models NAMES] [--device cuda] [--json PATH]
+
+First the card: products of float32 and bfloat16 matrices, copies to and from it of memory that is
+pinned or not. Then, for a picture of a megapixel: the network alone, also as a share of the rate of
+products, the whole of `Upscaler.upscale` there and on the processor, and by how many levels of 255
+the two differ. Last, a step of training as `sr-arn train` does it. Medians of seven.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sr_arn import conv_arn, load_model
+from sr_arn.conv_arn import ConvARN
+from sr_arn.conv_model import ConvModel
+from sr_arn.crops import Crops
+from sr_arn.image_io import read_image
+from sr_arn.nn import ConvAnchoredNetwork
+from sr_arn.nn.training import train
+
+PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
+REPEATS = 7
+SIDE = 4096  # of the matrices
+SIZE = (1000, 1000)  # of the picture
+TERA, GIGA = 1e12, 1e9
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Return the median time of a call, with all that it starts on the device."""
+    spent = []
+    for _ in range(REPEATS + 1):
+        _wait(device)
+        start = time.perf_counter()
+        work()
+        _wait(device)
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent[1:])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def card(device: torch.device, side: int) -> dict[str, float]:
+    """Return what the device does at best."""
+    result = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.randn(side, side, device=device, dtype=dtype)
+        spent = seconds(lambda a=a: a @ a, device)  # type: ignore[misc]
+        result[f"product, {str(dtype)[6:]}, TFLOP/s"] = 2 * side**3 / spent / TERA
+    host = torch.empty(side, side)
+    there = torch.empty(side, side, device=device)
+    for name, memory in (("pageable", host), ("pinned", _pinned(host, device))):
+        result[f"copy there, {name}, GB/s"] = (
+            host.nbytes / seconds(lambda m=memory: there.copy_(m), device) / GIGA  # type: ignore[misc]
+        )
+        result[f"copy back, {name}, GB/s"] = (
+            host.nbytes / seconds(lambda m=memory: m.copy_(there), device) / GIGA  # type: ignore[misc]
+        )
+    return result
+
+
+def _pinned(memory: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return memory.pin_memory() if device.type == "cuda" else memory
+
+
+def operations(model: ConvModel) -> float:
+    """Return the floating-point operations of the network, per LR pixel."""
+    c, layers = model.sizes["channels"], model.sizes["layers"]
+    last = model.sizes["anchors"] * (1 + model.scale**2)
+    return 2 * 9 * c * (1 + layers * c + last)
+
+
+def measure(
+    name: str, device: torch.device, size: tuple[int, int], best: float
+) -> dict[str, float]:
+    """Return what a model takes on the device, of which `best` TFLOP/s are known."""
+    upscaler = load_model(name)
+    model = upscaler.model
+    if not isinstance(model, ConvModel):
+        raise TypeError(f"{name} does not run on a GPU")
+    image = np.resize(read_image(PHOTO).pixels, (*size, 3))
+    there = upscaler.on(device.type)
+    network = there.model.network  # type: ignore[attr-defined]
+    x = torch.rand(1, 1, *size, device=device)
+    with torch.inference_mode():
+        alone = seconds(lambda: network(x), device)
+    rate = operations(model) * x.numel() / alone / TERA
+    difference = there.upscale(image).astype(int) - upscaler.upscale(image)
+    return {
+        "network, us per LR pixel": 1e6 * alone / x.numel(),
+        "network, TFLOP/s": rate,
+        "network, share of the product's": rate / best,
+        "picture there, s": seconds(lambda: there.upscale(image), device),
+        "picture on the processor, s": seconds(lambda: upscaler.upscale(image), device),
+        "largest difference, levels of 255": float(np.abs(difference).max()),
+        "training, ms per step": 1e3 * step_of_training(model, device),
+    }
+
+
+def step_of_training(model: ConvModel, device: torch.device, steps: int = 50) -> float:
+    """Return the seconds of a step of training a network of the same sizes."""
+    plane = (read_image(PHOTO).pixels[..., 1] / 255).astype(np.float32)
+    (channels, layers, anchors), settings = model.sizes.values(), ConvARN()
+    recipe = conv_arn.recipe(2, settings.learning_rate, "bfloat16", 0)
+    batches = Crops([plane], model.scale, settings.crop, settings.batch_size, steps, seed=0)
+    ends: list[float] = []
+    train(
+        ConvAnchoredNetwork(model.scale, channels, layers, anchors),
+        batches,
+        recipe,
+        conv_arn.loss,
+        device=device.type,
+        observe=lambda progress: ends.append(time.perf_counter()) if progress.epoch_ended else None,
+    )
+    return (ends[1] - ends[0]) / steps  # the first epoch warms up
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--models", default="conv-arn-x3-tiny,conv-arn-x3")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--small", action="store_true", help="a quick run, to see that it works")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    device = torch.device(args.device)
+    side, size = (512, (100, 120)) if args.small else (SIDE, SIZE)
+    result: dict[str, Any] = {"card": card(device, side)}
+    best = result["card"]["product, float32, TFLOP/s"]
+    for name in args.models.split(","):
+        result[name] = measure(name, device, size, best)
+    for what, row in result.items():
+        for quantity, value in row.items():
+            print(f"{what:<20} {quantity:<40} {value:10.3f}")
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
