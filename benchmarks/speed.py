@@ -1,7 +1,6 @@
 """Measure up-scaling against floors and peers, in one run.
 
-    python benchmarks/speed.py [--models NAMES] [--json PATH] [-o PLOT.png]
-    OMP_NUM_THREADS=1 python benchmarks/speed.py --convolution 64
+    python benchmarks/speed.py [--models NAMES] [--data DATA_DIR] [--json PATH] [-o PLOT.png]
 
 From LR to HR luminance of a shipped picture, tiled to half a megapixel; all in turns, medians of
 seven. What each model is compared with, (`pip install -e ".[dev,torch]"`):
@@ -12,8 +11,9 @@ seven. What each model is compared with, (`pip install -e ".[dev,torch]"`):
 - convolutional ARNs: onnxruntime with a ReLU network of the same multiplications, and with a 3 x 3
   convolution from 1 to 64 channels and eleven of 64 with ReLU.
 
-`--convolution` times one 3 x 3 convolution from and to so many channels, over 256 x 256 pixels, by
-all that could do it; NumPy's product is given the windows ready-made.
+Then how the time grows with the size of the picture and, for A+, with the number of anchors. With
+DATA_DIR, which holds Set5, other resizers are measured too, as far as they are installed: ours
+and Pillow's bicubic, Pillow's Lanczos, OpenCV's bicubic and Lanczos.
 """
 
 import argparse
@@ -24,18 +24,22 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import reference
+from PIL import Image
 
-from sr_arn import load_model
+from sr_arn import imresize, load_model, psnr_y
 from sr_arn.color import luminance
 from sr_arn.conv_model import ConvModel
-from sr_arn.convolution import Filters, convolve, padded
+from sr_arn.datasets import find_set, read_luminances
 from sr_arn.image_io import read_image
+from sr_arn.kernels import map_rows, strongest
 from sr_arn.model_file import models_in_the_box
+from sr_arn.pairs import crop_to_multiple
 from sr_arn.upscaler import PatchModel
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 
 PHOTO = Path(__file__).parents[1] / "data" / "camera.png"
 REPEATS = 7
-SIDE = 256
+SCALE = 3  # of other resizers
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -188,51 +192,6 @@ def measure(name: str, lr: np.ndarray) -> dict[str, Any]:
     }
 
 
-def convolutions(channels: int) -> dict[str, Callable[[], object]]:
-    """Return 3 x 3 convolutions of so many channels by all that could do them, on one core."""
-    import torch
-    from torch.nn.functional import conv2d
-
-    torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
-    features = np.zeros((SIDE + 2, SIDE + 2, padded(channels)), np.float32)
-    features[1:-1, 1:-1, :channels] = rng.normal(size=(SIDE, SIDE, channels))
-    weight = rng.normal(size=(channels, channels, 3, 3)).astype(np.float32)
-    filters, out = Filters.of(weight, np.zeros(channels, np.float32)), np.zeros_like(features)
-    windows = rng.normal(size=(SIDE**2, 9 * channels)).astype(np.float32)
-    columns = np.ascontiguousarray(weight.reshape(channels, -1).T)
-    product = np.empty((SIDE**2, channels), np.float32)
-    x, w = (
-        torch.from_numpy(features[..., :channels].transpose(2, 0, 1)[None]),
-        torch.from_numpy(weight),
-    )
-    images = x.contiguous(), x.contiguous(memory_format=torch.channels_last)
-    layer = torch.nn.Conv2d(channels, channels, 3, bias=False)
-    layer.weight.data = w
-    run = onnx_session(layer, images[0], threads=1)
-    return {
-        "NumPy, product alone": lambda: np.matmul(windows, columns, out=product),
-        "PyTorch": lambda: conv2d(images[0], w),
-        "PyTorch, channels last": lambda: conv2d(images[1], w),
-        "onnxruntime": run,
-        "sr_arn": lambda: convolve(features, filters, out),
-    }
-
-
-def time_convolutions(channels: int) -> None:
-    """Time them in turns and print a table."""
-    work = convolutions(channels)
-    times = {name: [seconds(run)] for name, run in work.items()}  # compiles
-    for _ in range(REPEATS):
-        for name, run in work.items():
-            times[name].append(seconds(run))
-    products = 2 * 9 * channels**2 * SIDE**2
-    print("| | microseconds per pixel | GFLOP/s of the plain sum |\n|---|---|---|")
-    for name, spent in times.items():
-        median = statistics.median(spent[1:])
-        print(f"| {name} | {1e6 * median / SIDE**2:.3f} | {products / median / 1e9:.0f} |")
-
-
 def growth(name: str) -> float:
     """Return the exponent of the time in the number of pixels, fitted from 0.06 to 4 megapixels."""
     upscaler, photo = load_model(name), luminance(read_image(PHOTO).pixels)
@@ -245,6 +204,58 @@ def growth(name: str) -> float:
             statistics.median(seconds(partial(upscaler.upscale_luminance, lr)) for _ in range(3))
         )
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def by_anchors() -> dict[int, float]:
+    """Return microseconds per row of A+ with random anchors, by their number."""
+    rng, result = np.random.default_rng(0), {}
+    x = rng.normal(size=(20_000, 30)).astype(np.float32)
+    for count in (64, 256, 1024, 4096):
+        anchors = rng.normal(size=(count, 30)).astype(np.float32)
+        maps = rng.normal(size=(count, 30, 81)).astype(np.float32)
+        run = partial(lambda a, m: map_rows(x, m, strongest(x, a)), anchors, maps)
+        run()
+        spent = statistics.median(seconds(run) for _ in range(REPEATS))
+        result[count] = 1e6 * spent / len(x)
+    return result
+
+
+def resizers() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return functions that make a plane SCALE times as large, without any training."""
+
+    def by_pillow(lr: np.ndarray, kind: Image.Resampling) -> np.ndarray:
+        height, width = lr.shape
+        return np.asarray(Image.fromarray(lr).resize((width * SCALE, height * SCALE), kind))
+
+    found: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "bicubic": load_model("bicubic", SCALE).upscale_luminance,
+        "Pillow, bicubic": partial(by_pillow, kind=Image.Resampling.BICUBIC),
+        "Pillow, Lanczos": partial(by_pillow, kind=Image.Resampling.LANCZOS),
+    }
+    if find_spec("cv2"):
+        import cv2
+
+        def by_opencv(lr: np.ndarray, kind: int) -> np.ndarray:
+            return cv2.resize(lr, None, fx=SCALE, fy=SCALE, interpolation=kind)
+
+        found["OpenCV, bicubic"] = partial(by_opencv, kind=cv2.INTER_CUBIC)
+        found["OpenCV, Lanczos"] = partial(by_opencv, kind=cv2.INTER_LANCZOS4)
+    return found
+
+
+def measure_resizers(lr: np.ndarray, data: Path) -> dict[str, dict[str, Any]]:
+    """Return microseconds per LR pixel and PSNR on Set5 of each."""
+    planes = [crop_to_multiple(plane, SCALE) for plane in read_luminances(find_set(data, "Set5"))]
+    result = {}
+    for name, resize in resizers().items():
+        spent = statistics.median(seconds(partial(resize, lr)) for _ in range(REPEATS))
+        psnrs = [psnr_y(hr, resize(imresize(hr, 1 / SCALE)), SCALE) for hr in planes]
+        result[name] = {
+            "set5": statistics.fmean(psnrs),
+            "us_per_lr_pixel": 1e6 * spent / lr.size,
+            "floors": {},
+        }
+    return result
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
@@ -266,13 +277,10 @@ def main() -> None:
     """Measure each model and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", help="default: all in the box for x3")
+    parser.add_argument("--data", type=Path, help="folder of Set5: measures other resizers, too")
     parser.add_argument("--json", type=Path)
     parser.add_argument("-o", "--output", type=Path, help="plot of PSNR against time")
-    parser.add_argument("--convolution", type=int, metavar="CHANNELS", help="time this instead")
     args = parser.parse_args()
-    if args.convolution:
-        time_convolutions(args.convolution)
-        return
     lr = np.tile(luminance(read_image(PHOTO).pixels), (1, 2))
     names = args.models.split(",") if args.models else models_in_the_box(3)
     result = {name: measure(name, lr) for name in names}
@@ -287,8 +295,15 @@ def main() -> None:
     for name, row in result.items():
         row["exponent"] = growth(name)
         print(f"{name}: time grows as the number of pixels to the power of {row['exponent']:.3f}")
+    spent = by_anchors()
+    print("A+'s regressor, one core, us per row by number of anchors:", spent)
+    if args.data:
+        others = measure_resizers(lr, args.data)
+        for name, row in others.items():
+            print(f"{name}: {row['set5']:.2f} dB, {row['us_per_lr_pixel']:.3f} us per LR pixel")
+        result |= others
     if args.json:
-        args.json.write_text(json.dumps(result, indent=2) + "\n")
+        args.json.write_text(json.dumps(result | {"us_by_anchors": spent}, indent=2) + "\n")
     if args.output:
         plot(result, args.output)
 
