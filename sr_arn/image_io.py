@@ -10,6 +10,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -256,18 +257,17 @@ def write_strips(
     formats that of the picture. The frame must be one that `check_picture_output` lets through.
     """
     kind = format_of(Path(path))
-    metadata = frame.metadata.that_fits(kind)
+    kept = replace(frame, metadata=frame.metadata.that_fits(kind))
     workers = threads or available_cores()
 
     def write(file: IO[bytes]) -> None:
         if kind.name == "PNG":
-            png.encode(file, strips, frame.shape, frame.dtype, metadata, workers)
+            png.encode(file, strips, kept, workers)
         elif kind.name == "TIFF":
-            is_cmyk = frame.is_cmyk
-            tiff.encode(file, strips, frame.shape, frame.dtype, is_cmyk, metadata, workers)
+            tiff.encode(file, strips, kept, workers)
         else:
-            (pixels,) = regrouped(strips, frame.shape[0])
-            _save(file, to_pil(Picture(pixels, metadata, frame.is_cmyk)), kind.name)
+            (pixels,) = regrouped(strips, kept.shape[0])
+            _save(file, to_pil(Picture(pixels, kept.metadata, kept.is_cmyk)), kind.name)
 
     write_whole(path, write)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
+from sr_arn.picture import Frame
 from sr_arn.strips import regrouped
 from sr_arn.workers import in_order
 
@@ -144,27 +145,19 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
-def encode(
-    file: IO[bytes],
-    strips: Iterable[Pixels],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    metadata: Metadata,
-    workers: int,
-) -> None:
+def encode(file: IO[bytes], strips: Iterable[Pixels], frame: Frame, workers: int) -> None:
     """Write 8- or 16-bit pixels, grey or colour, with or without alpha, a strip at a time.
 
     Each row less the one above it, deflated by so many threads in blocks that do not refer to each
     other: how fine the strips are and how many threads there are does not change a byte.
     """
-    height, width, *channels = shape
-    colour = COLOURS[channels[0] if channels else 1]
-    bits = 8 * dtype.itemsize
+    height, width, *channels = frame.shape
+    colour, size = COLOURS[math.prod(channels)], frame.dtype.itemsize
     file.write(SIGNATURE)
-    file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)))
-    for kind, content in _written(metadata):
+    file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * size, colour, 0, 0, 0)))
+    for kind, content in _written(frame.metadata):
         file.write(_chunk(kind, content))
-    length = width * math.prod(channels) * dtype.itemsize
+    length = width * math.prod(channels) * size
     blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)
     adler, start = 1, ZLIB
     for block, deflated in in_order(_deflated, blocks, workers):

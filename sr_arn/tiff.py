@@ -18,6 +18,7 @@ from sr_arn import exif
 from sr_arn.checks import InputError
 from sr_arn.ifd import BYTE, Directory, Field, Tiff, block_of, serialise
 from sr_arn.metadata import Metadata, sane_dpi
+from sr_arn.picture import Frame
 from sr_arn.strips import regrouped
 from sr_arn.workers import in_order
 
@@ -174,23 +175,16 @@ def _photo(tiff: Tiff, name: str) -> Directory:
     return fields
 
 
-def encode(
-    file: IO[bytes],
-    strips: Iterable[Pixels],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    is_cmyk: bool,
-    metadata: Metadata,
-    workers: int,
-) -> None:
+def encode(file: IO[bytes], strips: Iterable[Pixels], frame: Frame, workers: int) -> None:
     """Write pixels of any kind, a strip at a time, to a file that is open for reading as well.
 
     Without loss, deflated by so many threads.
     """
     from tifffile import imwrite
 
+    shape, dtype, metadata = frame.shape, frame.dtype, frame.metadata
     channels = shape[2] if len(shape) == 3 else 1
-    colours = "separated" if is_cmyk else "rgb" if channels > 2 else "minisblack"
+    colours = "separated" if frame.is_cmyk else "rgb" if channels > 2 else "minisblack"
     source = exif.read(metadata.exif) if metadata.exif else None
     order = source.order if source else "<"
     rows = max(1, STRIP // (math.prod(shape[1:]) * dtype.itemsize))
@@ -204,7 +198,7 @@ def encode(
         byteorder=order,
         photometric=colours,
         planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) and not is_cmyk else None,
+        extrasamples=["unassalpha"] if channels in (2, 4) and not frame.is_cmyk else None,
         compression="zlib",
         predictor=True,
         iccprofile=metadata.icc_profile,

@@ -17,7 +17,7 @@ from sr_arn.cli import main
 from sr_arn.ifd import Field, block_of
 from sr_arn.ifd import short as short_of
 from sr_arn.image_io import read_image
-from sr_arn.metadata import Metadata
+from sr_arn.picture import Frame
 from sr_arn.png import encode as encode_png
 from sr_arn.tiff import encode as encode_tiff
 
@@ -44,10 +44,10 @@ def by_pillow(kind, mode, **options):
     return file.getvalue()
 
 
-def by_us(encode, shape, dtype, *arguments):
+def by_us(encode, shape, dtype):
     file = io.BytesIO()
     levels = RNG.random(shape) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
-    encode(file, levels.astype(dtype), *arguments, Metadata())
+    encode(file, [levels.astype(dtype)], Frame(shape, np.dtype(dtype)), 1)
     return file.getvalue()
 
 
@@ -94,8 +94,8 @@ def whole_pictures():
         ("tif-group4", by_pillow("TIFF", "1", compression="group4")),
         ("tif-jpeg", by_pillow("TIFF", "RGB", compression="jpeg")),
         ("tif-CMYK", by_pillow("TIFF", "CMYK")),
-        ("tif-RGB16", by_us(encode_tiff, (24, 36, 3), np.uint16, False)),
-        ("tif-float", by_us(encode_tiff, (24, 36), np.float32, False)),
+        ("tif-RGB16", by_us(encode_tiff, (24, 36, 3), np.uint16)),
+        ("tif-float", by_us(encode_tiff, (24, 36), np.float32)),
         (
             "tif-tiled",
             by_tifffile(

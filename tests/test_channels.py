@@ -109,16 +109,15 @@ def test_each_ink_is_a_plane_of_its_own(upscaler, coffee):
         np.testing.assert_array_equal(large.pixels[..., ink], plane)
 
 
-def test_tiles_and_threads_leave_no_trace_in_alpha(coffee, monkeypatch):
+def test_tiles_and_threads_leave_no_trace_in_alpha(coffee):
     upscaler = load_model("aplus-x3")
     rng = np.random.default_rng(0)
     alpha = np.where(rng.random((90, 100, 1)) < 0.5, 0, rng.integers(0, 256, (90, 100, 1)))
     rgba = np.concatenate([coffee[:90, :100], alpha.astype(np.uint8)], axis=-1)
     rgba[:40, :40, 3] = 255
     whole = upscaler.upscale(rgba)
-    monkeypatch.setattr("sr_arn.tiles.tiles.__defaults__", (17,))
     for threads in (1, 3):
-        upscaler.threads = threads
+        upscaler.threads, upscaler.tile = threads, 17
         np.testing.assert_array_equal(upscaler.upscale(rgba), whole)
 
 

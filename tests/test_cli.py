@@ -62,18 +62,21 @@ def test_the_same_bytes_whatever_the_threads(photo, tmp_path):
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "5.png").read_bytes()
 
 
-def test_threads_reach_the_upscaler(photo, tmp_path, monkeypatch):
+def test_limits_reach_the_upscaler(photo, tmp_path, monkeypatch):
     seen = []
-    upscale = Upscaler.upscale_picture
+    upscale = Upscaler.upscale_strips
 
     def spy(self, picture):
-        seen.append(self.threads)
+        seen.append((self.threads, self.tile, self.memory))
         return upscale(self, picture)
 
-    monkeypatch.setattr(Upscaler, "upscale_picture", spy)
-    run("upscale", photo, "-o", tmp_path / "out.png", "--threads", 3)
-    run("upscale", photo, "-o", tmp_path / "out.png")
-    assert seen == [3, None]
+    monkeypatch.setattr(Upscaler, "upscale_strips", spy)
+    out = tmp_path / "out.png"
+    run("upscale", photo, "-o", out, "--threads", 3, "--tile", 20, "--memory", 50)
+    whole = out.read_bytes()
+    run("upscale", photo, "-o", out)
+    assert seen == [(3, 20, 50), (None, None, None)]
+    assert out.read_bytes() == whole
 
 
 def test_psnr_through_the_command_line_equals_the_benchmark(tmp_path, capsys):
