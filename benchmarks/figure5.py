@@ -19,8 +19,9 @@ from sr_arn.benchmark import evaluate
 from sr_arn.datasets import find_images, find_set, read_luminances
 from sr_arn.features import GradientFeatures
 from sr_arn.pairs import shrink, training_pairs
+from sr_arn.patch_model import PatchModel
 from sr_arn.regressors import APlusRegressor, ARNRegressor, GlobalARNRegressor, Regressor
-from sr_arn.upscaler import PatchModel, Upscaler
+from sr_arn.upscaler import Upscaler
 
 SCALE = 3
 EVERY = 10  # th pair is trained on

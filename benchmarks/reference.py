@@ -7,8 +7,8 @@ The engine fuses, blocks and compiles; this does one thing after another on whol
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_arn.patch_model import PatchModel
 from sr_arn.resize import imresize
-from sr_arn.upscaler import PatchModel
 
 __all__ = ["upscale"]
 

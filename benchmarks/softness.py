@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from sr_arn.datasets import find_images, read_luminances
 from sr_arn.features import GradientFeatures
 from sr_arn.pairs import shrink, training_pairs
+from sr_arn.patch_model import PatchModel
 from sr_arn.regressors import APlusRegressor, GlobalARNRegressor, Regressor
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.normal_equations import NormalEquations
 from sr_arn.soft import assignments
-from sr_arn.upscaler import BicubicModel, PatchModel, Upscaler
+from sr_arn.upscaler import BicubicModel, Upscaler
 from sr_arn.validation import Validation
 
 SCALE = 3

@@ -40,7 +40,7 @@ from sr_arn.image_io import read_image
 from sr_arn.kernels import map_rows, strongest
 from sr_arn.model_file import models_in_the_box
 from sr_arn.pairs import crop_to_multiple
-from sr_arn.upscaler import PatchModel
+from sr_arn.patch_model import PatchModel
 
 if TYPE_CHECKING:
     import torch

@@ -21,7 +21,7 @@ from PIL import Image, features
 from sr_arn import png, tiff
 from sr_arn.checks import InputError, display
 from sr_arn.files import check_output, write_whole
-from sr_arn.formats import FORMATS, SUFFIXES, check_format, detect, format_of
+from sr_arn.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
 from sr_arn.picture import Frame, Picture
 from sr_arn.pil import from_pil, is_cut_to_8_bits, picture_of, to_pil
 from sr_arn.strips import regrouped
@@ -30,7 +30,9 @@ from sr_arn.workers import available_cores
 __all__ = [
     "MAX_PIXELS",
     "Picture",
+    "as_it_fits",
     "check_picture_output",
+    "encode_strips",
     "read_image",
     "write_image",
     "write_strips",
@@ -202,8 +204,10 @@ def _is_deep_avif(file: IO[bytes]) -> bool:
     return bool(found) and len(configuration) > 2 and bool(configuration[2] & 0x40)
 
 
-def check_picture_output(path: str | os.PathLike[str], picture: Picture, scale: int = 1) -> Picture:
-    """Return the picture as it can be written to `path`, enlarged `scale` times.
+def check_picture_output(
+    path: str | os.PathLike[str], picture: Picture, size: tuple[int, int] | None = None
+) -> Picture:
+    """Return the picture as it can be written to `path`, in a size (rows, columns) of its own.
 
     That is, without an alpha that hides nothing where the format holds none.
 
@@ -212,11 +216,15 @@ def check_picture_output(path: str | os.PathLike[str], picture: Picture, scale: 
     InputError
         If it cannot: because of the folder, the suffix, the size, the depth or the channels.
     """
-    kind = format_of(check_output(path))
+    return as_it_fits(format_of(check_output(path)), picture, size)
+
+
+def as_it_fits(kind: Format, picture: Picture, size: tuple[int, int] | None = None) -> Picture:
+    """Return the picture as a format can hold it: see `check_picture_output`."""
     if picture.mode not in kind.modes and picture.is_opaque:
         picture = picture.without_alpha()
-    height, width = (side * scale for side in picture.pixels.shape[:2])
-    check_format(kind, (height, width), picture.pixels.dtype, picture.mode)
+    shape = size or picture.pixels.shape[:2]
+    check_format(kind, shape, picture.pixels.dtype, picture.mode)
     if kind.name == "AVIF" and not features.check("avif"):
         raise InputError("output: this Pillow was built without AVIF; use .png or .webp")
     return picture
@@ -250,29 +258,53 @@ def write_strips(
     frame: Frame,
     strips: Iterable[NDArray[Any]],
     threads: int | None = None,
+    quality: int | None = None,
+) -> None:
+    """Write a picture as its pixels come: `encode_strips`, to a file that is whole or absent."""
+    kind = format_of(Path(path))
+    write_whole(path, lambda file: encode_strips(file, kind, frame, strips, threads, quality))
+
+
+def encode_strips(
+    file: IO[bytes],
+    kind: Format,
+    frame: Frame,
+    strips: Iterable[NDArray[Any]],
+    threads: int | None = None,
+    quality: int | None = None,
 ) -> None:
     """Write a picture as its pixels come, [h, w, ...] at a time, from the top.
 
-    The file is that of `write_image`. PNG and TIFF need the memory of a few strips, the other
-    formats that of the picture. The frame must be one that `check_picture_output` lets through.
+    PNG and TIFF need the memory of a few strips, the other formats that of the picture.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading as well.
+    kind : Format
+        One that holds the frame: see `as_it_fits`.
+    frame : Frame
+    strips : iterable of ndarray
+    threads : int, optional
+        That PNG and TIFF are deflated by; by default as many as the process may use.
+    quality : int, optional
+        Of JPEG, WebP and AVIF, 1 to 100.
     """
-    kind = format_of(Path(path))
-    kept = replace(frame, metadata=frame.metadata.that_fits(kind))
+    frame = replace(frame, metadata=frame.metadata.that_fits(kind))
     workers = threads or available_cores()
-
-    def write(file: IO[bytes]) -> None:
-        if kind.name == "PNG":
-            png.encode(file, strips, kept, workers)
-        elif kind.name == "TIFF":
-            tiff.encode(file, strips, kept, workers)
-        else:
-            (pixels,) = regrouped(strips, kept.shape[0])
-            _save(file, to_pil(Picture(pixels, kept.metadata, kept.is_cmyk)), kind.name)
-
-    write_whole(path, write)
+    if kind.name == "PNG":
+        png.encode(file, strips, frame, workers)
+    elif kind.name == "TIFF":
+        tiff.encode(file, strips, frame, workers)
+    else:
+        (pixels,) = regrouped(strips, frame.shape[0])
+        _save(file, to_pil(Picture(pixels, frame.metadata, frame.is_cmyk)), kind.name, quality)
 
 
-def _save(file: IO[bytes], image: Image.Image, kind: str) -> None:
+def _save(file: IO[bytes], image: Image.Image, kind: str, quality: int | None) -> None:
     """Let Pillow write an image with what its `info` says."""
     kept = {key: image.info[key] for key in METADATA if key in image.info}
-    image.save(file, format=kind.upper(), **SAVE_OPTIONS.get(kind, {}), **kept)
+    options = SAVE_OPTIONS.get(kind, {})
+    if quality is not None and "quality" in options:
+        options = options | {"quality": quality}
+    image.save(file, format=kind.upper(), **options, **kept)

@@ -37,7 +37,15 @@ from sr_arn.files import write_whole
 from sr_arn.model_kinds import KINDS, Arrays, Axes, Header, check_fields
 from sr_arn.upscaler import BicubicModel, Upscaler
 
-__all__ = ["BOX", "DEFAULT_SCALE", "load_model", "models_in_the_box", "read_header", "save_model"]
+__all__ = [
+    "BOX",
+    "DEFAULT_SCALE",
+    "load_model",
+    "models_in_the_box",
+    "read_header",
+    "save_model",
+    "trained_scales",
+]
 
 FORMAT_VERSION = 1
 KEY = "sr_arn"
@@ -72,8 +80,7 @@ def load_model(
     if scale is not None and check_integer(scale, "scale", 1) > LARGEST_SCALE:
         raise InputError(f"scale: expected 1 to {LARGEST_SCALE}, received {display(scale)}")
     if name_or_path is None:
-        best = [name.format(scale or DEFAULT_SCALE) for name in BEST]
-        found = [name for name in best if name in models_in_the_box()]
+        found = _best(scale or DEFAULT_SCALE)
         if not found:
             raise InputError(
                 f"scale: no trained model for {scale}; {_box_listing()}, "
@@ -143,6 +150,17 @@ def models_in_the_box(scale: int | None = None) -> list[str]:
     """Return the names of the trained models that came with the package, for a scale or all."""
     paths = sorted(BOX.glob(f"*{SUFFIX}"))
     return [p.stem for p in paths if scale is None or read_header(p)["scale"] == scale]
+
+
+def trained_scales() -> list[int]:
+    """Return the scales that `load_model` has a trained model for, without a name."""
+    return [scale for scale in SCALES if _best(scale)]
+
+
+def _best(scale: int) -> list[str]:
+    """Return the names of the best models for a scale, the best first."""
+    box = models_in_the_box()
+    return [name.format(scale) for name in BEST if name.format(scale) in box]
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:

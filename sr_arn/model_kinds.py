@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sr_arn.checks import InputError, display
 from sr_arn.conv_model import ConvModel
 from sr_arn.features import NEIGHBOURHOOD, WINDOW, GradientFeatures
+from sr_arn.patch_model import PatchModel
 from sr_arn.regressors import REGRESSORS, regressor_class
-from sr_arn.upscaler import PatchModel
 
 __all__ = ["KINDS", "Arrays", "Axes", "Header", "Kind", "check_fields"]
 

@@ -28,9 +28,8 @@ class Frame:
         channels = 1 if len(self.shape) == 2 else self.shape[2]
         return "CMYK" if self.is_cmyk else MODES[channels]
 
-    def enlarged(self, scale: int) -> "Frame":
-        """Return the frame of a picture `scale` times as wide and as high."""
-        height, width = (side * scale for side in self.shape[:2])
+    def of_size(self, height: int, width: int) -> "Frame":
+        """Return the frame of the same picture in another size."""
         metadata = self.metadata.for_picture(width, height)
         return replace(self, shape=(height, width, *self.shape[2:]), metadata=metadata)
 

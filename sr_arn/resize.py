@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_scale
 
-__all__ = ["imresize", "resized_length"]
+__all__ = ["contributions", "imresize", "resized_length", "weighted"]
 
 KERNEL_WIDTH = 4.0  # the support of Keys' cubic, in input pixels
 KEYS_A = -0.5
@@ -73,26 +73,40 @@ def resized_length(length: int, scale: float) -> int:
 
 
 def _resize_axis(array: NDArray[Any], scale: float, axis: int) -> NDArray[Any]:
-    """Resize one axis as a weighted sum of shifted gathers, one per tap."""
+    """Resize one axis."""
     is_integer = array.dtype.kind == "u"
     work_dtype = np.float64 if is_integer else array.dtype
-    taps, weights = _contributions(array.shape[axis], scale)
-    weight_shape = [1] * array.ndim
-    weight_shape[axis] = -1
-
-    total = np.zeros(1, work_dtype)
-    for tap, weight in zip(taps, weights, strict=True):
-        weight = weight.astype(work_dtype).reshape(weight_shape)
-        total = total + weight * np.take(array, tap, axis=axis)
+    length = array.shape[axis]
+    total = weighted(
+        array, *contributions(length, scale, resized_length(length, scale)), axis, work_dtype
+    )
     if is_integer:
         ceiling = np.iinfo(array.dtype).max
         total = np.clip(np.floor(total + 0.5), 0, ceiling).astype(array.dtype)
     return total
 
 
+def weighted(
+    array: NDArray[Any],
+    taps: NDArray[np.intp],
+    weights: NDArray[np.float64],
+    axis: int,
+    dtype: Any,
+) -> NDArray[Any]:
+    """Return the sums of pixels along an axis, of a float dtype: see `contributions`."""
+    shape = [1] * array.ndim
+    shape[axis] = -1
+    total = np.zeros(1, dtype)
+    for tap, weight in zip(taps, weights, strict=True):
+        total = total + weight.astype(dtype).reshape(shape) * np.take(array, tap, axis=axis)
+    return total
+
+
 @lru_cache(maxsize=256)
-def _contributions(length: int, scale: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return, for every output pixel, the input pixels it reads and their weights.
+def contributions(
+    length: int, scale: float, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return, for so many output pixels of an axis, the input pixels they read and their weights.
 
     Returns
     -------
@@ -102,7 +116,7 @@ def _contributions(length: int, scale: float) -> tuple[NDArray[np.intp], NDArray
     stretch = max(1.0, 1.0 / scale)  # antialiasing when shrinking
     width = KERNEL_WIDTH * stretch
     # MATLAB counts pixels from 1: the centre of output pixel x lies at input position u.
-    x = np.arange(1, resized_length(length, scale) + 1)
+    x = np.arange(1, count + 1)
     u = x / scale + 0.5 * (1 - 1 / scale)
     first = np.floor(u - width / 2)
     positions = first + np.arange(math.ceil(width) + 2)[:, None]

@@ -13,8 +13,9 @@ from sr_arn.datasets import digest, find_images, read_luminances
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
 from sr_arn.pairs import shrink, training_pairs
+from sr_arn.patch_model import PatchModel
 from sr_arn.regressors.base import Regressor
-from sr_arn.upscaler import BicubicModel, LuminanceModel, PatchModel, Upscaler
+from sr_arn.upscaler import BicubicModel, LuminanceModel, Upscaler
 from sr_arn.validation import Validation, hold_out
 
 if TYPE_CHECKING:

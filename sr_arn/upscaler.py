@@ -2,17 +2,12 @@
 
 `Upscaler` handles pictures: it enlarges them tile by tile, luminance, colour and alpha each
 in its way (`sr_arn.channels`), and puts the result together. What it knows about sharpness is
-in the luminance model it holds, a function from an LR plane to an HR plane. `PatchModel` is
-such a model:
-
-    LR plane -> bicubic up-scaling                                     (the smooth part)
-             -> features of every window -> regressor -> HR residual patches
-             -> overlap-average                                        (the missing part)
+in the luminance model it holds, a function from an LR plane to an HR plane: a `PatchModel`
+(`sr_arn.patch_model`), a `ConvModel` (`sr_arn.conv_model`), or any other.
 """
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -23,19 +18,16 @@ from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
 from sr_arn.conv_model import ConvModel
 from sr_arn.epochs import check_device
-from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, GradientFeatures
 from sr_arn.formats import MODES
-from sr_arn.patches import overlap_average
 from sr_arn.refinement import BackProjection, SelfEnsemble
-from sr_arn.regressors.base import Regressor
-from sr_arn.resize import imresize
-from sr_arn.tiles import NO_RIM, SMALLEST, Border, Grid, Rim, Tile
+from sr_arn.sizes import resized
+from sr_arn.tiles import SMALLEST, Border, Grid, Rim, Tile
 from sr_arn.workers import available_cores, in_order
 
 if TYPE_CHECKING:
     from sr_arn.picture import Picture
 
-__all__ = ["BicubicModel", "LuminanceModel", "PatchModel", "Upscaler"]
+__all__ = ["BicubicModel", "LuminanceModel", "Upscaler"]
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
@@ -44,62 +36,12 @@ MEMORY = 300
 MEMORY_PER_WORKER = 75
 """Megabytes that all tiles in work may take, or a worker's if there are many."""
 
-FLAT = 1e-3
-"""Length of a feature vector, in units of white, below which a window has next to no detail. A
-regressor with an intercept predicts some for it; it fades out, so that flat areas stay flat."""
-
 MEGABYTE = 1_000_000
 
 Plane = NDArray[np.float32]
 Pixels = NDArray[Any]
 Work = Callable[[Pixels, Rim], Pixels]
 """From LR pixels to HR pixels, without the rim."""
-
-
-class PatchModel:
-    """Bicubic up-scaling plus the residual that a regressor predicts, patch by patch.
-
-    Parameters
-    ----------
-    features : GradientFeatures
-        Fitted; its scale is the model's.
-    regressor : Regressor
-        Fitted on its features and on residual patches.
-    """
-
-    reach = NEIGHBOURHOOD // 2 + WINDOW // 2
-
-    def __init__(self, features: GradientFeatures, regressor: Regressor) -> None:
-        self.features = features
-        self.regressor = regressor
-        self.name = regressor.name
-        self.scale = features.scale
-
-    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
-        """Return the HR plane without the rim.
-
-        The outermost LR pixel of `lr` stays bicubic, as in the papers.
-        """
-        hr = imresize(lr, self.scale)
-        features = self.features.transform(lr)
-        rows, columns, length = features.shape
-        if rows and columns:
-            rows_of_features = features.reshape(-1, length)
-            residuals = self.regressor.predict(rows_of_features)
-            if not self._keeps_flat_areas:
-                detail = np.sqrt(np.square(rows_of_features).sum(axis=1, keepdims=True))
-                residuals *= np.minimum(detail / FLAT, 1)
-            size = WINDOW * self.scale
-            residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
-            border = BORDER * self.scale
-            hr[border:-border, border:-border] += residual
-        return rim.cut(hr, self.scale)
-
-    @cached_property
-    def _keeps_flat_areas(self) -> bool:
-        """Whether the regressor has no intercept."""
-        nothing = np.zeros((1, len(self.features.projection_)), np.float32)
-        return not self.regressor.predict(nothing).any()
 
 
 class Upscaler:
@@ -235,9 +177,11 @@ class Upscaler:
         picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
         return to_pil(self.upscale_picture(picture))
 
-    def upscale_picture(self, picture: "Picture") -> "Picture":
-        """Return a picture `scale` times as wide and as high, with what its file says."""
-        return picture.with_pixels(self._upscale_array(picture.pixels, picture.mode))
+    def upscale_picture(self, picture: "Picture", size: tuple[int, int] | None = None) -> "Picture":
+        """Return the larger picture, with what its file says; `upscale_strips` tells of sizes."""
+        if size is None:
+            return picture.with_pixels(self._upscale_array(picture.pixels, picture.mode))
+        return picture.with_pixels(np.concatenate(list(self.upscale_strips(picture, size))))
 
     def upscale_luminance(self, lr: NDArray[np.floating[Any]], border: Border = "full") -> Plane:
         """Return the HR luminance [h * scale, w * scale], float32, not clipped.
@@ -253,27 +197,47 @@ class Upscaler:
         lr = check_luminance(lr)
         return self._whole(self.model, Grid(lr.shape, self.scale, self.model.reach, border), lr)
 
-    def upscale_strips(self, picture: "Picture") -> Iterator[NDArray[Any]]:
+    def upscale_strips(
+        self, picture: "Picture", size: tuple[int, int] | None = None
+    ) -> Iterator[NDArray[Any]]:
         """Yield the pixels of the larger picture from the top, some rows [h, w, ...] at a time.
 
-        That is for pictures so large that the result should never be in memory as a whole.
+        Parameters
+        ----------
+        picture : Picture
+        size : (int, int), optional
+            Rows and columns wanted; by default `scale` times those of the picture. The result of
+            the model is brought to them by bicubic, as `imresize` does, before it is rounded.
         """
-        work, grid = self._work(picture.pixels, picture.mode)
-        width = picture.pixels.shape[1] * self.scale
-        strip, top = np.empty(0, picture.pixels.dtype), 0
-        for tile, result in self._done(work, picture.pixels, grid):
+        pixels, mode = picture.pixels, picture.mode
+        shape = tuple(side * self.scale for side in pixels.shape[:2])
+        if size is None or size == shape:
+            yield from self._strips(pixels, mode, pixels.dtype)
+            return
+        strips = self._strips(pixels, mode, np.dtype(np.float32))
+        for strip in resized(strips, shape, size, has_alpha=mode in ("LA", "RGBA")):
+            yield _to_levels(strip, PEAKS[pixels.dtype.name], pixels.dtype)
+
+    def _strips(self, image: Pixels, mode: str, dtype: np.dtype[Any]) -> Iterator[Pixels]:
+        """Yield the result of a whole row of tiles after another."""
+        work, grid = self._work(image, mode, dtype)
+        width = image.shape[1] * self.scale
+        strip, top = np.empty(0, dtype), 0
+        for tile, result in self._done(work, image, grid):
             if tile.columns.place.start == 0:
                 top = tile.rows.place.start
-                strip = np.empty((len(result), width, *result.shape[2:]), result.dtype)
+                strip = np.empty((len(result), width, *image.shape[2:]), dtype)
             tile.paste(result, strip, top)
             if tile.columns.place.stop == width:
                 yield strip
 
     def _upscale_array(self, image: NDArray[Any], mode: str | None = None) -> NDArray[Any]:
         """Up-scale pixels of any kind."""
-        return self._whole(*self._work(image, mode), image)
+        return self._whole(*self._work(image, mode, image.dtype), image)
 
-    def _work(self, image: NDArray[Any], mode: str | None) -> tuple[Work, Grid]:
+    def _work(
+        self, image: NDArray[Any], mode: str | None, dtype: np.dtype[Any]
+    ) -> tuple[Work, Grid]:
         """Return what is to be done with each tile, from levels to levels, and the tiles."""
         channels = image.shape[2] if image.ndim == 3 else 1
         is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
@@ -285,11 +249,11 @@ class Upscaler:
         if image.dtype.kind == "f":
             check_range(image, "image")
         mode = mode or MODES[channels]
-        peak = PEAKS[image.dtype.name]
+        white = np.float32(PEAKS[image.dtype.name])
 
         def upscale_levels(levels: NDArray[Any], rim: Rim) -> NDArray[Any]:
-            pixels = levels.astype(np.float32) / np.float32(peak)
-            return _to_levels(enlarge(self.model, pixels, mode, rim), peak, image.dtype)
+            pixels = levels.astype(np.float32) / white
+            return _to_levels(enlarge(self.model, pixels, mode, rim), PEAKS[dtype.name], dtype)
 
         return upscale_levels, Grid(image.shape, self.scale, reach_of(self.model, mode))
 

@@ -1,6 +1,7 @@
 """Threads that share work whose results are wanted in order."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,11 +14,15 @@ Result = TypeVar("Result")
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    ended: threading.Event | None = None,
 ) -> Iterator[Result]:
     """Yield `work` of each item, in their order, computed by so many threads.
 
-    Items are taken, and results kept, no further ahead than keeps the threads busy.
+    Items are taken, and results kept, no further ahead than keeps the threads busy. `ended` is
+    set once no more results are wanted, before those in work are waited for.
     """
     pool = ThreadPoolExecutor(workers)
     pending: deque[Future[Result]] = deque()
@@ -29,6 +34,8 @@ def in_order(
         while pending:
             yield pending.popleft().result()
     finally:  # also if one failed, or no more are wanted
+        if ended is not None:
+            ended.set()
         pool.shutdown(cancel_futures=True)
 
 

@@ -66,9 +66,9 @@ def test_limits_reach_the_upscaler(photo, tmp_path, monkeypatch):
     seen = []
     upscale = Upscaler.upscale_strips
 
-    def spy(self, picture):
+    def spy(self, *arguments):
         seen.append((self.threads, self.tile, self.memory))
-        return upscale(self, picture)
+        return upscale(self, *arguments)
 
     monkeypatch.setattr(Upscaler, "upscale_strips", spy)
     out = tmp_path / "out.png"
@@ -301,25 +301,50 @@ def bad_inputs(folder):
     model = ("-o", folder / "out.safetensors")
     return [
         (("upscale", folder / "gone.png", *out), "no such file"),
-        (("upscale", folder, *out), "this is a folder"),
+        (("upscale", folder, *out), "expected a folder for many pictures"),
         (("upscale", folder / "words.png", *out), "expected a picture (PNG, TIFF, "),
         (("upscale", folder / "cut.jpg", *out), "damaged or cut off"),
         (("upscale", folder / "empty.png", *out), "expected a picture (PNG, TIFF, "),
         ((*up, "--model", "magic"), "neither a file nor in the box"),
-        ((*up, "--model", "aplus-x3", "--scale", "2"), "is for 3, received 2"),
+        ((*up, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); take"),
         ((*up, "--model", folder / "pickled.safetensors"), "is a pickle or PyTorch file"),
         ((*up, "--model", folder / "nothing"), "Is a directory"),
-        ((*up, "--scale", "0"), "received '0'"),
-        ((*up, "--scale", "-3"), "received '-3'"),
-        ((*up, "--scale", "nan"), "received 'nan'"),
-        ((*up, "--scale", "2.5"), "received '2.5'"),
-        ((*up, "--scale", "5"), "no trained model for 5"),
+        ((*up, "--scale", "0"), "scale: expected a finite number above 0, received 0"),
+        ((*up, "--scale", "-3"), "scale: expected a finite number above 0, received -3"),
+        ((*up, "--scale", "nan"), "scale: expected a finite number above 0, received nan"),
+        ((*up, "--scale", "2,5"), "invalid float value: '2,5'"),
+        ((*up, "--scale", "5"), "more than 4 times (the largest trained scale); --model bicubic"),
+        ((*up, "--max-side", "500"), "max-side 500 makes 500 x 375 pixels of 80 x 60, more than 4"),
+        ((*up, "--scale", "2", "--width", "9"), "one way to say it, received scale and width"),
+        ((*up, "--height", "0"), "height: expected an integer of at least 1"),
+        ((*up, "--megapixels", "-1"), "megapixels: expected a finite number above 0"),
+        ((*up, "--quality", "101"), "quality: expected 1 to 100, received 101"),
+        ((*up, "--jobs", "0"), "jobs: expected an integer of at least 1"),
+        ((*up, "--tile", "8"), "tile: expected an integer of at least 16"),
+        ((*up, "--name", "a{ext}"), "name: is for results in a folder"),
+        ((*up, "--format", "jpeg"), "format: out.png is no name of JPEG's"),
+        (("upscale", photo, "-o", "-", "--format", "gif"), "format: expected one of png"),
+        (("upscale", photo, "-o", "-", "--json"), "json: the picture goes to stdout"),
+        (("upscale", photo, "-", "-o", folder), "stdin and stdout are for one picture"),
+        (("upscale", folder / "nothing", "-o", folder), "no picture found"),
+        (("upscale", folder / "*.xyz", "-o", folder), "no file is called so"),
+        (("upscale", photo, folder / "gone", "-o", folder), "no such file or folder"),
+        (("upscale", photo, "-o", folder, "--name", "{stem}{ext}"), "is an input; take another"),
+        (("upscale", photo, "-o", folder, "--name", "../{stem}"), "name: expected a file name"),
+        (
+            ("upscale", photo, "-o", folder, "--name", "{0}"),
+            "name: expected {stem}, {scale}, {ext}",
+        ),
+        (("upscale", photo, "-o", folder, "--name", "{"), "is no template"),
+        (("upscale", photo, "-o", folder, "--model", "magic"), "neither a file nor in the box"),
         ((*up, "--threads", "0"), "threads: expected an integer of at least 1"),
         (("upscale", photo, "-o", folder / "gone" / "out.png"), "does not exist; create it"),
-        (("upscale", photo, "-o", folder), "is a folder"),
         (("upscale", photo, "-o", photo), "is the input; give it another name"),
         (("upscale", photo, "-o", folder / ("a" * 300 + ".png")), "File name too long"),
-        ((*up, "--model", "bicubic", "--scale", "1e300"), "from 1 to 16, received"),
+        (
+            (*up, "--model", "bicubic", "--scale", "1e300"),
+            "scale: expected up to 16, received 1e+300",
+        ),
         (("score", SHIPPED / "camera.png", SHIPPED / "coffee.png"), "one is grey, the other RGB"),
         (("upscale", photo, "-o", folder / "out.xyz"), "expected a name ending in"),
         (("upscale", photo, "-o", folder / "out.gif"), "GIF is only read, not written; use .png"),
@@ -365,7 +390,7 @@ def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
     def defect(*arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sr_arn.image_io.read_image", defect)
+    monkeypatch.setattr("sr_arn.enlarger.read_image", defect)
     with pytest.raises(ZeroDivisionError):
         run("upscale", photo, "-o", tmp_path / "out.png")
 
@@ -374,7 +399,7 @@ def test_interrupted(photo, tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sr_arn.model_file.load_model", interrupt)
+    monkeypatch.setattr("sr_arn.enlarger.load_model", interrupt)
     assert run("upscale", photo, "-o", tmp_path / "out.png") == 130
     assert capsys.readouterr().err == "sr-arn: interrupted\n"
 
@@ -463,7 +488,7 @@ def test_help_loads_nothing_heavy():
     )
     result = python("-c", code)
     assert result.returncode == 0, result.stderr
-    assert "Enlarge a picture" in result.stdout
+    assert "Enlarge pictures." in result.stdout
 
 
 def test_upscaling_loads_neither_torch_nor_scikit_learn(photo, tmp_path):

@@ -158,8 +158,9 @@ def test_settings_are_checked(write, settings):
 def test_a_deep_model_there_and_back(tmp_path):
     pytest.importorskip("torch", reason='needs the extra "torch"')
     from sr_arn.features import GradientFeatures
+    from sr_arn.patch_model import PatchModel
     from sr_arn.regressors import DeepARNRegressor
-    from sr_arn.upscaler import PatchModel, Upscaler
+    from sr_arn.upscaler import Upscaler
 
     rng = np.random.default_rng(0)
     features = GradientFeatures(2).fit([rng.random((20, 20)).astype(np.float32)])

@@ -35,12 +35,15 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0 fine, 2 user error, 130 interrupted."""
-    args = _parser().parse_args(argv)
+    """Run a command line and return its exit code.
+
+    0 fine, 1 some of many pictures failed, 2 user error, 130 interrupted.
+    """
+    args, code = _parser().parse_args(argv), 0
     _prepare_process()
     try:
         with _log_to_stderr(quiet=getattr(args, "quiet", False)):
-            args.run(args)
+            code = args.run(args) or 0
         if sys.stdout is not None:  # it is None where it was closed
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone, `| head` say
@@ -61,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise  # a defect of ours: its traceback is wanted
         print(f"sr-arn: error: {error}", file=sys.stderr)
         return USER_ERROR
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

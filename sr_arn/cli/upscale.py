@@ -1,25 +1,57 @@
 """`sr-arn upscale`."""
 
 import argparse
-from dataclasses import replace
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sr_arn.cli.options import add_refinement, add_scale
+from sr_arn.cli.options import STDOUT, add_json, add_refinement, check_json, emit_json
 
-SUMMARY = "Enlarge a picture."
-EXAMPLE = "sr-arn upscale photo.jpg -o photo_x3.png"
+if TYPE_CHECKING:
+    from sr_arn.batch import Outcome
+    from sr_arn.enlarger import Enlarger
+    from sr_arn.formats import Format
+
+SUMMARY = "Enlarge pictures."
+EXAMPLE = (
+    "sr-arn upscale photo.jpg -o photo_x3.png; "
+    "sr-arn upscale photos/ -o large/ --max-side 3000 --skip-existing"
+)
+TEMPLATE = "{stem}_x{scale}{ext}"
+PARTLY_DONE = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "input", type=Path, metavar="INPUT", help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF, a folder of them, or - for stdin",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument(
-        "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for --scale)"
+        "-o", "--output", required=True, metavar="OUT", help="a picture, a folder, or - for stdout"
     )
-    add_scale(parser, default=None)
+    parser.add_argument(
+        "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for the size)"
+    )
+    size = parser.add_argument_group("size, by the model at or above, then bicubic down")
+    size.add_argument("--scale", type=float, metavar="F", help="factor (default: the model's, 3)")
+    size.add_argument("--width", type=int, metavar="N")
+    size.add_argument("--height", type=int, metavar="N", help="with --width: what fits into both")
+    size.add_argument("--max-side", type=int, metavar="N", help="of the longer side")
+    size.add_argument("--megapixels", type=float, metavar="F")
+    many = parser.add_argument_group("many pictures")
+    many.add_argument("--recursive", action="store_true", help="folders within folders, too")
+    many.add_argument("--skip-existing", action="store_true", help="go on with what is missing")
+    many.add_argument("--jobs", type=int, default=1, metavar="N", help="at a time (default: 1)")
+    many.add_argument(
+        "--name",
+        metavar="TEMPLATE",
+        help=f"of results in a folder (default: {TEMPLATE})".replace("%", "%%"),
+    )
+    many.add_argument("--format", metavar="NAME", help="in a folder (default: the input's)")
+    parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
@@ -48,44 +80,126 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strip", action="store_true", help="leave out ICC profile, EXIF, XMP and resolution"
     )
+    add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="print only warnings and errors")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Read, up-scale, write."""
+def run(args: argparse.Namespace) -> int:
+    """Enlarge one picture or many; return the exit code."""
+    from sr_arn.batch import Outcome
+    from sr_arn.checks import InputError, check_integer, display
+    from sr_arn.enlarger import PIPE, format_named
+
+    check_json(args.json)
+    check_integer(args.jobs, "jobs", 1)
+    output = Path(args.output)
+    enlarge = _enlarger(args)
+    if _is_folder(args.inputs, args.output):
+        return _run_many(args, enlarge)
+    if args.name is not None:
+        raise InputError("name: is for results in a folder; give -o a folder")
+    source = Path(args.inputs[0])
+    kind = None
+    if args.format is not None or output == PIPE:
+        kind = format_named(args.format or "png")
+        if output.suffix and output.suffix.lower() not in kind.suffixes:
+            raise InputError(f"format: {display(output.name)} is no name of {kind.name}'s")
+    if output == PIPE and args.json == STDOUT:
+        raise InputError("json: the picture goes to stdout; give --json a file")
+    _check_single(enlarge, source, output, kind)
+    frame, model = enlarge(source, output, kind)
+    height, width = frame.shape[:2]
+    told = sys.stderr if output == PIPE else sys.stdout
+    if not args.quiet and args.json != STDOUT:
+        print(f"{display(output)}: {width} x {height} pixels, {model}", file=told)
+    if args.json:
+        done = Outcome(str(source), str(output), "done", None, width, height, model)
+        emit_json(args.json, {"pictures": [done.report()]})
+    return 0
+
+
+def _enlarger(args: argparse.Namespace) -> "Enlarger":
+    """Return what enlarges as the options say."""
     from PIL import Image
 
-    from sr_arn.checks import InputError, check_integer, display
+    from sr_arn.enlarger import Enlarger
+    from sr_arn.image_io import MAX_PIXELS
+    from sr_arn.sizes import Size
+
+    enlarge = Enlarger(
+        model=args.model,
+        size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
+        device=args.device,
+        ensemble=args.ensemble,
+        back_project=args.back_project,
+        threads=args.threads,
+        tile=args.tile,
+        memory=args.memory,
+        max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
+        strip=args.strip,
+        quality=args.quality,
+    )
+    most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
+    Image.MAX_IMAGE_PIXELS = most
+    return enlarge
+
+
+def _is_folder(inputs: list[str], output: str) -> bool:
+    """Return whether results go to a folder: there may be many, or the output says so."""
+    if output == "-":
+        return len(inputs) > 1
+    many = len(inputs) > 1 or Path(inputs[0]).is_dir()
+    if not many and not Path(inputs[0]).exists():
+        many = any(sign in inputs[0] for sign in "*?[")
+    return many or output.endswith(("/", "\\")) or Path(output).is_dir()
+
+
+def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
+    """Raise `InputError` for what is known to be wrong before the picture is read."""
+    from sr_arn.checks import InputError, display
+    from sr_arn.enlarger import PIPE
     from sr_arn.files import check_output
     from sr_arn.formats import format_of
-    from sr_arn.image_io import MAX_PIXELS, check_picture_output, read_image, write_strips
-    from sr_arn.metadata import Metadata
-    from sr_arn.model_file import load_model
-    from sr_arn.tiles import SMALLEST
 
-    output = check_output(args.output)
-    format_of(output)
-    if output.exists() and args.input.exists() and output.samefile(args.input):
-        raise InputError(f"output: {display(output)} is the input; give it another name")
-    at_least = {"threads": 1, "tile": SMALLEST, "memory": 1, "max_pixels": 1, "back_project": 0}
-    for option, least in at_least.items():
-        if getattr(args, option) is not None:
-            check_integer(getattr(args, option), option.replace("_", "-"), least)
-    most = args.max_pixels or MAX_PIXELS
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most)  # what was asked for
+    if output != PIPE:
+        check_output(output)
+        if kind is None:
+            format_of(output)
+        if source != PIPE and output.exists() and source.exists() and output.samefile(source):
+            raise InputError(f"output: {display(output)} is the input; give it another name")
+    enlarge.prepare()
 
-    picture = read_image(args.input, most)
-    if args.strip:
-        picture = replace(picture, metadata=Metadata())
-    upscaler = load_model(args.model, args.scale)
-    if args.device == "cuda" or (args.device == "auto" and upscaler.can_run_on_cuda):
-        upscaler = upscaler.on("cuda")
-    upscaler = upscaler.refined(args.ensemble, args.back_project)
-    upscaler.threads, upscaler.tile, upscaler.memory = args.threads, args.tile, args.memory
-    picture = check_picture_output(args.output, picture, upscaler.scale)
-    frame = picture.frame.enlarged(upscaler.scale)
-    write_strips(args.output, frame, upscaler.upscale_strips(picture), args.threads)
-    if not args.quiet:
-        height, width = frame.shape[:2]
-        size, model = f"{width} x {height} pixels", upscaler.model.name
-        print(f"{display(args.output)}: {size}, {model} x{upscaler.scale}")
+
+def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+    """Enlarge into a folder; return the exit code."""
+    from sr_arn import batch
+    from sr_arn.checks import InputError, display
+    from sr_arn.cli.progress import Progress
+    from sr_arn.enlarger import format_named
+    from sr_arn.formats import SUFFIXES
+
+    folder = Path(args.output)
+    if "-" in (*args.inputs, args.output):
+        raise InputError("input: stdin and stdout are for one picture")
+    is_picture = folder.suffix.lower() in SUFFIXES and not args.output.endswith(("/", "\\"))
+    if folder.is_file() or (is_picture and not folder.is_dir()):
+        raise InputError(f"output: expected a folder for many pictures, received {display(folder)}")
+    kind = None if args.format is None else format_named(args.format)
+    scale = enlarge.prepare()
+    naming = batch.Naming(args.name or TEMPLATE, batch.name_of_size(enlarge.size, scale), kind)
+    jobs, others = batch.find_jobs(args.inputs, folder, naming, args.recursive)
+    progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)
+    progress.tell_of_others(others)
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in batch.run(jobs, enlarge, args.jobs, args.skip_existing):
+            outcomes.append(outcome)
+            progress.tell(outcome)
+    except KeyboardInterrupt:
+        progress.interrupted(len(outcomes))
+        raise
+    progress.finish(outcomes)
+    if args.json:
+        counts = {s: sum(o.status == s for o in outcomes) for s in ("done", "skipped", "failed")}
+        emit_json(args.json, {"pictures": [o.report() for o in outcomes], **counts})
+    return PARTLY_DONE if any(o.status == "failed" for o in outcomes) else 0

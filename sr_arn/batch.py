@@ -1,0 +1,229 @@
+"""Many pictures: what is enlarged to where, one after another or some at a time."""
+
+import glob
+import os
+import string
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sr_arn.checks import InputError, display
+from sr_arn.enlarger import Enlarger, Stopped
+from sr_arn.formats import SUFFIXES, Format
+from sr_arn.sizes import Size
+from sr_arn.workers import in_order
+
+__all__ = ["Job", "Naming", "Outcome", "find_jobs", "run"]
+
+FIELDS = ("stem", "scale", "ext")
+OTHERWISE = ".png"  # for what is only read
+SIZES = {"width": "w", "height": "h", "max_side": "max", "megapixels": "mp"}
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How results are called.
+
+    Attributes
+    ----------
+    template : str
+        With {stem}, {scale} and {ext}: the source's name, "3" or "w1920", ".png".
+    size : str
+        What {scale} stands for.
+    kind : Format, optional
+        Of all results; by default that of the source, PNG for what is only read.
+
+    Raises
+    ------
+    InputError
+        If the template names another field, or a folder.
+    """
+
+    template: str
+    size: str
+    kind: Format | None = None
+
+    def __post_init__(self) -> None:
+        """Check the template."""
+        try:
+            parts = [part[1:] for part in string.Formatter().parse(self.template)]
+        except ValueError as error:
+            raise InputError(f"name: {display(self.template)} is no template: {error}") from None
+        if not {*parts} <= {(None, None, None), *((field, "", None) for field in FIELDS)}:
+            known = ", ".join(f"{{{field}}}" for field in FIELDS)
+            raise InputError(f"name: expected {known}, received {display(self.template)}")
+        name = self.name_of(Path("name.png"))
+        if (
+            not name
+            or Path(name).name != name
+            or name in (".", "..")
+            or "\0" in name
+            or "\\" in name
+        ):
+            raise InputError(f"name: expected a file name, received {display(self.template)}")
+
+    def name_of(self, source: Path) -> str:
+        """Return what the result of a picture file is called."""
+        suffix = source.suffix
+        if self.kind is not None:
+            suffix = self.kind.suffixes[0]
+        elif not SUFFIXES[suffix.lower()].modes:
+            suffix = OTHERWISE
+        return self.template.format(stem=source.stem, scale=self.size, ext=suffix)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture and where its result goes."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job."""
+
+    source: str
+    target: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str | None = None
+    width: int | None = None
+    height: int | None = None
+    model: str | None = None
+    seconds: float | None = None
+
+    def report(self) -> dict[str, Any]:
+        """Return what is known, for JSON."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def name_of_size(size: Size, scale: int) -> str:
+    """Return a size as it stands in names: 3, w1920; `scale` is the model's."""
+    if not size.given or size.scale is not None:
+        return f"{size.scale or scale:g}"
+    return "_".join(f"{SIZES[name]}{value:g}" for name, value in size.given.items())
+
+
+def find_jobs(
+    inputs: Iterable[str], folder: Path, naming: Naming, recursive: bool = False
+) -> tuple[list[Job], list[Path]]:
+    """Return what is to be done, and the files that are no pictures.
+
+    Parameters
+    ----------
+    inputs : iterable of str
+        Files, folders and patterns such as photos/*.jpg.
+    folder : path
+        Of the results.
+    naming : Naming
+    recursive : bool, default False
+        Whether folders within folders are gone through; their names are kept in `folder`.
+
+    Raises
+    ------
+    InputError
+        If something is missing or no picture is found, if a result would take the place of a
+        source, or two the same.
+    """
+    jobs: list[Job] = []
+    others: list[Path] = []
+    for text in inputs:
+        for source, below in _files(text, recursive, os.path.realpath(folder)):
+            if source.suffix.lower() in SUFFIXES:
+                jobs.append(Job(source, folder / below / naming.name_of(source)))
+            else:
+                others.append(source)
+    jobs = list(dict.fromkeys(jobs))  # what is given twice is enlarged once
+    _check(jobs)
+    if not jobs:
+        raise InputError(f"input: no picture found ({', '.join(SUFFIXES)})")
+    return jobs, others
+
+
+def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the files that an argument means, and the folder each is in below that.
+
+    None of those in the folder `but`, which results go to.
+    """
+    path = Path(text)
+    if path.is_dir():
+        yield from _files_of(path, Path(), recursive, but)
+    elif path.exists():
+        yield path, Path()
+    elif glob.has_magic(text):
+        found = [Path(name) for name in sorted(glob.glob(text))]
+        if not found:
+            raise InputError(f"{display(text)}: no file is called so")
+        yield from ((name, Path()) for name in found if name.is_file())
+    else:
+        raise InputError(f"{display(text)}: no such file or folder")
+
+
+def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the files of a folder, and where they are below the first; none that are hidden."""
+    folders = []
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            folders.append(entry)
+        elif entry.is_file():
+            yield entry, below
+    if recursive:
+        for entry in folders:
+            if not entry.is_symlink() and os.path.realpath(entry) != but:  # a link may lead back
+                yield from _files_of(entry, below / entry.name, recursive, but)
+
+
+def _check(jobs: list[Job]) -> None:
+    """Raise `InputError` if results would overwrite each other or a source."""
+    sources = {os.path.realpath(job.source) for job in jobs}
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        place = os.path.normcase(os.path.realpath(job.target))
+        if place in sources:
+            raise InputError(f"output: {display(job.target)} is an input; take another folder")
+        other = taken.setdefault(place, job)
+        if other is not job:
+            raise InputError(
+                f"output: {display(other.source)} and {display(job.source)} would both become "
+                f"{display(job.target)}; enlarge them one by one, or give --name with {{ext}}"
+            )
+
+
+def run(
+    jobs: list[Job], enlarge: Enlarger, at_a_time: int = 1, skip_existing: bool = False
+) -> Iterator[Outcome]:
+    """Yield what becomes of each job, in their order; folders of results are made.
+
+    A picture that cannot be read, enlarged or written does not stop the others.
+    """
+
+    def work(job: Job) -> Outcome:
+        names = str(job.source), str(job.target)
+        if skip_existing and job.target.exists():
+            return Outcome(*names, "skipped", "is there already")
+        start = time.perf_counter()
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            frame, model = enlarge(job.source, job.target)
+        except (InputError, OSError, MemoryError, Stopped) as error:
+            return Outcome(*names, "failed", _reason(error))
+        height, width = frame.shape[:2]
+        spent = round(time.perf_counter() - start, 3)
+        return Outcome(*names, "done", None, width, height, model, spent)
+
+    if at_a_time == 1:  # here, so that Ctrl-C ends it at once
+        return map(work, jobs)
+    return in_order(work, jobs, at_a_time, enlarge.stopped)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return display(error.strerror or error)
+    return "out of memory" if isinstance(error, MemoryError) else "stopped"

@@ -1,0 +1,224 @@
+"""From picture file to larger picture file: which model, which size, what is written."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sr_arn.checks import InputError, check_integer, display
+from sr_arn.files import write_whole
+from sr_arn.formats import FORMATS, Format, format_of
+from sr_arn.image_io import MAX_PIXELS, as_it_fits, encode_strips, read_image
+from sr_arn.metadata import Metadata
+from sr_arn.model_file import load_model, trained_scales
+from sr_arn.picture import Frame
+from sr_arn.sizes import Size
+from sr_arn.tiles import SMALLEST
+from sr_arn.upscaler import BicubicModel, Upscaler
+
+__all__ = ["PIPE", "Enlarger", "Stopped", "format_named"]
+
+PIPE = Path("-")
+"""Stands for standard input or output."""
+
+LEAST = {"threads": 1, "tile": SMALLEST, "memory": 1, "max_pixels": 1, "back_project": 0}
+QUALITIES = (1, 100)
+
+
+class Stopped(Exception):
+    """Work that was asked to end before its time."""
+
+
+@dataclass(frozen=True)
+class Enlarger:
+    """Enlarges picture files, all in the same way; its models are loaded once.
+
+    Attributes
+    ----------
+    model : str, optional
+        A name in the box or a file; by default the best for the size.
+    size : Size
+        By default as large as the model makes it, or three times.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+    ensemble, back_project
+        See `Upscaler.refined`.
+    threads, tile, memory : int, optional
+        See `Upscaler`.
+    max_pixels : int
+        Of what is read.
+    strip : bool, default False
+        Whether metadata are left out.
+    quality : int, optional
+        Of JPEG, WebP and AVIF.
+    stopped : threading.Event
+        Once set, what is in work ends with `Stopped`, and nothing half-written stays.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+
+    model: str | None = None
+    size: Size = field(default_factory=Size)
+    device: str = "cpu"
+    ensemble: bool = False
+    back_project: int = 0
+    threads: int | None = None
+    tile: int | None = None
+    memory: int | None = None
+    max_pixels: int = MAX_PIXELS
+    strip: bool = False
+    quality: int | None = None
+    stopped: Event = field(default_factory=Event)
+    _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
+    _loading: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if value is not None:
+                check_integer(value, name.replace("_", "-"), least)
+        if self.quality is not None and check_integer(self.quality, "quality", 1) > QUALITIES[1]:
+            raise InputError(f"quality: expected 1 to 100, received {self.quality}")
+
+    def __call__(self, source: Path, target: Path, kind: Format | None = None) -> tuple[Frame, str]:
+        """Read, enlarge and write one picture.
+
+        Parameters
+        ----------
+        source, target : path
+            `PIPE` stands for standard input or output.
+        kind : Format, optional
+            Of what is written; by default what the target's name says.
+
+        Returns
+        -------
+        frame : Frame
+            Of the result.
+        model : str
+            What made it, with its scale.
+
+        Raises
+        ------
+        InputError
+            If the picture cannot be read, enlarged so or written so.
+        """
+        kind = kind or format_of(target)
+        picture = read_image(sys.stdin.buffer.read() if source == PIPE else source, self.max_pixels)
+        if self.strip:
+            picture = replace(picture, metadata=Metadata())
+        height, width = picture.pixels.shape[:2]
+        upscaler = self.upscaler_for(height, width)
+        size = height * upscaler.scale, width * upscaler.scale
+        if self.size.given:
+            size = self.size.of(height, width)
+        picture = as_it_fits(kind, picture, size)
+        frame = picture.frame.of_size(*size)
+        strips = self._until_stopped(upscaler.upscale_strips(picture, size))
+        if target == PIPE:
+            whole = BytesIO()
+            encode_strips(whole, kind, frame, strips, self.threads, self.quality)
+            sys.stdout.buffer.write(whole.getbuffer())
+        else:
+            write_whole(
+                target,
+                lambda file: encode_strips(file, kind, frame, strips, self.threads, self.quality),
+            )
+        return frame, f"{upscaler.model.name} x{upscaler.scale}"
+
+    def prepare(self) -> int:
+        """Load what is sure to be needed; return the model's scale, or 1 where that will depend.
+
+        So a mistake is told before pictures are read.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or no such device.
+        """
+        if self.size.given and self.model in (None, BicubicModel.name):
+            return 1
+        return self._upscaler(None).scale
+
+    def upscaler_for(self, height: int, width: int) -> Upscaler:
+        """Return what enlarges a picture of so many pixels, to the size or beyond.
+
+        Raises
+        ------
+        InputError
+            If no model enlarges so much.
+        """
+        upscaler = self._upscaler(self._scale_for(height, width))
+        if self.size.given and self.model not in (None, BicubicModel.name):
+            self._check(upscaler.scale, height, width)
+        return upscaler
+
+    def _upscaler(self, scale: int | None) -> Upscaler:
+        with self._loading:
+            if scale not in self._upscalers:
+                self._upscalers[scale] = self._load(scale)
+            return self._upscalers[scale]
+
+    def _scale_for(self, height: int, width: int) -> int | None:
+        """Return the scale of the model to be taken; None is what it has."""
+        is_bicubic = self.model == BicubicModel.name
+        if not self.size.given or (self.model is not None and not is_bicubic):
+            return None
+        wanted, exact = self.size.of(height, width), self.size.scale
+        if is_bicubic:  # it makes any size by itself
+            return int(exact) if exact is not None and exact == int(exact) else 1
+        enough = [s for s in (1, *trained_scales()) if _reaches(s, height, width, wanted)]
+        if not enough:
+            self._check(max(trained_scales()), height, width)
+        return min(enough)
+
+    def _check(self, scale: int, height: int, width: int) -> None:
+        """Raise `InputError` if a scale does not reach the size."""
+        wanted = self.size.of(height, width)
+        if not _reaches(scale, height, width, wanted):
+            what = "the largest trained scale" if self.model is None else display(self.model)
+            given = ", ".join(f"{k.replace('_', '-')} {v:g}" for k, v in self.size.given.items())
+            remedy = "--model bicubic takes any" if self.model is None else "take another model"
+            raise InputError(
+                f"size: {given} makes {wanted[1]} x {wanted[0]} pixels of {width} x {height}, more "
+                f"than {scale} times ({what}); {remedy}"
+            )
+
+    def _load(self, scale: int | None) -> Upscaler:
+        if scale == 1:  # no model is asked for a smaller picture
+            upscaler = Upscaler(BicubicModel(1))
+        else:
+            upscaler = load_model(self.model, scale)
+            if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
+                upscaler = upscaler.on("cuda")
+            upscaler = upscaler.refined(self.ensemble, self.back_project)
+        upscaler.threads, upscaler.tile, upscaler.memory = self.threads, self.tile, self.memory
+        return upscaler
+
+    def _until_stopped(self, strips: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        for strip in strips:
+            if self.stopped.is_set():
+                raise Stopped
+            yield strip
+
+
+def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:
+    return scale * height >= wanted[0] and scale * width >= wanted[1]
+
+
+def format_named(name: str) -> Format:
+    """Return the format of a name such as png or jpeg, else raise `InputError`."""
+    for kind in FORMATS:
+        if kind.modes and (
+            name.lower() == kind.name.lower() or f".{name.lower()}" in kind.suffixes
+        ):
+            return kind
+    known = ", ".join(kind.name.lower() for kind in FORMATS if kind.modes)
+    raise InputError(f"format: expected one of {known}, received {display(name)}")
