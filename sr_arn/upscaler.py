@@ -21,6 +21,7 @@ from sr_arn.epochs import check_device
 from sr_arn.formats import MODES
 from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.sizes import resized
+from sr_arn.tensors import as_array, as_tensor, is_tensor
 from sr_arn.tiles import SMALLEST, Border, Grid, Rim, Tile
 from sr_arn.workers import available_cores, in_order
 
@@ -153,15 +154,15 @@ class Upscaler:
 
         Parameters
         ----------
-        image : ndarray, PIL.Image.Image, path, bytes or binary file
+        image : ndarray, torch.Tensor, PIL.Image.Image, path, bytes or binary file
             An array is grey [h, w], grey and alpha [h, w, 2], RGB [h, w, 3] or RGBA
             [h, w, 4]: uint8 (0..255), uint16 (0..65535) or float in [0, 1]. Grey is up-scaled
-            as luminance; alpha is straight.
+            as luminance; alpha is straight. Of a tensor, [c, h, w] or [h, w], channels come first.
 
         Returns
         -------
-        ndarray or PIL.Image.Image
-            An array of the same dtype for an array, clipped to its range; else a picture.
+        ndarray, torch.Tensor or PIL.Image.Image
+            An array or tensor for one, of its dtype, clipped to its range; else a picture.
 
         Raises
         ------
@@ -171,6 +172,8 @@ class Upscaler:
         """
         if isinstance(image, np.ndarray):
             return self._upscale_array(image)
+        if is_tensor(image):
+            return as_tensor(self._upscale_array(as_array(image)), like=image)
         from sr_arn.image_io import read_image
         from sr_arn.pil import from_pil, to_pil
 

@@ -194,6 +194,26 @@ def test_grey_as_rgb_is_grey(model, lr):
     assert np.abs(rgb[..., 0] - model.upscale(levels)).mean() < 0.1
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(9, 11), (1, 9, 11), (2, 9, 11), (3, 9, 11), (4, 9, 11)])
+def test_tensors_come_back_as_tensors(dtype, shape):
+    torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+    numbers = np.random.default_rng(0).random(shape) * (255 if dtype == "uint8" else 1)
+    tensor = torch.from_numpy(numbers.astype(dtype)).requires_grad_(dtype != "uint8")
+    upscaler = load_model("aplus-x2")
+    result = upscaler.upscale(tensor)
+    assert result.shape == (*shape[:-2], 18, 22)
+    assert result.dtype == tensor.dtype
+    array = tensor.detach().numpy()
+    last = array if len(shape) == 2 else array[0] if shape[0] == 1 else np.moveaxis(array, 0, -1)
+    expected = upscaler.upscale(np.ascontiguousarray(last))
+    given = result.numpy() if len(shape) == 2 else np.moveaxis(result.numpy(), 0, -1)
+    np.testing.assert_array_equal(given.reshape(expected.shape), expected)
+    for other in (tensor[..., 0] if len(shape) == 2 else tensor[None], torch.zeros(5, 4, 4)):
+        with pytest.raises(InputError, match=r"expected a tensor \[h, w\] or \[1 to 4, h, w\]"):
+            upscaler.upscale(other)
+
+
 def test_kinds_come_back_as_they_went_in(tmp_path, coffee):
     model = load_model("aplus-x2")
     small = coffee[:20, :30]
