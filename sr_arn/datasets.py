@@ -1,10 +1,12 @@
 """Folders of pictures: training images, and the sets that super-resolution is measured on."""
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,27 @@ from sr_arn.color import luminance
 from sr_arn.formats import SUFFIXES
 from sr_arn.image_io import read_image
 
-__all__ = ["data_folder", "digest", "find_images", "find_set", "read_luminances"]
+__all__ = [
+    "State",
+    "data_folder",
+    "digest",
+    "digest_of_pixels",
+    "find_images",
+    "find_set",
+    "known_sets",
+    "read_luminances",
+    "verify",
+]
 
 logger = logging.getLogger(__name__)
 
 DATA_VARIABLE = "SR_ARN_DATA"
+MANIFEST = Path(__file__).with_name("data_sets.json")
+ALSO_CALLED = (
+    ("B100", "BSD100", "BSDS100"),
+    ("BSD200", "BSDS200"),
+    ("T91", "91-image", "91images", "Train_91"),
+)
 
 
 def find_images(folder: str | os.PathLike[str]) -> list[Path]:
@@ -70,12 +88,68 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
     return Path(folder)
 
 
-def find_set(folder: Path, name: str) -> list[Path]:
-    """Return the pictures of the set `name` under `folder`, else raise `InputError`."""
-    if not (folder / name).is_dir():
-        found = sorted(p.name for p in folder.iterdir() if p.is_dir())
-        raise InputError(
-            f"sets: no folder {display(name)} in {display(folder)}, "
-            f"which has {display(', '.join(found) or 'none')}"
-        )
-    return find_images(folder / name)
+def find_set(folder: Path, name: str, scale: int | None = None) -> list[Path]:
+    """Return the HR pictures of the set `name` under `folder`, else raise `InputError`.
+
+    They may lie in `name` itself or, as others lay them out, in its `HR` (EDSR), `GTmod12`
+    (BasicSR) or `image_SRF_<scale>` (SelfExSR), and `name` in `benchmark`, `testsets` (KAIR) or
+    `datasets`. Upper and lower case are alike, and BSD100 is B100.
+    """
+    for place in _places(folder, name):
+        for below in ("", "HR", "GTmod12", f"image_SRF_{scale}"):
+            found = place / below
+            if found.is_dir() and any(path.suffix.lower() in SUFFIXES for path in found.iterdir()):
+                paths = find_images(found)
+                return [p for p in paths if p.stem.endswith("_HR")] if "SRF" in below else paths
+    found_sets = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    raise InputError(
+        f"sets: no folder {display(name)} with pictures in {display(folder)}, "
+        f"which has {display(', '.join(found_sets) or 'none')}"
+    )
+
+
+def _places(folder: Path, name: str) -> Iterator[Path]:
+    """Yield the folders that may be a set's."""
+    called = {other.casefold() for names in ALSO_CALLED for other in names if name in names}
+    for parent in (folder, *(folder / below for below in ("benchmark", "testsets", "datasets"))):
+        if parent.is_dir():
+            for entry in sorted(parent.iterdir()):
+                if entry.is_dir() and entry.name.casefold() in called | {name.casefold()}:
+                    yield entry
+
+
+class State(NamedTuple):
+    """What became of looking for a set."""
+
+    name: str
+    place: Path | None
+    known: int
+    """Of its pictures, how many are there."""
+    wanted: int
+    others: list[str]
+    """Names of pictures that are none of them."""
+
+
+def known_sets() -> dict[str, list[str]]:
+    """Return the digests of the pictures of the sets that tables are made of, by set."""
+    sets: dict[str, list[str]] = json.loads(MANIFEST.read_text())
+    return sets
+
+
+def verify(folder: Path, name: str) -> State:
+    """Look for a known set and compare each of its pictures with what is known."""
+    digests = known_sets()[name]
+    try:
+        paths = find_set(folder, name, scale=2)
+    except InputError:
+        return State(name, None, 0, len(digests), [])
+    found = {path: digest_of_pixels(path) for path in paths}
+    others = [path.name for path, text in found.items() if text not in digests]
+    known = sum(text in found.values() for text in digests)
+    return State(name, paths[0].parent, known, len(digests), others)
+
+
+def digest_of_pixels(path: Path) -> str:
+    """Return the SHA-256 of a picture's shape and pixels, whatever its name and format."""
+    pixels = read_image(path).pixels
+    return hashlib.sha256(f"{pixels.shape} {pixels.dtype} ".encode() + pixels.tobytes()).hexdigest()

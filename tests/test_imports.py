@@ -36,7 +36,8 @@ FLOORS = [
     ["batch"],
     [""],
     ["cli.options", "cli.progress"],
-    ["cli.upscale", "cli.train", "cli.benchmark", "cli.score", "cli.models"],
+    ["cli.upscale", "cli.train", "cli.benchmark", "cli.score", "cli.models", "cli.data"],
+    ["cli.doctor", "cli.completion"],
     ["cli"],
     ["__main__"],
 ]

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from sr_arn import __version__
-from sr_arn.cli import benchmark, models, score, train, upscale
+from sr_arn.cli import benchmark, completion, data, doctor, models, score, train, upscale
 
 __all__ = ["main"]
 
 USER_ERROR = 2
 INTERRUPTED = 130
-COMMANDS = (upscale, train, benchmark, score, models)
+COMMANDS = (upscale, train, benchmark, score, models, data, doctor, completion)
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example: {command.EXAMPLE}",
         )
         command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, parser=parser)
     return parser
 
 

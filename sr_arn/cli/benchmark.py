@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
         for name in chosen
     }
     folder = data_folder(args.data)
-    sets = {name: find_set(folder, name) for name in names(args.sets)}
+    sets = {name: find_set(folder, name, args.scale) for name in names(args.sets)}
     scores = evaluate(models, sets, args.border, progress=logging.getLogger("sr_arn").info)
     if args.json != STDOUT:
         print(table(scores))

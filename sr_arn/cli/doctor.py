@@ -1,0 +1,102 @@
+"""`sr-arn doctor`."""
+
+import argparse
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+SUMMARY = "Tell what is installed, and what is missing for what."
+EXAMPLE = "sr-arn doctor"
+NEEDED = ("numpy", "scipy", "numba", "pillow", "imagecodecs", "tifffile", "safetensors", "shtab")
+TRAINING = ("scikit-learn", "scikit-image")
+EXTRAS = {"torch": "training arn, deep-arn, conv-arn; --device cuda"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments: none."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print versions, processor, GPU, models, data and caches; return 1 if something is amiss."""
+    from sr_arn import __version__
+
+    print(_row("sr-arn", __version__))
+    print(_row("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"))
+    missing = [name for name in (*NEEDED, *TRAINING) if _version(name) is None]
+    for name in (*NEEDED, *TRAINING):
+        print(_row(name, _version(name) or "missing: install sr-arn anew"))
+    for name, purpose in EXTRAS.items():
+        print(_row(name, _version(name) or f"not installed; needed for {purpose}"))
+    models, are_sound = _models()
+    for what, state in (
+        ("processor", _processor()),
+        ("GPU", _gpu()),
+        ("compiled code", _cache()),
+        ("models", models),
+        ("data sets", _data()),
+    ):
+        print(_row(what, state))
+    return 0 if are_sound and not missing else 1
+
+
+def _row(what: str, state: str) -> str:
+    return f"{what:<14} {state}"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    from sr_arn.products import REGISTERS
+    from sr_arn.workers import available_cores
+
+    return f"{available_cores()} threads, vectors of {32 * REGISTERS.lanes} bits"
+
+
+def _gpu() -> str:
+    if find_spec("torch") is None:
+        return "none used without torch"
+    import torch
+
+    if not torch.cuda.is_available():
+        return f"none that torch {torch.__version__} can use"
+    return torch.cuda.get_device_name()
+
+
+def _cache() -> str:
+    """Tell whether what numba compiles is kept."""
+    from sr_arn.kernels import _strongest
+
+    folder = getattr(getattr(_strongest, "_cache", None), "cache_path", None)
+    if folder is None:
+        return "not kept, no folder can be written to: every run compiles anew, some seconds"
+    return f"kept in {folder}"
+
+
+def _models() -> tuple[str, bool]:
+    """Tell of the models in the box, and whether all are sound."""
+    from sr_arn.checks import InputError
+    from sr_arn.model_file import load_model, models_in_the_box
+
+    names = models_in_the_box()
+    for name in names:
+        try:
+            load_model(name)
+        except InputError as error:
+            return f"install sr-arn anew: {error}", False
+    return f"{len(names)} in the box, all sound", True
+
+
+def _data() -> str:
+    from sr_arn.checks import display
+    from sr_arn.datasets import DATA_VARIABLE
+
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        return f"none; {DATA_VARIABLE} may name their folder, for sr-arn benchmark"
+    return f"{display(folder)}; sr-arn data verifies them"

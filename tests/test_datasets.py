@@ -1,0 +1,93 @@
+"""Sets in the layouts that people have, and whether their pictures are the known ones."""
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from sr_arn import InputError
+from sr_arn.cli import main
+from sr_arn.datasets import digest_of_pixels, find_set, known_sets, verify
+from sr_arn.image_io import read_image
+
+LAYOUTS = {
+    "plain": "Set5/{}.png",
+    "lower case": "set5/{}.png",
+    "EDSR": "benchmark/Set5/HR/{}.png",
+    "KAIR": "testsets/set5/{}.bmp",
+    "BasicSR": "datasets/Set5/GTmod12/{}.png",
+    "SelfExSR": "Set5/image_SRF_3/img_{}_SRF_3_HR.png",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_set_is_found_in_every_layout(tmp_path, coffee, layout):
+    for name in ("baby", "bird"):
+        path = tmp_path / LAYOUTS[layout].format(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(coffee[:9, :9]).save(path)
+        if layout == "SelfExSR":
+            Image.fromarray(coffee[:3, :3]).save(path.with_name(f"img_{name}_SRF_3_LR.png"))
+        if layout == "EDSR":
+            low = tmp_path / "benchmark/Set5/LR_bicubic/X3"
+            low.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(coffee[:3, :3]).save(low / f"{name}x3.png")
+    found = find_set(tmp_path, "Set5", 3)
+    assert len(found) == 2
+    assert {read_image(path).pixels.shape for path in found} == {(9, 9, 3)}
+
+
+def test_other_names_of_a_set(tmp_path, coffee):
+    (tmp_path / "BSDS100").mkdir()
+    Image.fromarray(coffee[:9, :9]).save(tmp_path / "BSDS100" / "a.png")
+    assert find_set(tmp_path, "B100") == find_set(tmp_path, "bsds100")
+    with pytest.raises(InputError, match=r"no folder Set14 with pictures in .* BSDS100"):
+        find_set(tmp_path, "Set14")
+
+
+def test_digests_are_of_pixels_not_of_files(tmp_path, coffee):
+    image = Image.fromarray(coffee[:9, :9])
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.bmp")
+    Image.fromarray(coffee[:9, 1:10]).save(tmp_path / "c.png")
+    a, b, c = (digest_of_pixels(tmp_path / name) for name in ("a.png", "b.bmp", "c.png"))
+    assert a == b != c
+
+
+def test_known_sets_have_their_sizes():
+    sizes = {name: len(digests) for name, digests in known_sets().items()}
+    assert sizes == {"T91": 91, "BSD200": 200, "Set5": 5, "Set14": 14, "B100": 100}
+    assert all(len(text) == 64 for digests in known_sets().values() for text in digests)
+
+
+def test_what_is_missing_or_other_is_told(data, tmp_path, coffee, capsys):
+    shutil.copytree(data / "Set5", tmp_path / "Set5")
+    assert verify(tmp_path, "Set5")[1:] == (tmp_path / "Set5", 5, 5, [])
+    first = min((tmp_path / "Set5").iterdir())
+    Image.fromarray(coffee[:9, :9]).save(first)
+    state = verify(tmp_path, "Set5")
+    assert (state.known, state.wanted, state.others) == (4, 5, [first.name])
+    assert verify(tmp_path, "Set14") == ("Set14", None, 0, 14, [])
+    assert main(["data", "--data", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert f"Set5     testing                      4/5  {tmp_path / 'Set5'}\n" in told
+    assert f"1 others: {first.name}" in told
+    assert "not found" in told
+
+
+def test_the_doctor_tells_what_is_there(monkeypatch, capsys):
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    for line in ("sr-arn ", "numpy ", "processor ", "compiled code  kept in ", "all sound"):
+        assert line in told
+    monkeypatch.setattr("sr_arn.cli.doctor.NEEDED", ("numpy", "of-no-such-name"))
+    assert main(["doctor"]) == 1
+    assert "of-no-such-name missing: install sr-arn anew" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_knows_the_options(shell, capsys):
+    assert main(["completion", shell]) == 0
+    told = capsys.readouterr().out
+    assert "skip-existing" in told
+    assert "upscale" in told
