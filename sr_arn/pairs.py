@@ -48,7 +48,8 @@ def training_pairs(
     """Return features and residual patches from HR luminance planes.
 
     Each plane is taken at `sizes` sizes, size by size, and shrunk by the scale of
-    `features`; every window gives a pair. The first `max_samples` count.
+    `features`; every window gives a pair. The first `max_samples` count. If the planes give more
+    at their own size, each gives its share of them, drawn at random.
 
     Parameters
     ----------
@@ -75,24 +76,32 @@ def training_pairs(
     scale = features.scale
     jobs = [(plane, SHRINKAGE**power) for power in range(sizes) for plane in planes]
     # 1. count, so that every sample is written once, in its place
-    total = min(max_samples, sum(_pair_count(plane, factor, scale) for plane, factor in jobs))
+    counts = [_pair_count(plane, factor, scale) for plane, factor in jobs]
+    total = min(max_samples, sum(counts))
     if total == 0:
         side = SMALLEST * scale
         raise InputError(f"images: expected some of at least {side} x {side} pixels, received none")
     x = np.empty((total, len(features.projection_)), np.float32)
     y = np.empty((total, (WINDOW * scale) ** 2), np.float32)
-    # 2. fill
+    # 2. all of each until there are enough, or if that were too soon a share of each
+    shares = counts
+    if sum(counts[: len(planes)]) > total:
+        ends = np.cumsum(counts[: len(planes)]) * (total / sum(counts[: len(planes)]))
+        shares = np.diff(ends.round().astype(np.intp), prepend=0).tolist()
+    rng = np.random.default_rng(0)
+    # 3. fill
     filled = 0
-    for number, (plane, factor) in enumerate(jobs, start=1):
+    for number, ((plane, factor), share) in enumerate(zip(jobs, shares, strict=False), start=1):
         inputs, targets = _pairs(imresize(plane, factor), features)
+        if share < len(inputs):
+            some = np.sort(rng.choice(len(inputs), share, replace=False))
+            inputs, targets = inputs[some], targets[some]
         end = min(filled + len(inputs), total)
         x[filled:end], y[filled:end] = inputs[: end - filled], targets[: end - filled]
         filled = end
         if number % len(planes) == 0 or filled == total:
             logger.info("pairs: %s of %s samples", f"{filled:,}", f"{total:,}")
         if filled == total:
-            if number < len(planes):
-                logger.warning("only the first %d of %d images are used", number, len(planes))
             break
     return x, y
 

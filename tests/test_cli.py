@@ -18,7 +18,7 @@ from sr_arn import InputError, imresize
 from sr_arn.cli import main
 from sr_arn.color import luminance
 from sr_arn.image_io import read_image, write_image
-from sr_arn.model_file import load_model, read_header
+from sr_arn.model_file import load_model, models_in_the_box, read_header
 from sr_arn.picture import Picture
 from sr_arn.upscaler import Upscaler
 
@@ -118,7 +118,12 @@ def test_train_each_form_of_arn(tmp_path, capsys, photo, folder_of_parts, name):
     model = tmp_path / "m.safetensors"
     assert run("train", folder_of_parts, "-o", model, *arguments) == 0
     captured = capsys.readouterr()
-    assert captured.out == f"{model}: {name} x3\n"
+    first, header, _, *rows = captured.out.splitlines()
+    assert first == f"{model}: {name} x3"
+    assert header.startswith("| model            | the one held out |")
+    scores = {row.split()[1]: float(row.split()[3]) for row in rows}
+    assert scores.keys() == {"bicubic", *models_in_the_box(3), "m"}
+    assert scores["conv-arn-x3"] > scores["bicubic"]
     assert "images: 2, 1 held out, x3" in captured.err
     assert re.search(rf"held out: bicubic [\d.]+ dB, {name} [\d.]+ dB", captured.err)
     if name != "global-arn":

@@ -39,9 +39,33 @@ def test_size_by_size_and_the_first_ones_count(planes, features):
     shrunk = [imresize(plane, 0.98) for plane in few]
     second, _ = training_pairs(shrunk, features, sizes=1)
     np.testing.assert_array_equal(x[len(full_size) :][: len(second)], second)
-    first_x, first_y = training_pairs(few, features, max_samples=777, sizes=3)
-    np.testing.assert_array_equal(first_x, x[:777])
-    np.testing.assert_array_equal(first_y, y[:777])
+    enough = len(full_size) + 77
+    first_x, first_y = training_pairs(few, features, max_samples=enough, sizes=3)
+    np.testing.assert_array_equal(first_x, x[:enough])
+    np.testing.assert_array_equal(first_y, y[:enough])
+
+
+def test_of_too_many_each_image_gives_its_share(planes, features):
+    few = [planes[0][:120, :130], planes[1][:60, :70], planes[2][:90, :80]]
+    wholes = [training_pairs([plane], features, sizes=1) for plane in few]
+    total = sum(len(x) for x, _ in wholes)
+    for wanted in (total // 3, total - 1):
+        x, y = training_pairs(few, features, max_samples=wanted, sizes=3)
+        assert len(x) == wanted
+        start = 0
+        for all_x, all_y in wholes:
+            share = wanted * len(all_x) / total
+            own = [i for i, row in enumerate(all_x) if (row == x[start]).all()]
+            assert own, "the share begins with one of the image's windows"
+            rows = {row.tobytes() for row in all_x}
+            count = 0
+            while start + count < wanted and x[start + count].tobytes() in rows:
+                count += 1
+            assert abs(count - share) <= 1.5
+            lookup = {row.tobytes(): target for row, target in zip(all_x, all_y, strict=True)}
+            np.testing.assert_array_equal(y[start], lookup[x[start].tobytes()])
+            start += count
+        assert start == wanted
 
 
 def test_twelve_sizes_are_the_default(planes, features):

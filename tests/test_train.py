@@ -63,12 +63,6 @@ def test_other_files_are_skipped_and_told(tmp_path, caplog):
     assert "too small to learn from: a.bmp" in caplog.text
 
 
-def test_images_beyond_the_samples_are_told(caplog):
-    with caplog.at_level("WARNING"):
-        train_upscaler(SHIPPED, APlusRegressor(anchors=2), max_samples=500)
-    assert "only the first 1 of 3 images are used" in caplog.text
-
-
 def test_held_out_images_are_not_trained_on_but_measured(caplog):
     with caplog.at_level("INFO"):
         trained = train_upscaler(

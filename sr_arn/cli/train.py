@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sr_arn.conv_model import ConvModel
     from sr_arn.nn.training import Progress
     from sr_arn.regressors import Regressor
+    from sr_arn.upscaler import Upscaler
 
 SUMMARY = "Train an up-scaler on folders of images."
 EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor deep-arn --scale 3"
@@ -123,6 +124,27 @@ def run(args: argparse.Namespace) -> None:
         checkpoint.unlink(missing_ok=True)
     if not args.quiet:
         print(f"{display(args.output)}: {regressor.name} x{args.scale}")
+        _compare(args, upscaler)
+
+
+def _compare(args: argparse.Namespace, upscaler: "Upscaler") -> None:
+    """Print how bicubic, the models in the box and the new one do on the images held out."""
+    from sr_arn.benchmark import evaluate, table
+    from sr_arn.datasets import find_images
+    from sr_arn.features import SMALLEST
+    from sr_arn.image_io import read_image
+    from sr_arn.model_file import load_model, models_in_the_box
+    from sr_arn.validation import hold_out
+
+    every_path = [path for folder in args.images for path in find_images(folder)]
+    _, held_out = hold_out(every_path, args.validation)
+    side = SMALLEST * args.scale
+    large = [path for path in held_out if min(read_image(path).pixels.shape[:2]) >= side]
+    if large:
+        names = ["bicubic", *models_in_the_box(args.scale)]
+        models = {name: load_model(name, args.scale) for name in names}
+        name = f"{len(large)} held out" if len(large) > 1 else "the one held out"
+        print(table(evaluate({**models, args.output.stem: upscaler}, {name: large})))
 
 
 def _regressor(name: str) -> "Regressor | ConvARN":
