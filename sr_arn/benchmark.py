@@ -15,9 +15,9 @@ import numpy as np
 
 from sr_arn.checks import InputError, display
 from sr_arn.datasets import read_luminances
+from sr_arn.degradation import BICUBIC, Degradation
 from sr_arn.metrics import psnr_y, ssim_y
 from sr_arn.pairs import crop_to_multiple
-from sr_arn.resize import imresize
 from sr_arn.tiles import Border
 from sr_arn.upscaler import Upscaler
 
@@ -67,6 +67,7 @@ def evaluate(
     sets: Mapping[str, Sequence[Path]],
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
+    degrade: Degradation = BICUBIC,
 ) -> list[SetScore]:
     """Score every model on every set.
 
@@ -77,30 +78,36 @@ def evaluate(
     border : {"paper", "full"}, default "paper"
     progress : callable, optional
         Is told of each set's score.
+    degrade : Degradation, default bicubic
+        What makes LR planes of HR ones.
     """
     scores = []
     for name, upscaler in models.items():
         upscaler.upscale_luminance(np.zeros((9, 9)))  # compiles, so that no image is timed with it
         for set_name, paths in sets.items():
-            images = tuple(_named_score(upscaler, path, border) for path in paths)
+            images = tuple(_named_score(upscaler, path, border, degrade) for path in paths)
             scores.append(SetScore(name, set_name, images))
             progress(f"{name} on {set_name}: {scores[-1].psnr:.2f} dB")
     return scores
 
 
-def _named_score(upscaler: Upscaler, path: Path, border: Border) -> ImageScore:
+def _named_score(
+    upscaler: Upscaler, path: Path, border: Border, degrade: Degradation
+) -> ImageScore:
     """Score an image; what is wrong with it is told with its name."""
     try:
-        return _score_image(upscaler, path, border)
+        return _score_image(upscaler, path, border, degrade)
     except InputError as error:
         raise InputError(f"{display(path.name)}: {error}") from error
 
 
-def _score_image(upscaler: Upscaler, path: Path, border: Border) -> ImageScore:
+def _score_image(
+    upscaler: Upscaler, path: Path, border: Border, degrade: Degradation
+) -> ImageScore:
     scale = upscaler.scale
     (plane,) = read_luminances([path])
     hr = crop_to_multiple(plane, scale)
-    lr = imresize(hr, 1 / scale)
+    lr = degrade(hr, scale)
     start = time.perf_counter()
     result = upscaler.upscale_luminance(lr, border)
     seconds = time.perf_counter() - start

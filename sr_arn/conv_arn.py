@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.conv_model import ConvModel
 from sr_arn.crops import Crops
+from sr_arn.degradation import BICUBIC, Degradation
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import check_patch_scale
 from sr_arn.refinement import SelfEnsemble
@@ -137,6 +138,7 @@ class ConvARN(TrainedInEpochs):
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
+        degrade: Degradation = BICUBIC,
     ) -> Self:
         """Learn from HR luminance.
 
@@ -152,6 +154,8 @@ class ConvARN(TrainedInEpochs):
             Is written anew after every epoch.
         resume : path, optional
             A checkpoint of the same planes and parameters to go on from.
+        degrade : Degradation, default bicubic
+            What makes LR planes of HR ones.
 
         Raises
         ------
@@ -178,7 +182,16 @@ class ConvARN(TrainedInEpochs):
 
         train(
             network,
-            Crops(planes, scale, self.crop, self.batch_size, BATCHES, self.random_state, teacher),
+            Crops(
+                planes,
+                scale,
+                self.crop,
+                self.batch_size,
+                BATCHES,
+                self.random_state,
+                teacher,
+                degrade,
+            ),
             recipe(
                 int(self.epochs),
                 float(self.learning_rate),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
+from sr_arn.degradation import BICUBIC, Degradation
 from sr_arn.resize import imresize
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Crops:
     teacher : function of a plane, optional
         An up-scaler to be imitated: of three planes in four the details are those that it adds
         to bicubic up-scaling; one of the three it enlarges as it is, not shrunk.
+    degrade : Degradation, default bicubic
+        What makes LR planes of HR ones.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Crops:
         batches: int,
         seed: int,
         teacher: Callable[[Plane], Plane] | None = None,
+        degrade: Degradation = BICUBIC,
     ) -> None:
         self.planes = planes
         self.scale = scale
@@ -69,6 +73,7 @@ class Crops:
         self.batches = check_integer(batches, "batches", 1)
         self.seed = seed
         self.teacher = teacher
+        self.degrade = degrade
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -99,7 +104,8 @@ class Crops:
             noise = np.random.default_rng(0).uniform(size=(16, 16)).astype(np.float32)
             digest.update(self.teacher(noise).tobytes())
         numbers = (self.scale, self.crop, self.batch_size, self.batches, self.seed)
-        return f"{len(self.planes)} {digest.hexdigest()} {numbers}"
+        degraded = "" if self.degrade == BICUBIC else f" {self.degrade}"
+        return f"{len(self.planes)} {digest.hexdigest()} {numbers}{degraded}"
 
     def _pair(self, plane: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
         """Return the LR version of a plane at a random size, and the details it lacks."""
@@ -116,7 +122,7 @@ class Crops:
             top, left = (rng.integers(max(n - LARGEST_UNSHRUNK, 0) + 1) for n in hr.shape)
             lr = hr[top : top + LARGEST_UNSHRUNK, left : left + LARGEST_UNSHRUNK]
         else:
-            lr = imresize(hr, 1 / scale)
+            lr = self.degrade(hr, scale)
         if rng.random() < ROUNDED:
             lr = (np.round(np.clip(lr, 0, 1) * 255) / 255).astype(np.float32)
         if is_taught and self.teacher is not None:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
+from sr_arn.degradation import BICUBIC, Degradation
 from sr_arn.features import BORDER, SMALLEST, WINDOW, GradientFeatures
 from sr_arn.patches import extract
 from sr_arn.resize import imresize, resized_length
@@ -19,9 +21,10 @@ SIZES = 12  # each training image is taken at sizes 1, 0.98, ..., 0.98^11 (Timof
 SHRINKAGE = 0.98
 
 Plane = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 
-def crop_to_multiple(plane: NDArray[np.generic], scale: int) -> NDArray[np.generic]:
+def crop_to_multiple(plane: NDArray[Number], scale: int) -> NDArray[Number]:
     """Cut the bottom and right so that height and width divide by `scale`."""
     height, width = (n - n % scale for n in plane.shape[:2])
     if not height or not width:
@@ -32,11 +35,11 @@ def crop_to_multiple(plane: NDArray[np.generic], scale: int) -> NDArray[np.gener
     return plane[:height, :width]
 
 
-def shrink(planes: Iterable[Plane], scale: int) -> Iterator[Plane]:
+def shrink(planes: Iterable[Plane], scale: int, degrade: Degradation = BICUBIC) -> Iterator[Plane]:
     """Yield the LR version of each HR plane that has at least 5 x 5 LR pixels."""
     for plane in planes:
         if min(plane.shape) >= SMALLEST * scale:
-            yield imresize(crop_to_multiple(plane, scale), 1 / scale)
+            yield degrade(crop_to_multiple(plane, scale), scale)
 
 
 def training_pairs(
@@ -44,6 +47,7 @@ def training_pairs(
     features: GradientFeatures,
     max_samples: int = 5_000_000,
     sizes: int = SIZES,
+    degrade: Degradation = BICUBIC,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return features and residual patches from HR luminance planes.
 
@@ -58,6 +62,8 @@ def training_pairs(
         Fitted.
     max_samples, sizes : int
         At least 1.
+    degrade : Degradation, default bicubic
+        What makes LR planes of HR ones.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def training_pairs(
     # 3. fill
     filled = 0
     for number, ((plane, factor), share) in enumerate(zip(jobs, shares, strict=False), start=1):
-        inputs, targets = _pairs(imresize(plane, factor), features)
+        inputs, targets = _pairs(imresize(plane, factor), features, degrade)
         if share < len(inputs):
             some = np.sort(rng.choice(len(inputs), share, replace=False))
             inputs, targets = inputs[some], targets[some]
@@ -114,7 +120,7 @@ def _pair_count(plane: Plane, factor: float, scale: int) -> int:
     return rows * columns
 
 
-def _pairs(plane: Plane, features: GradientFeatures) -> tuple[Plane, Plane]:
+def _pairs(plane: Plane, features: GradientFeatures, degrade: Degradation) -> tuple[Plane, Plane]:
     """Return the features [n, d] and residuals [n, (3 s)^2] of one HR plane."""
     scale = features.scale
     size = WINDOW * scale
@@ -123,7 +129,7 @@ def _pairs(plane: Plane, features: GradientFeatures) -> tuple[Plane, Plane]:
             (0, size**2), np.float32
         )
     hr = crop_to_multiple(plane, scale)
-    lr = imresize(hr, 1 / scale)
+    lr = degrade(hr, scale)
     border = BORDER * scale
     lacking = (hr - imresize(lr, scale))[border:-border, border:-border]
     inputs, targets = features.transform(lr), extract(lacking, size, stride=scale)

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.conv_arn import ConvARN
 from sr_arn.datasets import digest, find_images, read_luminances
+from sr_arn.degradation import BICUBIC, Degradation
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
 from sr_arn.pairs import shrink, training_pairs
@@ -35,6 +37,7 @@ def train_upscaler(
     max_samples: int = MAX_SAMPLES,
     validation: int | None = 0,
     observe: "Callable[[Progress], None] | None" = None,
+    degrade: Degradation = BICUBIC,
     **fit_options: Any,
 ) -> Upscaler:
     """Train features and a regressor, or a convolutional ARN, on folders of images.
@@ -54,6 +57,8 @@ def train_upscaler(
         training to measure PSNR on; None holds out one in ten, at most ten.
     observe : function of a `sr_arn.nn.training.Progress`, optional
         Follows a regressor that is trained in epochs; no other takes it.
+    degrade : Degradation, default bicubic
+        What makes LR planes of the images.
     **fit_options
         Passed on to the regressor's `fit`, as `checkpoint` and `resume` are to one that is
         trained in epochs.
@@ -79,7 +84,7 @@ def train_upscaler(
     every_path = [path for folder in folders for path in find_images(folder)]
     paths, held_out = hold_out(every_path, validation)
     planes = list(read_luminances(paths))
-    validation_set = Validation(read_luminances(held_out), scale)
+    validation_set = Validation(read_luminances(held_out), scale, degrade)
     logger.info("images: %d, %d held out, x%d", len(paths), len(held_out), scale)
     side = SMALLEST * scale
     too_small = [path.name for path, p in zip(paths, planes, strict=True) if min(p.shape) < side]
@@ -98,10 +103,11 @@ def train_upscaler(
     if isinstance(regressor, ConvARN):
         large = [plane for plane in planes if min(plane.shape) >= side]
         network = regressor
-        learn, model = partial(network.fit, large, scale), lambda: network.model_
+        learn = partial(network.fit, large, scale, degrade=degrade)
+        model = lambda: network.model_  # noqa: E731 - shorter so
     else:
-        features = GradientFeatures(scale).fit(shrink(planes, scale))
-        x, y = training_pairs(planes, features, max_samples)
+        features = GradientFeatures(scale).fit(shrink(planes, scale, degrade))
+        x, y = training_pairs(planes, features, max_samples, degrade=degrade)
         training["samples"] = len(x)
         patch_model = PatchModel(features, regressor)
         learn, model = partial(regressor.fit, x, y), lambda: patch_model
@@ -125,6 +131,8 @@ def train_upscaler(
         name: value if isinstance(value, int | float | str | None) else "given"
         for name, value in regressor.get_params().items()
     }
+    if degrade != BICUBIC:
+        training["degradation"] = asdict(degrade)
     upscaler.header = {"training": training}
     return upscaler
 

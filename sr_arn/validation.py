@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
+from sr_arn.degradation import BICUBIC, Degradation
 from sr_arn.features import SMALLEST
 from sr_arn.metrics import psnr_y
 from sr_arn.pairs import crop_to_multiple
-from sr_arn.resize import imresize
 from sr_arn.upscaler import Upscaler
 
 __all__ = ["Validation", "hold_out"]
@@ -49,12 +49,15 @@ class Validation:
     planes : iterable of float32 [h, w] in [0, 1]
         HR luminance; those too small for a window are left out.
     scale : int
+    degrade : Degradation, default bicubic
+        What makes LR planes of HR ones.
     """
 
-    def __init__(self, planes: Iterable[Plane], scale: int) -> None:
+    def __init__(self, planes: Iterable[Plane], scale: int, degrade: Degradation = BICUBIC) -> None:
         large = (plane for plane in planes if min(plane.shape) >= SMALLEST * scale)
         self.planes = [crop_to_multiple(plane, scale) for plane in large]
         self.scale = scale
+        self.degrade = degrade
 
     def __len__(self) -> int:
         """Return the number of planes."""
@@ -64,6 +67,6 @@ class Validation:
         """Return the mean PSNR in dB."""
         psnrs = []
         for hr in self.planes:
-            lr = imresize(hr, 1 / self.scale)
+            lr = self.degrade(hr, self.scale)
             psnrs.append(psnr_y(hr, upscaler.upscale_luminance(lr, "paper"), self.scale))
         return float(np.mean(psnrs))

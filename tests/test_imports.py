@@ -17,7 +17,7 @@ FLOORS = [
     ["nn"],
     ["epochs"],
     ["instructions", "compilation", "resize", "tiles", "color", "formats", "ifd"],
-    ["exif", "vectors", "winograd", "patches", "sizes"],
+    ["exif", "vectors", "winograd", "patches", "sizes", "degradation"],
     ["products"],
     ["kernels", "convolution", "ksvd", "neighbours", "metadata", "channels", "crops"],
     ["conv_model", "refinement", "picture"],

@@ -10,6 +10,7 @@ from sr_arn.cli.options import add_scale
 if TYPE_CHECKING:
     from sr_arn.conv_arn import ConvARN
     from sr_arn.conv_model import ConvModel
+    from sr_arn.degradation import Degradation
     from sr_arn.nn.training import Progress
     from sr_arn.regressors import Regressor
     from sr_arn.upscaler import Upscaler
@@ -80,6 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images held out to measure PSNR on (default: one in ten, at most ten)",
     )
+    parser.add_argument(
+        "--degradation",
+        default="bicubic",
+        metavar="HOW",
+        help="how LR images come about: bicubic (default), or with it blur=SIGMA (in HR pixels) "
+        "and noise=SIGMA (in levels), such as blur=1.2,noise=3",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="default: 0")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
 
@@ -87,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
     from sr_arn.checks import InputError, display
+    from sr_arn.degradation import Degradation
     from sr_arn.epochs import TrainedInEpochs
     from sr_arn.files import check_output
     from sr_arn.model_file import SUFFIX, save_model
@@ -100,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
     _set_parameters(regressor, args)
     checkpoint = args.output.with_suffix(f".checkpoint{SUFFIX}")
     options: dict[str, Any] = {}
+    degrade = Degradation.parse(args.degradation)
     if isinstance(regressor, TrainedInEpochs):
         if check_output(checkpoint).exists() and args.resume is None:
             raise InputError(
@@ -113,7 +123,12 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"resume: the regressor {regressor.name} makes no checkpoints")
     try:
         upscaler = train_upscaler(
-            args.images, regressor, args.scale, validation=args.validation, **options
+            args.images,
+            regressor,
+            args.scale,
+            validation=args.validation,
+            degrade=degrade,
+            **options,
         )
     except KeyboardInterrupt:
         if options and checkpoint.exists():
@@ -124,10 +139,10 @@ def run(args: argparse.Namespace) -> None:
         checkpoint.unlink(missing_ok=True)
     if not args.quiet:
         print(f"{display(args.output)}: {regressor.name} x{args.scale}")
-        _compare(args, upscaler)
+        _compare(args, upscaler, degrade)
 
 
-def _compare(args: argparse.Namespace, upscaler: "Upscaler") -> None:
+def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradation") -> None:
     """Print how bicubic, the models in the box and the new one do on the images held out."""
     from sr_arn.benchmark import evaluate, table
     from sr_arn.datasets import find_images
@@ -144,7 +159,8 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler") -> None:
         names = ["bicubic", *models_in_the_box(args.scale)]
         models = {name: load_model(name, args.scale) for name in names}
         name = f"{len(large)} held out" if len(large) > 1 else "the one held out"
-        print(table(evaluate({**models, args.output.stem: upscaler}, {name: large})))
+        models[args.output.stem] = upscaler
+        print(table(evaluate(models, {name: large}, degrade=degrade)))
 
 
 def _regressor(name: str) -> "Regressor | ConvARN":
