@@ -60,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_refinement(parser)
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="default: as many as the process may use"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="default: as many as the process may use",
     )
     parser.add_argument(
         "--tile", type=int, metavar="N", help="pixels a side at a time (default: as memory allows)"
@@ -125,14 +128,18 @@ def _enlarger(args: argparse.Namespace) -> "Enlarger":
     from sr_arn.enlarger import Enlarger
     from sr_arn.image_io import MAX_PIXELS
     from sr_arn.sizes import Size
+    from sr_arn.workers import available_cores
 
+    threads = args.threads
+    if threads is None and args.jobs > 1:  # they share the cores
+        threads = max(1, available_cores() // args.jobs)
     enlarge = Enlarger(
         model=args.model,
         size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
         device=args.device,
         ensemble=args.ensemble,
         back_project=args.back_project,
-        threads=args.threads,
+        threads=threads,
         tile=args.tile,
         memory=args.memory,
         max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
