@@ -15,7 +15,7 @@ import numpy as np
 
 from sr_arn.checks import InputError, display
 from sr_arn.datasets import read_luminances
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.degradation import BICUBIC, HowToDegrade
 from sr_arn.metrics import psnr_y, ssim_y
 from sr_arn.pairs import crop_to_multiple
 from sr_arn.tiles import Border
@@ -67,7 +67,7 @@ def evaluate(
     sets: Mapping[str, Sequence[Path]],
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
-    degrade: Degradation = BICUBIC,
+    degrade: HowToDegrade = BICUBIC,
 ) -> list[SetScore]:
     """Score every model on every set.
 
@@ -78,7 +78,7 @@ def evaluate(
     border : {"paper", "full"}, default "paper"
     progress : callable, optional
         Is told of each set's score.
-    degrade : Degradation, default bicubic
+    degrade : Degradation or Given, default bicubic
         What makes LR planes of HR ones.
     """
     scores = []
@@ -92,7 +92,7 @@ def evaluate(
 
 
 def _named_score(
-    upscaler: Upscaler, path: Path, border: Border, degrade: Degradation
+    upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
 ) -> ImageScore:
     """Score an image; what is wrong with it is told with its name."""
     try:
@@ -102,7 +102,7 @@ def _named_score(
 
 
 def _score_image(
-    upscaler: Upscaler, path: Path, border: Border, degrade: Degradation
+    upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
 ) -> ImageScore:
     scale = upscaler.scale
     (plane,) = read_luminances([path])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.conv_model import ConvModel
 from sr_arn.crops import Crops
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.degradation import BICUBIC, HowToDegrade
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import check_patch_scale
 from sr_arn.refinement import SelfEnsemble
@@ -138,7 +138,7 @@ class ConvARN(TrainedInEpochs):
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
-        degrade: Degradation = BICUBIC,
+        degrade: HowToDegrade = BICUBIC,
     ) -> Self:
         """Learn from HR luminance.
 
@@ -154,7 +154,7 @@ class ConvARN(TrainedInEpochs):
             Is written anew after every epoch.
         resume : path, optional
             A checkpoint of the same planes and parameters to go on from.
-        degrade : Degradation, default bicubic
+        degrade : Degradation or Given, default bicubic
             What makes LR planes of HR ones.
 
         Raises

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.degradation import BICUBIC, HowToDegrade
 from sr_arn.resize import imresize
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Crops:
     teacher : function of a plane, optional
         An up-scaler to be imitated: of three planes in four the details are those that it adds
         to bicubic up-scaling; one of the three it enlarges as it is, not shrunk.
-    degrade : Degradation, default bicubic
+    degrade : Degradation or Given, default bicubic
         What makes LR planes of HR ones.
     """
 
@@ -64,7 +64,7 @@ class Crops:
         batches: int,
         seed: int,
         teacher: Callable[[Plane], Plane] | None = None,
-        degrade: Degradation = BICUBIC,
+        degrade: HowToDegrade = BICUBIC,
     ) -> None:
         self.planes = planes
         self.scale = scale
@@ -111,6 +111,8 @@ class Crops:
         """Return the LR version of a plane at a random size, and the details it lacks."""
         scale, side = self.scale, self.crop * self.scale
         is_taught = self.teacher is not None and rng.random() < TAUGHT
+        if self.degrade.is_of_whole_planes:
+            return self._given_pair(plane, is_taught, rng)
         most = max(LARGEST_SIDE, side)
         top, left = (rng.integers(max(n - most, 0) + 1) for n in plane.shape)
         hr = plane[top : top + most, left : left + most]
@@ -125,6 +127,24 @@ class Crops:
             lr = self.degrade(hr, scale)
         if rng.random() < ROUNDED:
             lr = (np.round(np.clip(lr, 0, 1) * 255) / 255).astype(np.float32)
+        if is_taught and self.teacher is not None:
+            hr = self.teacher(np.ascontiguousarray(lr))
+        return lr, hr - imresize(lr, scale)
+
+    def _given_pair(
+        self, plane: Plane, is_taught: bool, rng: np.random.Generator
+    ) -> tuple[Plane, Plane]:
+        """Return a part of the LR plane that came with an HR one, and the details it lacks."""
+        scale, most = self.scale, max(LARGEST_SIDE // self.scale, self.crop)
+        lr = self.degrade(plane, scale)
+        rows, columns = (
+            slice(k, k + most) for k in (rng.integers(max(n - most, 0) + 1) for n in lr.shape)
+        )
+        hr_rows, hr_columns = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
+        lr, hr = lr[rows, columns], plane[hr_rows, hr_columns]
+        missing = [max(0, self.crop - n) for n in lr.shape]
+        lr = np.pad(lr, [(0, n) for n in missing], mode="symmetric")
+        hr = np.pad(hr, [(0, n * scale) for n in missing], mode="symmetric")
         if is_taught and self.teacher is not None:
             hr = self.teacher(np.ascontiguousarray(lr))
         return lr, hr - imresize(lr, scale)

@@ -24,7 +24,9 @@ __all__ = [
     "find_images",
     "find_set",
     "known_sets",
+    "pair_folders",
     "read_luminances",
+    "read_pairs",
     "verify",
 ]
 
@@ -61,6 +63,40 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
     if not pictures:
         raise InputError(f"images: no picture in {display(folder)} ({', '.join(SUFFIXES)})")
     return pictures
+
+
+def pair_folders(folder: str | os.PathLike[str]) -> tuple[Path, Path] | None:
+    """Return the folders HR and LR within a folder, if both are there."""
+    below = {p.name.upper(): p for p in Path(folder).iterdir() if p.is_dir()}
+    return (below["HR"], below["LR"]) if {"HR", "LR"} <= below.keys() else None
+
+
+def read_pairs(
+    hr_paths: Iterable[Path], lr_folder: Path, scale: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Yield luminances of HR pictures and of the LR ones of the same names, `scale` times smaller.
+
+    An LR picture may be called by the name and the scale too: a.png, or ax3.png.
+
+    Raises
+    ------
+    InputError
+        If one is missing or of another size.
+    """
+    by_stem = {path.stem: path for path in find_images(lr_folder)}
+    for path in hr_paths:
+        other = by_stem.get(path.stem) or by_stem.get(f"{path.stem}x{scale}")
+        if other is None:
+            raise InputError(f"images: {display(lr_folder)} has no {display(path.stem)}")
+        hr, lr = read_luminances([path, other])
+        expected = tuple(n * scale for n in lr.shape)
+        if hr.shape != expected:
+            (h, w), (rows, columns) = hr.shape, expected
+            raise InputError(
+                f"images: expected {columns} x {rows} pixels, {scale} times those of "
+                f"{display(other.name)}, received {w} x {h} in {display(path)}"
+            )
+        yield hr, lr
 
 
 def read_luminances(paths: Iterable[Path]) -> Iterator[NDArray[np.float32]]:

@@ -1,8 +1,10 @@
-"""How an LR plane comes from an HR one: by bicubic shrinking alone, or as a camera would."""
+"""How an LR plane comes from an HR one: by bicubic shrinking alone, as a camera would, or known."""
 
+import hashlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from sr_arn.checks import InputError, display
 from sr_arn.resize import imresize
 
-__all__ = ["BICUBIC", "Degradation"]
+__all__ = ["BICUBIC", "Degradation", "Given", "HowToDegrade"]
 
 LARGEST = {"blur": 20.0, "noise": 100.0}
 
@@ -37,6 +39,8 @@ class Degradation:
 
     blur: float = 0.0
     noise: float = 0.0
+
+    is_of_whole_planes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check."""
@@ -84,3 +88,42 @@ class Degradation:
 
 BICUBIC = Degradation()
 """What the published tables are about."""
+
+
+class Given:
+    """LR planes that came with their HR ones: nobody knows how. Only whole planes have one.
+
+    Parameters
+    ----------
+    pairs : iterable of (hr, lr)
+        Planes [h * s, w * s] and [h, w].
+    """
+
+    is_of_whole_planes: ClassVar[bool] = True
+
+    def __init__(self, pairs: Iterable[tuple[Plane, Plane]]) -> None:
+        self._lrs = {_key(hr): lr for hr, lr in pairs}
+
+    def __call__(self, hr: Plane, scale: int) -> Plane:
+        """Return the LR plane that came with an HR one.
+
+        Raises
+        ------
+        KeyError
+            If none did.
+        """
+        return self._lrs[_key(hr)]
+
+    def __repr__(self) -> str:
+        """Show a digest of the pairs."""
+        digest = hashlib.blake2b(digest_size=16)
+        for key, lr in sorted(self._lrs.items()):
+            digest.update(key + np.ascontiguousarray(lr).tobytes())
+        return f"Given({digest.hexdigest()})"
+
+
+HowToDegrade = Degradation | Given
+
+
+def _key(hr: Plane) -> bytes:
+    return hashlib.blake2b(f"{hr.shape}".encode() + np.ascontiguousarray(hr).tobytes()).digest()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.degradation import BICUBIC, HowToDegrade
 from sr_arn.features import BORDER, SMALLEST, WINDOW, GradientFeatures
 from sr_arn.patches import extract
 from sr_arn.resize import imresize, resized_length
@@ -35,7 +35,7 @@ def crop_to_multiple(plane: NDArray[Number], scale: int) -> NDArray[Number]:
     return plane[:height, :width]
 
 
-def shrink(planes: Iterable[Plane], scale: int, degrade: Degradation = BICUBIC) -> Iterator[Plane]:
+def shrink(planes: Iterable[Plane], scale: int, degrade: HowToDegrade = BICUBIC) -> Iterator[Plane]:
     """Yield the LR version of each HR plane that has at least 5 x 5 LR pixels."""
     for plane in planes:
         if min(plane.shape) >= SMALLEST * scale:
@@ -47,7 +47,7 @@ def training_pairs(
     features: GradientFeatures,
     max_samples: int = 5_000_000,
     sizes: int = SIZES,
-    degrade: Degradation = BICUBIC,
+    degrade: HowToDegrade = BICUBIC,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return features and residual patches from HR luminance planes.
 
@@ -62,7 +62,7 @@ def training_pairs(
         Fitted.
     max_samples, sizes : int
         At least 1.
-    degrade : Degradation, default bicubic
+    degrade : Degradation or Given, default bicubic
         What makes LR planes of HR ones.
 
     Returns
@@ -80,6 +80,8 @@ def training_pairs(
     check_integer(max_samples, "max_samples", 1)
     check_integer(sizes, "sizes", 1)
     scale = features.scale
+    if degrade.is_of_whole_planes:
+        sizes = 1
     jobs = [(plane, SHRINKAGE**power) for power in range(sizes) for plane in planes]
     # 1. count, so that every sample is written once, in its place
     counts = [_pair_count(plane, factor, scale) for plane, factor in jobs]
@@ -120,7 +122,7 @@ def _pair_count(plane: Plane, factor: float, scale: int) -> int:
     return rows * columns
 
 
-def _pairs(plane: Plane, features: GradientFeatures, degrade: Degradation) -> tuple[Plane, Plane]:
+def _pairs(plane: Plane, features: GradientFeatures, degrade: HowToDegrade) -> tuple[Plane, Plane]:
     """Return the features [n, d] and residuals [n, (3 s)^2] of one HR plane."""
     scale = features.scale
     size = WINDOW * scale

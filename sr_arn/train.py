@@ -8,10 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.conv_arn import ConvARN
-from sr_arn.datasets import digest, find_images, read_luminances
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.datasets import digest, find_images, pair_folders, read_luminances, read_pairs
+from sr_arn.degradation import BICUBIC, Given, HowToDegrade
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
 from sr_arn.pairs import shrink, training_pairs
@@ -23,11 +26,13 @@ from sr_arn.validation import Validation, hold_out
 if TYPE_CHECKING:
     from sr_arn.nn.training import Progress
 
-__all__ = ["train_upscaler"]
+__all__ = ["train_upscaler", "training_images"]
 
 logger = logging.getLogger(__name__)
 
 MAX_SAMPLES = 5_000_000
+
+Plane = NDArray[np.float32]
 
 
 def train_upscaler(
@@ -37,7 +42,7 @@ def train_upscaler(
     max_samples: int = MAX_SAMPLES,
     validation: int | None = 0,
     observe: "Callable[[Progress], None] | None" = None,
-    degrade: Degradation = BICUBIC,
+    degrade: HowToDegrade = BICUBIC,
     **fit_options: Any,
 ) -> Upscaler:
     """Train features and a regressor, or a convolutional ARN, on folders of images.
@@ -45,7 +50,9 @@ def train_upscaler(
     Parameters
     ----------
     images : str, path or sequence of them
-        Folders; `sr_arn.datasets.find_images` says what is taken from them.
+        Folders; `sr_arn.datasets.find_images` says what is taken from them. One that holds
+        folders HR and LR gives pictures and their smaller versions: see
+        `sr_arn.datasets.read_pairs`.
     regressor : Regressor or ConvARN
         Is fitted in place.
     scale : int, default 3
@@ -57,7 +64,7 @@ def train_upscaler(
         training to measure PSNR on; None holds out one in ten, at most ten.
     observe : function of a `sr_arn.nn.training.Progress`, optional
         Follows a regressor that is trained in epochs; no other takes it.
-    degrade : Degradation, default bicubic
+    degrade : Degradation or Given, default bicubic
         What makes LR planes of the images.
     **fit_options
         Passed on to the regressor's `fit`, as `checkpoint` and `resume` are to one that is
@@ -81,7 +88,7 @@ def train_upscaler(
     folders = [images] if isinstance(images, str | os.PathLike) else images
     if len({Path(folder).resolve() for folder in folders}) < len(folders):
         raise InputError("images: a folder is given twice")
-    every_path = [path for folder in folders for path in find_images(folder)]
+    every_path, degrade = training_images(folders, scale, degrade)
     paths, held_out = hold_out(every_path, validation)
     planes = list(read_luminances(paths))
     validation_set = Validation(read_luminances(held_out), scale, degrade)
@@ -131,10 +138,44 @@ def train_upscaler(
         name: value if isinstance(value, int | float | str | None) else "given"
         for name, value in regressor.get_params().items()
     }
-    if degrade != BICUBIC:
+    if isinstance(degrade, Given):
+        training["degradation"] = "given"
+    elif degrade != BICUBIC:
         training["degradation"] = asdict(degrade)
     upscaler.header = {"training": training}
     return upscaler
+
+
+def training_images(
+    folders: Sequence[str | os.PathLike[str]], scale: int, degrade: HowToDegrade
+) -> tuple[list[Path], HowToDegrade]:
+    """Return the HR pictures of folders, and what makes LR planes of them.
+
+    Of folders with HR and LR pictures in folders of these names, that is what lies there.
+
+    Raises
+    ------
+    InputError
+        If only some folders are so, a picture lacks its other version, or a degradation is asked
+        for in spite of them.
+    """
+    for folder in folders:
+        if not Path(folder).is_dir():
+            find_images(folder)  # which tells what it is instead
+    known = [pair_folders(folder) for folder in folders]
+    if not any(known):
+        return [path for folder in folders for path in find_images(folder)], degrade
+    if not all(known) or degrade != BICUBIC:
+        raise InputError(
+            "images: a folder has HR and LR pictures; give only such, and no degradation"
+        )
+    paths: list[Path] = []
+    pairs: list[tuple[Plane, Plane]] = []
+    for hr_folder, lr_folder in filter(None, known):
+        found = find_images(hr_folder)
+        pairs += read_pairs(found, lr_folder, scale)
+        paths += found
+    return paths, Given(pairs)
 
 
 def _line(progress: "Progress", psnr: float | None) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.degradation import BICUBIC, HowToDegrade
 from sr_arn.features import SMALLEST
 from sr_arn.metrics import psnr_y
 from sr_arn.pairs import crop_to_multiple
@@ -49,11 +49,13 @@ class Validation:
     planes : iterable of float32 [h, w] in [0, 1]
         HR luminance; those too small for a window are left out.
     scale : int
-    degrade : Degradation, default bicubic
+    degrade : Degradation or Given, default bicubic
         What makes LR planes of HR ones.
     """
 
-    def __init__(self, planes: Iterable[Plane], scale: int, degrade: Degradation = BICUBIC) -> None:
+    def __init__(
+        self, planes: Iterable[Plane], scale: int, degrade: HowToDegrade = BICUBIC
+    ) -> None:
         large = (plane for plane in planes if min(plane.shape) >= SMALLEST * scale)
         self.planes = [crop_to_multiple(plane, scale) for plane in large]
         self.scale = scale

@@ -7,7 +7,11 @@ from skimage.filters import gaussian
 
 from sr_arn import InputError, imresize, load_model, save_model, train_upscaler
 from sr_arn.cli import main
-from sr_arn.degradation import BICUBIC, Degradation
+from sr_arn.degradation import BICUBIC, Degradation, Given
+from sr_arn.features import GradientFeatures
+from sr_arn.image_io import write_image
+from sr_arn.pairs import shrink, training_pairs
+from sr_arn.picture import Picture
 from sr_arn.regressors import APlusRegressor
 from sr_arn.validation import Validation
 
@@ -100,3 +104,77 @@ def test_train_for_it_from_the_command_line(tmp_path, capsys):
     assert scores["m"] > scores["aplus-x2"]
     assert main([*arguments, "--degradation", "fog"]) == 2
     assert "degradation: expected bicubic" in capsys.readouterr().err
+
+
+def in_pairs(folder, planes, degrade, scale=2):
+    """Write HR and LR pictures as users may have them."""
+    for name, hr in planes.items():
+        lr = np.clip(degrade(hr, scale), 0, 1)
+        for kind, plane, stem in (("HR", hr, name), ("LR", lr, f"{name}x{scale}")):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            levels = np.round(np.clip(plane, 0, 1) * 65535).astype(np.uint16)
+            write_image(folder / kind / f"{stem}.png", Picture(levels))
+    return folder
+
+
+def parts(planes):
+    """Return parts of the shipped pictures, of even sides, in levels of 16 bits."""
+    cuts = {"a": planes[0][:150, :140], "b": planes[1][40:170, :200], "c": planes[2][:90, 30:190]}
+    return {name: np.round(cut * 65535).astype(np.float32) / 65535 for name, cut in cuts.items()}
+
+
+@pytest.mark.parametrize("name", ["aplus", "conv-arn"])
+def test_learns_from_pairs_what_it_learns_from_their_degradation(
+    tmp_path, planes, monkeypatch, name
+):
+    def regressor():
+        if name == "aplus":
+            return APlusRegressor(anchors=8)
+        pytest.importorskip("torch", reason='needs the extra "torch"')
+        from sr_arn.conv_arn import ConvARN
+
+        return ConvARN(channels=8, layers=2, anchors=8, epochs=2, crop=16, batch_size=8)
+
+    monkeypatch.setattr("sr_arn.conv_arn.BATCHES", 30)
+    folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
+    own = train_upscaler(folder, regressor(), 2)
+    assert own.header["training"]["degradation"] == "given"
+    assert own.header["training"]["images"] == 3
+    validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
+    assert validation.psnr(own) > validation.psnr(load_model("bicubic", 2)) + 0.25
+
+
+def test_pairs_give_the_samples_of_their_degradation(planes):
+    hrs = list(parts(planes).values())
+    given = Given((hr, BLURRED(hr, 2)) for hr in hrs)
+    features = GradientFeatures(2).fit(shrink(hrs, 2, given))
+    for own, expected in zip(
+        training_pairs(hrs, features, degrade=given),
+        training_pairs(hrs, features, sizes=1, degrade=BLURRED),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(own, expected)
+
+
+def test_pairs_are_checked(tmp_path, planes):
+    folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
+    (folder / "LR" / "ax2.png").rename(folder / "LR" / "a.png")
+    with pytest.raises(InputError, match=r"expected 210 x 225 pixels, 3 times those of a\.png"):
+        train_upscaler(folder, APlusRegressor(anchors=8), 3)
+    with pytest.raises(InputError, match="give only such, and no degradation"):
+        train_upscaler(folder, APlusRegressor(anchors=8), 2, degrade=BLURRED)
+    with pytest.raises(InputError, match="give only such, and no degradation"):
+        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), 2)
+    (folder / "LR" / "bx2.png").unlink()
+    with pytest.raises(InputError, match="LR has no b"):
+        train_upscaler(folder, APlusRegressor(anchors=8), 2)
+
+
+def test_pairs_are_compared_by_their_own_lr_versions(tmp_path, planes, capsys):
+    folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
+    arguments = ["train", str(folder), "-o", str(tmp_path / "aplus-x2.safetensors")]
+    options = ["--anchors", "8", "--scale", "2", "--validation", "1"]
+    assert main([*arguments, *options]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.startswith("| ")]
+    scores = {row[1]: float(row[3]) for row in rows[2:]}
+    assert scores["aplus-x2.safetensors"] > scores["aplus-x2"] + 0.1

@@ -145,22 +145,22 @@ def run(args: argparse.Namespace) -> None:
 def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradation") -> None:
     """Print how bicubic, the models in the box and the new one do on the images held out."""
     from sr_arn.benchmark import evaluate, table
-    from sr_arn.datasets import find_images
     from sr_arn.features import SMALLEST
     from sr_arn.image_io import read_image
     from sr_arn.model_file import load_model, models_in_the_box
+    from sr_arn.train import training_images
     from sr_arn.validation import hold_out
 
-    every_path = [path for folder in args.images for path in find_images(folder)]
+    every_path, how = training_images(args.images, args.scale, degrade)
     _, held_out = hold_out(every_path, args.validation)
     side = SMALLEST * args.scale
     large = [path for path in held_out if min(read_image(path).pixels.shape[:2]) >= side]
     if large:
         names = ["bicubic", *models_in_the_box(args.scale)]
         models = {name: load_model(name, args.scale) for name in names}
+        new = args.output.stem if args.output.stem not in models else args.output.name
         name = f"{len(large)} held out" if len(large) > 1 else "the one held out"
-        models[args.output.stem] = upscaler
-        print(table(evaluate(models, {name: large}, degrade=degrade)))
+        print(table(evaluate({**models, new: upscaler}, {name: large}, degrade=how)))
 
 
 def _regressor(name: str) -> "Regressor | ConvARN":
