@@ -3,6 +3,8 @@
 import glob
 import os
 import string
+import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,13 +13,13 @@ from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
 from sr_arn.enlarger import Enlarger, Stopped
-from sr_arn.formats import SUFFIXES, Format
+from sr_arn.formats import SUFFIXES, Format, format_of
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
 
 __all__ = ["Job", "Naming", "Outcome", "find_jobs", "run"]
 
-FIELDS = ("stem", "scale", "ext")
+FIELDS = ("stem", "source", "scale", "ext")
 OTHERWISE = ".png"  # for what is only read
 SIZES = {"width": "w", "height": "h", "max_side": "max", "megapixels": "mp"}
 
@@ -29,7 +31,8 @@ class Naming:
     Attributes
     ----------
     template : str
-        With {stem}, {scale} and {ext}: the source's name, "3" or "w1920", ".png".
+        With {stem}, {source}, {scale} and {ext}: the source's name without and with its suffix,
+        "3" or "w1920", ".png".
     size : str
         What {scale} stands for.
     kind : Format, optional
@@ -38,7 +41,7 @@ class Naming:
     Raises
     ------
     InputError
-        If the template names another field, or a folder.
+        If the template names another field, a folder, or another format.
     """
 
     template: str
@@ -63,6 +66,9 @@ class Naming:
             or "\\" in name
         ):
             raise InputError(f"name: expected a file name, received {display(self.template)}")
+        kind = format_of(Path(name))
+        if self.kind is not None and self.kind is not kind:
+            raise InputError(f"name: {display(name)} is no name of {self.kind.name}'s")
 
     def name_of(self, source: Path) -> str:
         """Return what the result of a picture file is called."""
@@ -71,7 +77,9 @@ class Naming:
             suffix = self.kind.suffixes[0]
         elif not SUFFIXES[suffix.lower()].modes:
             suffix = OTHERWISE
-        return self.template.format(stem=source.stem, scale=self.size, ext=suffix)
+        return self.template.format(
+            stem=source.stem, source=source.name, scale=self.size, ext=suffix
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,11 @@ def name_of_size(size: Size, scale: int) -> str:
 
 
 def find_jobs(
-    inputs: Iterable[str], folder: Path, naming: Naming, recursive: bool = False
+    inputs: Iterable[str],
+    folder: Path,
+    naming: Naming,
+    recursive: bool = False,
+    skip_existing: bool = False,
 ) -> tuple[list[Job], list[Path]]:
     """Return what is to be done, and the files that are no pictures.
 
@@ -121,6 +133,8 @@ def find_jobs(
     naming : Naming
     recursive : bool, default False
         Whether folders within folders are gone through; their names are kept in `folder`.
+    skip_existing : bool, default False
+        Whether pictures that are results of others are left alone: such that lie beside them.
 
     Raises
     ------
@@ -137,6 +151,9 @@ def find_jobs(
             else:
                 others.append(source)
     jobs = list(dict.fromkeys(jobs))  # what is given twice is enlarged once
+    if skip_existing:
+        results = {_place(job.target) for job in jobs}
+        jobs = [job for job in jobs if _place(job.source) not in results]
     _check(jobs)
     if not jobs:
         raise InputError(f"input: no picture found ({', '.join(SUFFIXES)})")
@@ -154,7 +171,7 @@ def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
     elif path.exists():
         yield path, Path()
     elif glob.has_magic(text):
-        found = [Path(name) for name in sorted(glob.glob(text))]
+        found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
         if not found:
             raise InputError(f"{display(text)}: no file is called so")
         yield from ((name, Path()) for name in found if name.is_file())
@@ -180,18 +197,29 @@ def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[
 
 def _check(jobs: list[Job]) -> None:
     """Raise `InputError` if results would overwrite each other or a source."""
-    sources = {os.path.realpath(job.source) for job in jobs}
+    sources = {_place(job.source) for job in jobs}
     taken: dict[str, Job] = {}
     for job in jobs:
-        place = os.path.normcase(os.path.realpath(job.target))
+        place = _place(job.target)
         if place in sources:
-            raise InputError(f"output: {display(job.target)} is an input; take another folder")
+            raise InputError(
+                f"output: {display(job.target)} is an input; take another folder, or "
+                "--skip-existing to leave it as it is"
+            )
         other = taken.setdefault(place, job)
         if other is not job:
+            is_alike = other.source.name == job.source.name
+            remedy = "another folder for one" if is_alike else "--name with {source}"
             raise InputError(
                 f"output: {display(other.source)} and {display(job.source)} would both become "
-                f"{display(job.target)}; enlarge them one by one, or give --name with {{ext}}"
+                f"{display(job.target)}; give {remedy}"
             )
+
+
+def _place(path: Path) -> str:
+    """Return where a path leads, in one spelling even where upper and lower case are alike."""
+    place = os.path.normcase(os.path.realpath(path))
+    return place.casefold() if sys.platform == "darwin" else place
 
 
 def run(
@@ -201,15 +229,16 @@ def run(
 
     A picture that cannot be read, enlarged or written does not stop the others.
     """
+    stopped = threading.Event()
 
     def work(job: Job) -> Outcome:
         names = str(job.source), str(job.target)
-        if skip_existing and job.target.exists():
-            return Outcome(*names, "skipped", "is there already")
         start = time.perf_counter()
         try:
+            if skip_existing and job.target.exists():
+                return Outcome(*names, "skipped", "is there already")
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            frame, model = enlarge(job.source, job.target)
+            frame, model = enlarge(job.source, job.target, stopped=stopped)
         except (InputError, OSError, MemoryError, Stopped) as error:
             return Outcome(*names, "failed", _reason(error))
         height, width = frame.shape[:2]
@@ -218,7 +247,7 @@ def run(
 
     if at_a_time == 1:  # here, so that Ctrl-C ends it at once
         return map(work, jobs)
-    return in_order(work, jobs, at_a_time, enlarge.stopped)
+    return in_order(work, jobs, at_a_time, stopped)
 
 
 def _reason(error: Exception) -> str:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,10 +36,11 @@ logger = logging.getLogger(__name__)
 DATA_VARIABLE = "SR_ARN_DATA"
 MANIFEST = Path(__file__).with_name("data_sets.json")
 ALSO_CALLED = (
-    ("B100", "BSD100", "BSDS100"),
-    ("BSD200", "BSDS200"),
-    ("T91", "91-image", "91images", "Train_91"),
+    ("b100", "bsd100", "bsds100"),
+    ("bsd200", "bsds200"),
+    ("t91", "91-image", "91images", "train_91"),
 )
+HR_FOLDERS = (("", ""), ("HR", ""), ("GTmod12", ""))  # and how the names of HR pictures end
 
 
 def find_images(folder: str | os.PathLike[str]) -> list[Path]:
@@ -132,11 +134,11 @@ def find_set(folder: Path, name: str, scale: int | None = None) -> list[Path]:
     `datasets`. Upper and lower case are alike, and BSD100 is B100.
     """
     for place in _places(folder, name):
-        for below in ("", "HR", "GTmod12", f"image_SRF_{scale}"):
-            found = place / below
-            if found.is_dir() and any(path.suffix.lower() in SUFFIXES for path in found.iterdir()):
-                paths = find_images(found)
-                return [p for p in paths if p.stem.endswith("_HR")] if "SRF" in below else paths
+        for below, ending in (*HR_FOLDERS, (f"image_SRF_{scale}", "_HR")):
+            with suppress(InputError):  # none is there
+                paths = [p for p in find_images(place / below) if p.stem.endswith(ending)]
+                if paths:
+                    return paths
     found_sets = sorted(p.name for p in folder.iterdir() if p.is_dir())
     raise InputError(
         f"sets: no folder {display(name)} with pictures in {display(folder)}, "
@@ -146,11 +148,11 @@ def find_set(folder: Path, name: str, scale: int | None = None) -> list[Path]:
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Yield the folders that may be a set's."""
-    called = {other.casefold() for names in ALSO_CALLED for other in names if name in names}
+    called = next((names for names in ALSO_CALLED if name.casefold() in names), (name.casefold(),))
     for parent in (folder, *(folder / below for below in ("benchmark", "testsets", "datasets"))):
         if parent.is_dir():
             for entry in sorted(parent.iterdir()):
-                if entry.is_dir() and entry.name.casefold() in called | {name.casefold()}:
+                if entry.is_dir() and entry.name.casefold() in called:
                     yield entry
 
 
@@ -179,8 +181,11 @@ def verify(folder: Path, name: str) -> State:
         paths = find_set(folder, name, scale=2)
     except InputError:
         return State(name, None, 0, len(digests), [])
-    found = {path: digest_of_pixels(path) for path in paths}
-    others = [path.name for path, text in found.items() if text not in digests]
+    found: dict[Path, str] = {}
+    for path in paths:
+        with suppress(InputError):  # a damaged picture is none of them
+            found[path] = digest_of_pixels(path)
+    others = [path.name for path in paths if found.get(path) not in digests]
     known = sum(text in found.values() for text in digests)
     return State(name, paths[0].parent, known, len(digests), others)
 

@@ -55,8 +55,6 @@ class Enlarger:
         Whether metadata are left out.
     quality : int, optional
         Of JPEG, WebP and AVIF.
-    stopped : threading.Event
-        Once set, what is in work ends with `Stopped`, and nothing half-written stays.
 
     Raises
     ------
@@ -75,7 +73,6 @@ class Enlarger:
     max_pixels: int = MAX_PIXELS
     strip: bool = False
     quality: int | None = None
-    stopped: Event = field(default_factory=Event)
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
     _loading: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -88,7 +85,13 @@ class Enlarger:
         if self.quality is not None and check_integer(self.quality, "quality", 1) > QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
 
-    def __call__(self, source: Path, target: Path, kind: Format | None = None) -> tuple[Frame, str]:
+    def __call__(
+        self,
+        source: Path,
+        target: Path,
+        kind: Format | None = None,
+        stopped: Event | None = None,
+    ) -> tuple[Frame, str]:
         """Read, enlarge and write one picture.
 
         Parameters
@@ -97,6 +100,8 @@ class Enlarger:
             `PIPE` stands for standard input or output.
         kind : Format, optional
             Of what is written; by default what the target's name says.
+        stopped : threading.Event, optional
+            Once set, the work ends with `Stopped`, and nothing half-written stays.
 
         Returns
         -------
@@ -111,7 +116,7 @@ class Enlarger:
             If the picture cannot be read, enlarged so or written so.
         """
         kind = kind or format_of(target)
-        picture = read_image(sys.stdin.buffer.read() if source == PIPE else source, self.max_pixels)
+        picture = read_image(_piped() if source == PIPE else source, self.max_pixels)
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]
@@ -121,8 +126,10 @@ class Enlarger:
             size = self.size.of(height, width)
         picture = as_it_fits(kind, picture, size)
         frame = picture.frame.of_size(*size)
-        strips = self._until_stopped(upscaler.upscale_strips(picture, size))
+        strips = _until(stopped, upscaler.upscale_strips(picture, size))
         if target == PIPE:
+            if sys.stdout is None:
+                raise InputError("stdout: is closed")
             whole = BytesIO()
             encode_strips(whole, kind, frame, strips, self.threads, self.quality)
             sys.stdout.buffer.write(whole.getbuffer())
@@ -131,7 +138,8 @@ class Enlarger:
                 target,
                 lambda file: encode_strips(file, kind, frame, strips, self.threads, self.quality),
             )
-        return frame, f"{upscaler.model.name} x{upscaler.scale}"
+        made_by = upscaler.model.name
+        return frame, made_by if upscaler.scale == 1 else f"{made_by} x{upscaler.scale}"
 
     def prepare(self) -> int:
         """Load what is sure to be needed; return the model's scale, or 1 where that will depend.
@@ -202,11 +210,18 @@ class Enlarger:
         upscaler.threads, upscaler.tile, upscaler.memory = self.threads, self.tile, self.memory
         return upscaler
 
-    def _until_stopped(self, strips: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        for strip in strips:
-            if self.stopped.is_set():
-                raise Stopped
-            yield strip
+
+def _until(stopped: Event | None, strips: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    for strip in strips:
+        if stopped is not None and stopped.is_set():
+            raise Stopped
+        yield strip
+
+
+def _piped() -> bytes:
+    if sys.stdin is None:
+        raise InputError("stdin: is closed")
+    return sys.stdin.buffer.read()
 
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
@@ -24,7 +25,6 @@ from sr_arn.files import check_output, write_whole
 from sr_arn.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
 from sr_arn.picture import Frame, Picture
 from sr_arn.pil import from_pil, is_cut_to_8_bits, picture_of, to_pil
-from sr_arn.strips import regrouped
 from sr_arn.workers import available_cores
 
 __all__ = [
@@ -297,7 +297,10 @@ def encode_strips(
     elif kind.name == "TIFF":
         tiff.encode(file, strips, frame, workers)
     else:
-        (pixels,) = regrouped(strips, frame.shape[0])
+        pixels, filled = np.empty(frame.shape, frame.dtype), 0
+        for strip in strips:
+            pixels[filled : filled + len(strip)] = strip
+            filled += len(strip)
         _save(file, to_pil(Picture(pixels, frame.metadata, frame.is_cmyk)), kind.name, quality)
 
 

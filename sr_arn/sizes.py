@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, check_integer, check_scale
+from sr_arn.checks import InputError, check_integer, check_scale, display
 from sr_arn.resize import contributions, resized_length, weighted
 
 __all__ = ["LARGEST_SCALE", "Size", "resized"]
 
 LARGEST_SCALE = 16
+LARGEST_SIDE = 1_000_000  # pixels
+LARGEST = {"scale": LARGEST_SCALE, "megapixels": 1e6}
 ROWS = 64  # of a strip that comes out
 LEAST_ALPHA = np.float32(1e-4)  # below, colours are averaged as if nothing were transparent
 
@@ -59,8 +61,9 @@ class Size:
                 check_scale(value, shown)
             else:
                 check_integer(value, shown, 1)  # type: ignore[arg-type] # checked here
-        if self.scale is not None and self.scale > LARGEST_SCALE:
-            raise InputError(f"scale: expected up to {LARGEST_SCALE}, received {self.scale:g}")
+            if value > LARGEST.get(name, LARGEST_SIDE):
+                most = LARGEST.get(name, LARGEST_SIDE)
+                raise InputError(f"{shown}: expected up to {most:g}, received {display(value)}")
 
     @property
     def given(self) -> dict[str, float]:
@@ -69,7 +72,13 @@ class Size:
         return {name: value for name, value in values.items() if value is not None}
 
     def of(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of the result for a picture."""
+        """Return height and width of the result for a picture.
+
+        Raises
+        ------
+        InputError
+            If they are more than 16 times the picture's.
+        """
         if self.scale is not None:
             return resized_length(height, self.scale), resized_length(width, self.scale)
         if self.megapixels is not None:
@@ -80,6 +89,10 @@ class Size:
             factor = min(
                 math.inf if self.width is None else self.width / width,
                 math.inf if self.height is None else self.height / height,
+            )
+        if factor > LARGEST_SCALE:
+            raise InputError(
+                f"size: expected up to {LARGEST_SCALE} times the picture's, received {factor:.3g}"
             )
         rounded = (max(1, math.floor(side * factor + 0.5)) for side in (height, width))
         return next(rounded), next(rounded)
@@ -110,19 +123,15 @@ def resized(
     taps, weights = contributions(rows, height / rows, height)
     across = contributions(columns, width / columns, width)
     source = iter(strips)
-    kept, first, done = [next(source)], 0, 0  # strips, the row they begin with, rows yielded
-    while done < height:
-        stop = min(done + ROWS, height)
-        begin, end = int(taps[:, done:stop].min()), int(taps[:, done:stop].max()) + 1
-        while first + sum(map(len, kept)) < end:
-            kept.append(next(source))
-        while first + len(kept[0]) <= begin:
-            first += len(kept.pop(0))
-        whole = kept[0] if len(kept) == 1 else np.concatenate(kept)
-        kept = [whole]
-        down = taps[:, done:stop] - first, weights[:, done:stop]
-        yield _mixed(whole, down, across, has_alpha)
-        done = stop
+    kept, first = next(source), 0  # rows that are still needed, and the first of them
+    for done in range(0, height, ROWS):
+        part = slice(done, done + ROWS)
+        begin, end = int(taps[:, part].min()), int(taps[:, part].max()) + 1
+        parts = [kept[begin - first :]]
+        while first + len(kept) + sum(map(len, parts[1:])) < end:
+            parts.append(next(source))
+        kept, first = parts[0] if len(parts) == 1 else np.concatenate(parts), begin
+        yield _mixed(kept, (taps[:, part] - first, weights[:, part]), across, has_alpha)
 
 
 def _mixed(pixels: Strip, down: Taps, across: Taps, has_alpha: bool) -> Strip:

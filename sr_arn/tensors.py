@@ -1,5 +1,6 @@
 """Images as torch tensors, channels first; torch is there where one comes."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,8 @@ MOST_CHANNELS = 4
 
 def is_tensor(image: object) -> bool:
     """Tell whether it is a torch tensor, without importing torch."""
-    return type(image).__module__.partition(".")[0] == "torch" and hasattr(image, "detach")
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(image, torch.Tensor)
 
 
 def as_array(image: "Tensor") -> NDArray[Any]:
@@ -28,7 +30,10 @@ def as_array(image: "Tensor") -> NDArray[Any]:
     InputError
         If it has other axes.
     """
-    array: NDArray[Any] = image.detach().cpu().numpy()
+    try:
+        array: NDArray[Any] = image.detach().cpu().numpy()
+    except TypeError:  # of a dtype that NumPy has not
+        raise InputError(f"image: expected uint8 or floats, received {image.dtype}") from None
     if array.ndim not in (2, 3) or (array.ndim == 3 and not 1 <= len(array) <= MOST_CHANNELS):
         shape = tuple(array.shape)
         raise InputError(f"image: expected a tensor [h, w] or [1 to 4, h, w], received {shape}")

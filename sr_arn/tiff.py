@@ -37,6 +37,7 @@ NAMES = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA or CMYK"}
 PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
 STRIP = 1 << 18  # bytes of a strip: what readers take at a time
 LEVEL = 4  # of deflate
+LARGEST = (1 << 32) - (1 << 25)  # bytes of pixels that a TIFF file holds for sure; BigTIFF has more
 FIRST_DIRECTORY = 4  # where a TIFF file's header tells the place of its first directory
 
 logger = logging.getLogger(__name__)
@@ -195,6 +196,7 @@ def encode(file: IO[bytes], strips: Iterable[Pixels], frame: Frame, workers: int
         shape=shape,
         dtype=dtype,
         rowsperstrip=rows,
+        bigtiff=math.prod(shape) * dtype.itemsize > LARGEST,
         byteorder=order,
         photometric=colours,
         planarconfig="contig" if channels > 1 else None,

@@ -7,6 +7,7 @@ in the luminance model it holds, a function from an LR plane to an HR plane: a `
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import copy
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -273,11 +274,10 @@ class Upscaler:
         workers, side = self._plan(grid)
 
         def result_of(tile: Tile) -> Pixels:
-            try:
+            with suppress(MemoryError):
                 return work(tile.cut(image), tile.rim)
-            except MemoryError:
-                halves, axis = grid.halves(tile)
-                return np.concatenate([result_of(half) for half in halves], axis)
+            halves, axis = grid.halves(tile)  # what the whole tile took is free again
+            return np.concatenate([result_of(half) for half in halves], axis)
 
         return in_order(lambda tile: (tile, result_of(tile)), grid.tiles(workers, side), workers)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from sr_arn import InputError, load_model
 from sr_arn.batch import Job, Naming, Outcome, find_jobs, name_of_size, run
 from sr_arn.cli import main
 from sr_arn.cli.progress import Progress
-from sr_arn.enlarger import Enlarger, format_named
+from sr_arn.enlarger import Enlarger, Stopped, format_named
 from sr_arn.sizes import Size
 
 FAST = ("--model", "aplus-x2")
@@ -131,6 +132,40 @@ def test_a_bad_file_does_not_stop_the_rest(tree, tmp_path, capsys):
     assert "expected a picture" in failed["reason"]
 
 
+def test_into_their_own_folder_and_on_with_what_is_missing(tree, capsys):
+    assert cli("upscale", tree, "-o", tree, *FAST) == 0
+    first = results(tree)
+    (tree / "a_x2.png").unlink()
+    assert cli("upscale", tree, "-o", tree, *FAST) == 2
+    assert "is an input; take another folder, or --skip-existing" in capsys.readouterr().err
+    capsys.readouterr()
+    assert cli("upscale", tree, "-o", tree, *FAST, "--skip-existing") == 0
+    assert capsys.readouterr().out == "1 done, 3 skipped, 0 failed\n"
+    assert results(tree) == first
+
+
+def test_an_enlarger_serves_again(tree, tmp_path):
+    jobs, _ = find_jobs([str(tree)], tmp_path / "out", NAMING)
+    enlarge = Enlarger(model="aplus-x2")
+    for _ in range(2):
+        assert [outcome.status for outcome in run(jobs, enlarge, 2)] == ["done"] * 4
+
+
+def test_a_report_never_takes_the_place_of_a_picture(tree, tmp_path, capsys):
+    before = (tree / "a.png").read_bytes()
+    arguments = ("upscale", "--json", tree / "a.png", tree / "B two.JPG", "-o", tmp_path / "out")
+    assert cli(*arguments, *FAST) == 2
+    assert "json: expected a name ending in .json" in capsys.readouterr().err
+    assert (tree / "a.png").read_bytes() == before
+
+
+def test_a_name_too_long_does_not_stop_the_rest(tree, tmp_path, coffee):
+    picture(tree / ("n" * 250 + ".png"), coffee)
+    out = tmp_path / "large"
+    assert cli("upscale", tree, "-o", out, *FAST, "--skip-existing", "--quiet") == 1
+    assert results(out) == FLAT
+
+
 def test_the_same_bytes_whatever_the_jobs(tree, tmp_path):
     for jobs in (1, 3):
         out = tmp_path / str(jobs)
@@ -161,9 +196,13 @@ def test_results_that_would_be_the_same_are_refused_before_work(tree, tmp_path, 
     assert message.count("\n") == 1
     assert "would both become" in message
     assert not out.exists()
-    name = "{stem}{ext}_{scale}.png"
-    assert cli("upscale", tree, "-o", out, *FAST, "--name", name, "--quiet") == 0
+    assert "give --name with {source}" in message
+    options = ("--name", "{source}_{scale}{ext}", "--format", "png")
+    assert cli("upscale", tree, "-o", out, *FAST, *options, "--quiet") == 0
     assert {"a.jpg_2.png", "a.png_2.png"} <= results(out)
+    others = picture(tmp_path / "more" / "a.png", coffee).parent
+    assert cli("upscale", tree / "a.png", others, "-o", tmp_path / "o", *FAST) == 2
+    assert "give another folder for one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -172,6 +211,13 @@ def test_results_that_would_be_the_same_are_refused_before_work(tree, tmp_path, 
 def test_templates_are_checked(template):
     with pytest.raises(InputError, match="name: "):
         Naming(template, "2")
+
+
+def test_templates_name_a_format_that_can_be_written():
+    with pytest.raises(InputError, match="expected a name ending in"):
+        Naming("{stem}", "2")
+    with pytest.raises(InputError, match=r"name: name\.tif is no name of PNG's"):
+        Naming("{stem}.tif", "2", format_named("png"))
 
 
 def test_what_is_only_read_becomes_png():
@@ -263,10 +309,10 @@ def test_ctrl_c_leaves_no_part_and_tells_how_to_go_on(tmp_path, coffee):
 
 def test_a_stopped_enlarger_ends_what_is_in_work(tmp_path, coffee):
     small = picture(tmp_path / "small.png", coffee)
-    enlarge = Enlarger(model="bicubic")
-    enlarge.stopped.set()
-    (outcome,) = run([Job(small, tmp_path / "o.png")], enlarge)
-    assert (outcome.status, outcome.reason) == ("failed", "stopped")
+    enlarge, stopped = Enlarger(model="bicubic"), threading.Event()
+    stopped.set()
+    with pytest.raises(Stopped):
+        enlarge(small, tmp_path / "o.png", stopped=stopped)
     assert not (tmp_path / "o.png").exists()
     assert os.listdir(tmp_path) == ["small.png"]
 

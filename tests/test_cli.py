@@ -338,7 +338,7 @@ def bad_inputs(folder):
         (("upscale", photo, "-o", folder, "--name", "../{stem}"), "name: expected a file name"),
         (
             ("upscale", photo, "-o", folder, "--name", "{0}"),
-            "name: expected {stem}, {scale}, {ext}",
+            "name: expected {stem}, {source}, ",
         ),
         (("upscale", photo, "-o", folder, "--name", "{"), "is no template"),
         (("upscale", photo, "-o", folder, "--model", "magic"), "neither a file nor in the box"),

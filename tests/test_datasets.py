@@ -1,6 +1,8 @@
 """Sets in the layouts that people have, and whether their pictures are the known ones."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -40,9 +42,15 @@ def test_a_set_is_found_in_every_layout(tmp_path, coffee, layout):
 def test_other_names_of_a_set(tmp_path, coffee):
     (tmp_path / "BSDS100").mkdir()
     Image.fromarray(coffee[:9, :9]).save(tmp_path / "BSDS100" / "a.png")
-    assert find_set(tmp_path, "B100") == find_set(tmp_path, "bsds100")
+    assert find_set(tmp_path, "B100") == find_set(tmp_path, "bsd100")
+    (tmp_path / "Set5" / "HR").mkdir(parents=True)
+    (tmp_path / "Set5" / "._a.png").write_bytes(b"litter")
+    Image.fromarray(coffee[:9, :9]).save(tmp_path / "Set5" / "HR" / "a.png")
+    assert find_set(tmp_path, "set5") == [tmp_path / "Set5" / "HR" / "a.png"]
+    (tmp_path / "Set14" / "image_SRF_2").mkdir(parents=True)
+    Image.fromarray(coffee[:9, :9]).save(tmp_path / "Set14" / "image_SRF_2" / "a_LR.png")
     with pytest.raises(InputError, match=r"no folder Set14 with pictures in .* BSDS100"):
-        find_set(tmp_path, "Set14")
+        find_set(tmp_path, "Set14", 2)
 
 
 def test_digests_are_of_pixels_not_of_files(tmp_path, coffee):
@@ -67,6 +75,8 @@ def test_what_is_missing_or_other_is_told(data, tmp_path, coffee, capsys):
     Image.fromarray(coffee[:9, :9]).save(first)
     state = verify(tmp_path, "Set5")
     assert (state.known, state.wanted, state.others) == (4, 5, [first.name])
+    first.write_bytes(b"damaged")
+    assert verify(tmp_path, "Set5") == state
     assert verify(tmp_path, "Set14") == ("Set14", None, 0, 14, [])
     assert main(["data", "--data", str(tmp_path)]) == 1
     told = capsys.readouterr().out
@@ -75,11 +85,18 @@ def test_what_is_missing_or_other_is_told(data, tmp_path, coffee, capsys):
     assert "not found" in told
 
 
-def test_the_doctor_tells_what_is_there(monkeypatch, capsys):
+def test_the_doctor_tells_what_is_there(monkeypatch, tmp_path, capsys):
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
     for line in ("sr-arn ", "numpy ", "processor ", "compiled code  kept in ", "all sound"):
         assert line in told
+    monkeypatch.setattr("sr_arn.model_file.BOX", tmp_path)
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "models         amiss: model " in told
+    assert "data sets " in told
     monkeypatch.setattr("sr_arn.cli.doctor.NEEDED", ("numpy", "of-no-such-name"))
     assert main(["doctor"]) == 1
     assert "of-no-such-name missing: install sr-arn anew" in capsys.readouterr().out
@@ -91,3 +108,28 @@ def test_completion_knows_the_options(shell, capsys):
     told = capsys.readouterr().out
     assert "skip-existing" in told
     assert "upscale" in told
+
+
+def test_bash_completes_options_and_names_of_pictures(tmp_path):
+    (tmp_path / "coffee.png").write_bytes(b"")
+    (tmp_path / "sets").mkdir()
+    asked = f"""
+        eval "$({sys.executable} -m sr_arn completion bash)"
+        ask() {{
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+            COMP_LINE="$*"; COMP_POINT=${{#COMP_LINE}}
+            $(complete -p sr-arn | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+            echo "${{COMPREPLY[*]}}"
+        }}
+        ask sr-arn upscale cof
+        ask sr-arn upscale coffee.png --skip-
+        ask sr-arn train se
+    """
+    result = subprocess.run(  # noqa: S603 - our own
+        ["bash", "-c", asked],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert result.stdout.split() == ["coffee.png", "--skip-existing", "sets"]

@@ -1,5 +1,7 @@
 """Results of any size: which pixels are wanted, and resizing strip by strip."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,6 +42,8 @@ def test_sizes_of_a_picture_of_400_x_301(size, expected):
         ({"scale": 16.5}, "scale: expected up to 16, received 16.5"),
         ({"scale": True}, "scale: expected a finite number above 0"),
         ({"width": 2.5}, "width: expected an integer of at least 1"),
+        ({"width": 10**400}, "width: expected up to 1e.06, received 1000"),
+        ({"megapixels": 1e305}, "megapixels: expected up to 1e.06, received 1e.305"),
         ({"max_side": 0}, "max-side: expected an integer of at least 1"),
         ({"megapixels": float("inf")}, "megapixels: expected a finite number above 0"),
     ],
@@ -47,6 +51,24 @@ def test_sizes_of_a_picture_of_400_x_301(size, expected):
 def test_refuses_other_sizes(fields, message):
     with pytest.raises(InputError, match=message):
         Size(**fields)
+
+
+def test_refuses_more_than_16_times():
+    assert Size(width=1600).of(5, 100) == (80, 1600)
+    with pytest.raises(InputError, match=r"up to 16 times the picture's, received 16\.2"):
+        Size(width=1620).of(5, 100)
+
+
+def test_of_a_long_picture_few_rows_are_held():
+    strips = (np.full((20, 500), k, np.float32) for k in range(100))
+    tracemalloc.start()
+    try:
+        for strip in resized(strips, (2000, 500), (1500, 500), has_alpha=False):
+            assert strip.nbytes <= 64 * 500 * 4
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2000 * 500 * 4 / 3
 
 
 side = st.integers(1, 40)

@@ -64,6 +64,15 @@ def test_tiff_of_either_byte_order(tmp_path, order):
             np.testing.assert_array_equal(file.asarray(), pixels)
 
 
+def test_a_tiff_that_may_pass_4_gb_is_a_big_one(tmp_path, coffee, monkeypatch, caplog):
+    monkeypatch.setattr("sr_arn.tiff.LARGEST", coffee.nbytes - 1)
+    write_image(tmp_path / "a.tif", Picture(coffee, Metadata(dpi=(72, 72))))
+    with TiffFile(tmp_path / "a.tif") as file:
+        assert file.is_bigtiff
+        np.testing.assert_array_equal(file.asarray(), coffee)
+    assert "left out EXIF, XMP and resolution: the TIFF is over 4 GB" in caplog.text
+
+
 @pytest.mark.parametrize("kind", [(), (3,), (4,)])
 def test_upscaled_strips_are_the_upscaled_picture(coffee, kind):
     pixels = np.resize(coffee[50:], (131, 97, *kind))
@@ -79,6 +88,6 @@ def test_the_frame_of_the_larger_picture(coffee):
     upscaler = load_model("bicubic", 2)
     picture = Picture(coffee[:9, :8], Metadata(dpi=(72, 72)))
     larger = upscaler.upscale_picture(picture).frame
-    frame = picture.frame.enlarged(2)
+    frame = picture.frame.of_size(18, 16)
     assert frame == larger
     assert (frame.shape, frame.dtype, frame.mode) == ((18, 16, 3), np.uint8, "RGB")

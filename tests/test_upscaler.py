@@ -1,5 +1,6 @@
 import io
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -150,6 +151,23 @@ def test_where_memory_is_short_the_tile_halves_and_work_goes_on(coffee):
     greedy.most = 15 * 15
     with pytest.raises(MemoryError, match="not even for"):
         Upscaler(greedy).upscale(image)
+
+
+def test_what_a_tile_took_is_free_before_its_halves_are_tried():
+    tried = []
+
+    class Remembering(BicubicModel):
+        def __call__(self, lr, rim):
+            assert all(tile() is None for tile in tried)
+            if lr.size > 50 * 50:
+                tried.append(weakref.ref(lr))
+                raise MemoryError
+            return super().__call__(lr, rim)
+
+    lr = np.random.default_rng(0).random((90, 80)).astype(np.float32)
+    result = Upscaler(Remembering(2), threads=1).upscale_luminance(lr)
+    assert len(tried) >= 3
+    np.testing.assert_array_equal(result, Upscaler(BicubicModel(2)).upscale_luminance(lr))
 
 
 def test_a_pixel_beyond_reach_does_not_matter(model, lr):

@@ -113,7 +113,10 @@ def _discard_output() -> None:
 def _log_to_stderr(quiet: bool) -> Iterator[None]:
     """Show the package's log on stderr: progress, or with `quiet` only warnings."""
     logger, handler = logging.getLogger("sr_arn"), logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    handler.setFormatter(
+        logging.Formatter("\r\x1b[K" * on_terminal + "%(message)s")
+    )  # no bar's rest
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     for reader in ("PIL", "tifffile"):  # what they find, we tell in our words

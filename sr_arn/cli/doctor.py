@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print versions, processor, GPU, models, data and caches; return 1 if something is amiss."""
     from sr_arn import __version__
+    from sr_arn.checks import display
 
     print(_row("sr-arn", __version__))
     print(_row("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"))
@@ -28,16 +29,21 @@ def run(args: argparse.Namespace) -> int:
         print(_row(name, _version(name) or "missing: install sr-arn anew"))
     for name, purpose in EXTRAS.items():
         print(_row(name, _version(name) or f"not installed; needed for {purpose}"))
-    models, are_sound = _models()
-    for what, state in (
-        ("processor", _processor()),
-        ("GPU", _gpu()),
-        ("compiled code", _cache()),
-        ("models", models),
-        ("data sets", _data()),
-    ):
+    probes = {
+        "processor": _processor,
+        "GPU": _gpu,
+        "compiled code": _cache,
+        "models": _models,
+        "data sets": _data,
+    }
+    is_well = not missing
+    for what, probe in probes.items():
+        try:
+            state = probe()
+        except Exception as error:
+            state, is_well = f"amiss: {display(error)}", False
         print(_row(what, state))
-    return 0 if are_sound and not missing else 1
+    return 0 if is_well else 1
 
 
 def _row(what: str, state: str) -> str:
@@ -78,18 +84,14 @@ def _cache() -> str:
     return f"kept in {folder}"
 
 
-def _models() -> tuple[str, bool]:
-    """Tell of the models in the box, and whether all are sound."""
-    from sr_arn.checks import InputError
+def _models() -> str:
+    """Tell of the models in the box, or raise what is wrong with one."""
     from sr_arn.model_file import load_model, models_in_the_box
 
     names = models_in_the_box()
     for name in names:
-        try:
-            load_model(name)
-        except InputError as error:
-            return f"install sr-arn anew: {error}", False
-    return f"{len(names)} in the box, all sound", True
+        load_model(name)
+    return f"{len(names)} in the box, all sound"
 
 
 def _data() -> str:

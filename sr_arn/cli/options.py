@@ -57,11 +57,15 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def check_json(path: Path | None) -> None:
-    """Raise `InputError` if the file that `--json` named cannot be written."""
+    """Raise `InputError` if the file that `--json` named is no report's, or cannot be written."""
+    from sr_arn.checks import InputError, display
     from sr_arn.files import check_output
 
-    if path not in (None, STDOUT):
-        check_output(path)
+    if path is None or path == STDOUT:
+        return
+    if path.suffix.lower() != ".json":  # a picture, say, that was meant for the next argument
+        raise InputError(f"json: expected a name ending in .json, received {display(path)}")
+    check_output(path)
 
 
 def emit_json(path: Path, data: dict[str, Any]) -> None:

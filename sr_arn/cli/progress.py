@@ -1,5 +1,6 @@
 """What is shown of a long run over many pictures: one line on a terminal, several in a log."""
 
+import io
 import sys
 import time
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ class Progress:
         self.worked, self.to_work = 0, sum(self.sizes)  # bytes of what is not skipped
         self.quiet = quiet
         self.also_stdout = also_stdout
-        self.has_bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self.err = sys.stderr if sys.stderr is not None else io.StringIO()  # it may be closed
+        self.has_bar = not quiet and self.err.isatty()
 
     def tell_of_others(self, others: Sequence[Path]) -> None:
         """Tell which files are no pictures."""
@@ -73,7 +75,7 @@ class Progress:
             for status in ("done", "skipped", "failed")
         ]
         self._print("", end="")
-        out = sys.stdout if self.also_stdout else sys.stderr
+        out = sys.stdout if self.also_stdout else self.err
         print(", ".join(counts), file=out)
         for outcome in failed:
             print(f"  {_failure(outcome)}", file=out)
@@ -87,13 +89,13 @@ class Progress:
         print(
             f"\r[{bar:<{WIDTH}}] {self.told}/{len(self.sizes)}, {minutes} min {seconds:02d} s left",
             end="\x1b[K",
-            file=sys.stderr,
+            file=self.err,
             flush=True,
         )
 
     def _print(self, line: str, end: str = "\n") -> None:
         """Print to stderr, in place of the bar."""
-        print("\r\x1b[K" * self.has_bar + line, end=end, file=sys.stderr, flush=True)
+        print("\r\x1b[K" * self.has_bar + line, end=end, file=self.err, flush=True)
 
 
 def _failure(outcome: Outcome) -> str:

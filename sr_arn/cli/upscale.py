@@ -19,6 +19,7 @@ EXAMPLE = (
 )
 TEMPLATE = "{stem}_x{scale}{ext}"
 PARTLY_DONE = 1
+LEAST_MEMORY = 75  # megabytes of a picture in work
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help=f"of results in a folder (default: {TEMPLATE})".replace("%", "%%"),
+        help=f"of results in a folder (default: {TEMPLATE}; {{source}}: with its suffix)",
     )
     many.add_argument("--format", metavar="NAME", help="in a folder (default: the input's)")
     parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
@@ -95,13 +96,15 @@ def run(args: argparse.Namespace) -> int:
 
     check_json(args.json)
     check_integer(args.jobs, "jobs", 1)
-    output = Path(args.output)
+    output = _path_or_pipe(args.output)
     enlarge = _enlarger(args)
     if _is_folder(args.inputs, args.output):
         return _run_many(args, enlarge)
-    if args.name is not None:
-        raise InputError("name: is for results in a folder; give -o a folder")
-    source = Path(args.inputs[0])
+    for option in ("name", "recursive", "skip_existing"):
+        if getattr(args, option):
+            shown = option.replace("_", "-")
+            raise InputError(f"{shown}: is for results in a folder; give -o a folder")
+    source = _path_or_pipe(args.inputs[0])
     kind = None
     if args.format is not None or output == PIPE:
         kind = format_named(args.format or "png")
@@ -113,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     frame, model = enlarge(source, output, kind)
     height, width = frame.shape[:2]
     told = sys.stderr if output == PIPE else sys.stdout
-    if not args.quiet and args.json != STDOUT:
+    if not args.quiet and args.json != STDOUT and told is not None:
         print(f"{display(output)}: {width} x {height} pixels, {model}", file=told)
     if args.json:
         done = Outcome(str(source), str(output), "done", None, width, height, model)
@@ -128,11 +131,15 @@ def _enlarger(args: argparse.Namespace) -> "Enlarger":
     from sr_arn.enlarger import Enlarger
     from sr_arn.image_io import MAX_PIXELS
     from sr_arn.sizes import Size
+    from sr_arn.upscaler import MEMORY
     from sr_arn.workers import available_cores
 
     threads = args.threads
     if threads is None and args.jobs > 1:  # they share the cores
         threads = max(1, available_cores() // args.jobs)
+    memory = args.memory
+    if memory is None and args.jobs > 1:
+        memory = max(LEAST_MEMORY, MEMORY // args.jobs)
     enlarge = Enlarger(
         model=args.model,
         size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
@@ -141,7 +148,7 @@ def _enlarger(args: argparse.Namespace) -> "Enlarger":
         back_project=args.back_project,
         threads=threads,
         tile=args.tile,
-        memory=args.memory,
+        memory=memory,
         max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
         strip=args.strip,
         quality=args.quality,
@@ -149,6 +156,12 @@ def _enlarger(args: argparse.Namespace) -> "Enlarger":
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most
     return enlarge
+
+
+def _path_or_pipe(text: str) -> Path:
+    """Return a path; only the dash alone is `PIPE`, not a file that is called so."""
+    path = Path(text)
+    return path.absolute() if path == Path("-") and text != "-" else path
 
 
 def _is_folder(inputs: list[str], output: str) -> bool:
@@ -194,7 +207,8 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
     naming = batch.Naming(args.name or TEMPLATE, batch.name_of_size(enlarge.size, scale), kind)
-    jobs, others = batch.find_jobs(args.inputs, folder, naming, args.recursive)
+    jobs, others = batch.find_jobs(args.inputs, folder, naming, args.recursive, args.skip_existing)
+    folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)
     progress.tell_of_others(others)
     outcomes: list[Outcome] = []
