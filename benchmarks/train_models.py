@@ -54,7 +54,7 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
 CONV = {"anchors": 16, "precision": "bfloat16", "random_state": 0}
 BASE = CONV | {"channels": 48, "layers": 18}
 LARGE = CONV | {"channels": 64, "layers": 22}
-TINY = CONV | {"channels": 32, "layers": 8}
+TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8, "equivariant": False}  # see docs
 TEACHER = CONV | {"channels": 48, "layers": 16, "equivariant": False}
 AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a model in the box
 RECIPES |= {
@@ -62,7 +62,7 @@ RECIPES |= {
     "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 40, "teacher": "teacher-x3"}),
     "conv-arn-x2": ("conv-arn", 2, BASE | AGAIN | {"start": "conv-arn-x3"}),
     "conv-arn-x4": ("conv-arn", 4, BASE | AGAIN | {"start": "conv-arn-x3"}),
-    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 40, "teacher": "teacher-x3"}),
+    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80, "learning_rate": 0.0015}),
     "conv-arn-x2-tiny": ("conv-arn", 2, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
     "conv-arn-x4-tiny": ("conv-arn", 4, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
     "conv-arn-x3-large": ("conv-arn", 3, LARGE | {"epochs": 32, "teacher": "teacher-x3"}),

@@ -74,7 +74,7 @@ def test_the_box_holds_a_model_for_every_scale_of_the_tables():
         ("arn-x3", {"Set5": 32.89, "Set14": 29.32, "B100": 28.40}),
         ("deep-arn-x3", {"Set5": 33.05, "Set14": 29.40, "B100": 28.48}),
         ("conv-arn-x3-tiny", {"Set5": 33.40, "Set14": 29.57, "B100": 28.64}),
-        ("conv-arn-x3", {"Set5": 33.80, "Set14": 29.82, "B100": 28.81}),
+        ("conv-arn-x3", {"Set5": 33.80, "Set14": 29.82, "B100": 28.84}),
     ],
 )
 def test_the_box_reaches_the_published_quality(name, floors):
