@@ -204,10 +204,8 @@ def _is_deep_avif(file: IO[bytes]) -> bool:
     return bool(found) and len(configuration) > 2 and bool(configuration[2] & 0x40)
 
 
-def check_picture_output(
-    path: str | os.PathLike[str], picture: Picture, size: tuple[int, int] | None = None
-) -> Picture:
-    """Return the picture as it can be written to `path`, in a size (rows, columns) of its own.
+def check_picture_output(path: str | os.PathLike[str], picture: Picture) -> Picture:
+    """Return the picture as it can be written to `path`.
 
     That is, without an alpha that hides nothing where the format holds none.
 
@@ -216,11 +214,14 @@ def check_picture_output(
     InputError
         If it cannot: because of the folder, the suffix, the size, the depth or the channels.
     """
-    return as_it_fits(format_of(check_output(path)), picture, size)
+    return as_it_fits(format_of(check_output(path)), picture)
 
 
 def as_it_fits(kind: Format, picture: Picture, size: tuple[int, int] | None = None) -> Picture:
-    """Return the picture as a format can hold it: see `check_picture_output`."""
+    """Return the picture as a format can hold it, in a size (rows, columns) of its own.
+
+    See `check_picture_output`.
+    """
     if picture.mode not in kind.modes and picture.is_opaque:
         picture = picture.without_alpha()
     shape = size or picture.pixels.shape[:2]

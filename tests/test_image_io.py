@@ -3,6 +3,7 @@ import struct
 import time
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from PIL import Image, ImageCms, features
 
 from sr_arn import InputError, exif
 from sr_arn import png as png_module
+from sr_arn.formats import format_of
 from sr_arn.ifd import Field, block_of
-from sr_arn.image_io import check_picture_output, read_image, write_image
+from sr_arn.image_io import as_it_fits, read_image, write_image
 from sr_arn.metadata import Metadata
 from sr_arn.picture import Picture
 from sr_arn.pil import from_pil, to_pil
@@ -593,10 +595,10 @@ def test_pillows_limit_holds_for_what_is_read_but_not_for_our_results(tmp_path, 
         ("a.bmp", (9, 9, 4), np.uint8, "BMP holds no transparency; use"),
     ],
 )
-def test_limits_of_formats_are_known_before_work(tmp_path, name, shape, dtype, message):
+def test_limits_of_formats_are_known_before_work(name, shape, dtype, message):
     pixels = np.broadcast_to(np.zeros((), dtype), shape)
     with pytest.raises(InputError, match=message):
-        check_picture_output(tmp_path / name, Picture(pixels), scale=2)
+        as_it_fits(format_of(Path(name)), Picture(pixels), (2 * shape[0], 2 * shape[1]))
 
 
 def test_inks_need_a_format_for_them(tmp_path):
