@@ -31,7 +31,6 @@ __all__ = [
     "MAX_PIXELS",
     "Picture",
     "as_it_fits",
-    "check_picture_output",
     "encode_strips",
     "read_image",
     "write_image",
@@ -204,23 +203,15 @@ def _is_deep_avif(file: IO[bytes]) -> bool:
     return bool(found) and len(configuration) > 2 and bool(configuration[2] & 0x40)
 
 
-def check_picture_output(path: str | os.PathLike[str], picture: Picture) -> Picture:
-    """Return the picture as it can be written to `path`.
+def as_it_fits(kind: Format, picture: Picture, size: tuple[int, int] | None = None) -> Picture:
+    """Return the picture as a format can hold it, in a size (rows, columns) of its own.
 
     That is, without an alpha that hides nothing where the format holds none.
 
     Raises
     ------
     InputError
-        If it cannot: because of the folder, the suffix, the size, the depth or the channels.
-    """
-    return as_it_fits(format_of(check_output(path)), picture)
-
-
-def as_it_fits(kind: Format, picture: Picture, size: tuple[int, int] | None = None) -> Picture:
-    """Return the picture as a format can hold it, in a size (rows, columns) of its own.
-
-    See `check_picture_output`.
+        If it cannot: because of the size, the depth or the channels.
     """
     if picture.mode not in kind.modes and picture.is_opaque:
         picture = picture.without_alpha()
@@ -250,7 +241,7 @@ def write_image(path: str | os.PathLike[str], picture: Picture, threads: int | N
     InputError
         If the suffix, the folder, the size, the depth or the channels do not allow it.
     """
-    picture = check_picture_output(path, picture)
+    picture = as_it_fits(format_of(check_output(path)), picture)
     write_strips(path, picture.frame, [picture.pixels], threads)
 
 
