@@ -13,6 +13,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 from sr_arn import conv_arn, load_model
 from sr_arn.conv_arn import ConvARN
 from sr_arn.conv_model import ConvModel
+from sr_arn.conv_torch import TorchConvModel
 from sr_arn.crops import Crops
 from sr_arn.image_io import read_image
 from sr_arn.nn import ConvAnchoredNetwork
@@ -56,16 +58,16 @@ def card(device: torch.device, side: int) -> dict[str, float]:
     result = {}
     for dtype in (torch.float32, torch.bfloat16):
         a = torch.randn(side, side, device=device, dtype=dtype)
-        spent = seconds(lambda a=a: a @ a, device)  # type: ignore[misc]
+        spent = seconds(partial(torch.matmul, a, a), device)
         result[f"product, {str(dtype)[6:]}, TFLOP/s"] = 2 * side**3 / spent / TERA
     host = torch.empty(side, side)
     there = torch.empty(side, side, device=device)
     for name, memory in (("pageable", host), ("pinned", _pinned(host, device))):
         result[f"copy there, {name}, GB/s"] = (
-            host.nbytes / seconds(lambda m=memory: there.copy_(m), device) / GIGA  # type: ignore[misc]
+            host.nbytes / seconds(partial(there.copy_, memory), device) / GIGA
         )
         result[f"copy back, {name}, GB/s"] = (
-            host.nbytes / seconds(lambda m=memory: m.copy_(there), device) / GIGA  # type: ignore[misc]
+            host.nbytes / seconds(partial(memory.copy_, there), device) / GIGA
         )
     return result
 
@@ -90,8 +92,7 @@ def measure(
     if not isinstance(model, ConvModel):
         raise TypeError(f"{name} does not run on a GPU")
     image = np.resize(read_image(PHOTO).pixels, (*size, 3))
-    there = upscaler.on(device.type)
-    network = there.model.network  # type: ignore[attr-defined]
+    there, network = upscaler.on(device.type), TorchConvModel(model, device.type).network
     x = torch.rand(1, 1, *size, device=device)
     with torch.inference_mode():
         alone = seconds(lambda: network(x), device)

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     for what, probe in probes.items():
         try:
             state = probe()
-        except Exception as error:
+        except Exception as error:  # whatever a broken installation raises
             state, is_well = f"amiss: {display(error)}", False
         print(_row(what, state))
     return 0 if is_well else 1
