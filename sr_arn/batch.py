@@ -17,7 +17,10 @@ from sr_arn.formats import SUFFIXES, Format, format_of
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
 
-__all__ = ["Job", "Naming", "Outcome", "find_jobs", "run"]
+__all__ = ["TEMPLATE", "Job", "Naming", "Outcome", "find_jobs", "name_of_size", "run"]
+
+TEMPLATE = "{stem}_x{scale}{ext}"
+"""How results are called by default."""
 
 FIELDS = ("stem", "source", "scale", "ext")
 OTHERWISE = ".png"  # for what is only read
@@ -231,6 +234,10 @@ def run(
     """
     stopped = threading.Event()
 
+    def watch(share: float) -> None:
+        if stopped.is_set():
+            raise Stopped
+
     def work(job: Job) -> Outcome:
         names = str(job.source), str(job.target)
         start = time.perf_counter()
@@ -238,7 +245,7 @@ def run(
             if skip_existing and job.target.exists():
                 return Outcome(*names, "skipped", "is there already")
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            frame, model = enlarge(job.source, job.target, stopped=stopped)
+            frame, model = enlarge(job.source, job.target, watch=watch)
         except (InputError, OSError, MemoryError, Stopped) as error:
             return Outcome(*names, "failed", _reason(error))
         height, width = frame.shape[:2]

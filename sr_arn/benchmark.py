@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, display
 from sr_arn.datasets import read_luminances
@@ -21,7 +22,10 @@ from sr_arn.pairs import crop_to_multiple
 from sr_arn.tiles import Border
 from sr_arn.upscaler import Upscaler
 
-__all__ = ["ImageScore", "SetScore", "evaluate", "report", "table"]
+__all__ = ["ImageScore", "Keep", "SetScore", "evaluate", "report", "table"]
+
+Keep = Callable[[str, str, Path, int, NDArray[np.float32]], object]
+"""Is given model, set, HR picture file, scale and HR luminance made."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def evaluate(
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
     degrade: HowToDegrade = BICUBIC,
+    keep: Keep = lambda model, name, path, scale, result: None,
 ) -> list[SetScore]:
     """Score every model on every set.
 
@@ -80,20 +85,26 @@ def evaluate(
         Is told of each set's score.
     degrade : Degradation or Given, default bicubic
         What makes LR planes of HR ones.
+    keep : callable, optional
+        Is given what the models make: see `Keep`.
     """
     scores = []
     for name, upscaler in models.items():
         upscaler.upscale_luminance(np.zeros((9, 9)))  # compiles, so that no image is timed with it
         for set_name, paths in sets.items():
-            images = tuple(_named_score(upscaler, path, border, degrade) for path in paths)
-            scores.append(SetScore(name, set_name, images))
+            images = []
+            for path in paths:
+                score, result = _named_score(upscaler, path, border, degrade)
+                images.append(score)
+                keep(name, set_name, path, upscaler.scale, result)
+            scores.append(SetScore(name, set_name, tuple(images)))
             progress(f"{name} on {set_name}: {scores[-1].psnr:.2f} dB")
     return scores
 
 
 def _named_score(
     upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
-) -> ImageScore:
+) -> tuple[ImageScore, NDArray[np.float32]]:
     """Score an image; what is wrong with it is told with its name."""
     try:
         return _score_image(upscaler, path, border, degrade)
@@ -103,7 +114,8 @@ def _named_score(
 
 def _score_image(
     upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
-) -> ImageScore:
+) -> tuple[ImageScore, NDArray[np.float32]]:
+    """Return the score, and the HR luminance that was scored."""
     scale = upscaler.scale
     (plane,) = read_luminances([path])
     hr = crop_to_multiple(plane, scale)
@@ -111,9 +123,8 @@ def _score_image(
     start = time.perf_counter()
     result = upscaler.upscale_luminance(lr, border)
     seconds = time.perf_counter() - start
-    return ImageScore(
-        path.name, psnr_y(hr, result, scale), ssim_y(hr, result, scale), seconds, lr.size
-    )
+    psnr, ssim = psnr_y(hr, result, scale), ssim_y(hr, result, scale)
+    return ImageScore(path.name, psnr, ssim, seconds, lr.size), result
 
 
 def table(scores: Sequence[SetScore]) -> str:

@@ -1,11 +1,11 @@
 """From picture file to larger picture file: which model, which size, what is written."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class Enlarger:
         source: Path,
         target: Path,
         kind: Format | None = None,
-        stopped: Event | None = None,
+        watch: Callable[[float], object] = lambda share: None,
     ) -> tuple[Frame, str]:
         """Read, enlarge and write one picture.
 
@@ -100,8 +100,9 @@ class Enlarger:
             `PIPE` stands for standard input or output.
         kind : Format, optional
             Of what is written; by default what the target's name says.
-        stopped : threading.Event, optional
-            Once set, the work ends with `Stopped`, and nothing half-written stays.
+        watch : callable, optional
+            Is told the share of rows that are done, up to 1. If it raises an exception, `Stopped`
+            say, the work ends with that, and nothing half-written stays.
 
         Returns
         -------
@@ -126,7 +127,7 @@ class Enlarger:
             size = self.size.of(height, width)
         picture = as_it_fits(kind, picture, size)
         frame = picture.frame.of_size(*size)
-        strips = _until(stopped, upscaler.upscale_strips(picture, size))
+        strips = _watched(upscaler.upscale_strips(picture, size), size[0], watch)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
@@ -211,10 +212,13 @@ class Enlarger:
         return upscaler
 
 
-def _until(stopped: Event | None, strips: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+def _watched(
+    strips: Iterator[NDArray[Any]], rows: int, watch: Callable[[float], object]
+) -> Iterator[NDArray[Any]]:
+    done = 0
     for strip in strips:
-        if stopped is not None and stopped.is_set():
-            raise Stopped
+        done += len(strip)
+        watch(done / rows)
         yield strip
 
 

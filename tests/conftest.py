@@ -1,8 +1,10 @@
-"""Where pictures come from: those that ship, and the data sets where they are at hand."""
+"""Pictures that ship, the data sets where they are at hand, a browser where one is installed."""
 
 import os
+import shutil
 import struct
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,10 @@ from sr_arn.color import luminance
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "data"
+BROWSER_FLAGS = [  # nothing is asked of the network
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-quic", "--disable-gpu", "--no-first-run", "--no-sandbox"),
+]
 
 
 def opened(path) -> Image.Image:
@@ -63,3 +69,38 @@ def random_network(scale, channels, pairs, anchors, size):
         for name, axes in ConvModel.array_axes.items()
     }
     return ConvModel(scale, arrays)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, driven by Playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("the program chromium is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(browser):
+    """Return a function that opens a page, where nothing goes wrong or is fetched elsewhere."""
+
+    @contextmanager
+    def opened(address, tolerated="", **options):
+        problems, requests = [], []
+        context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **options})
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address)
+        yield page
+        context.close()
+        assert all(tolerated and tolerated in problem for problem in problems), problems
+        assert all(url.startswith(("data:", "blob:", address)) for url in requests)
+
+    return opened

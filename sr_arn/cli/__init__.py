@@ -16,13 +16,24 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from sr_arn import __version__
-from sr_arn.cli import benchmark, completion, data, doctor, models, score, train, upscale
+from sr_arn.cli import (
+    benchmark,
+    compare,
+    completion,
+    data,
+    doctor,
+    models,
+    score,
+    serve,
+    train,
+    upscale,
+)
 
 __all__ = ["main"]
 
 USER_ERROR = 2
 INTERRUPTED = 130
-COMMANDS = (upscale, train, benchmark, score, models, data, doctor, completion)
+COMMANDS = (upscale, serve, train, benchmark, compare, score, models, data, doctor, completion)
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -7,7 +7,10 @@ from pathlib import Path
 from sr_arn.cli.options import add_json, add_refinement, add_scale, check_json, emit_json, names
 
 SUMMARY = "Measure models on sets of images: PSNR and SSIM on Y."
-EXAMPLE = "sr-arn benchmark --data DATA_DIR --sets Set5,Set14 --models bicubic,aplus-x3"
+EXAMPLE = (
+    "sr-arn benchmark --data DATA_DIR --sets Set5,Set14 --models bicubic,aplus-x3 "
+    "--report report.html"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_refinement(parser)
     add_json(parser)
+    parser.add_argument(
+        "--report", type=Path, metavar="PAGE.html", help="write tables, plots and sliders to a page"
+    )
+    parser.add_argument(
+        "--report-pictures",
+        type=int,
+        default=5,
+        metavar="N",
+        help="of each set under sliders in the report, a megabyte or more each (default: 5)",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -35,11 +48,14 @@ def run(args: argparse.Namespace) -> None:
     """Load the models, score them on the sets, print the table or JSON."""
     from sr_arn import __version__
     from sr_arn.benchmark import evaluate, report, table
-    from sr_arn.cli.options import STDOUT
+    from sr_arn.checks import check_integer
+    from sr_arn.cli.options import STDOUT, check_page, emit_page
     from sr_arn.datasets import data_folder, find_set
     from sr_arn.model_file import load_model, models_in_the_box
 
     check_json(args.json)
+    check_page(args.report, "report")
+    check_integer(args.report_pictures, "report-pictures", 0)
     chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box(args.scale)]
     models = {
         name: load_model(name, args.scale).refined(args.ensemble, args.back_project)
@@ -47,7 +63,15 @@ def run(args: argparse.Namespace) -> None:
     }
     folder = data_folder(args.data)
     sets = {name: find_set(folder, name, args.scale) for name in names(args.sets)}
-    scores = evaluate(models, sets, args.border, progress=logging.getLogger("sr_arn").info)
+    progress = logging.getLogger("sr_arn").info
+    if args.report:
+        from sr_arn.web.report import ShownPictures, benchmark_page
+
+        shown = ShownPictures(args.report_pictures)
+        scores = evaluate(models, sets, args.border, progress, keep=shown.add)
+        emit_page(args.report, benchmark_page(scores, shown, args.scale, args.border))
+    else:
+        scores = evaluate(models, sets, args.border, progress)
     if args.json != STDOUT:
         print(table(scores))
     if args.json:

@@ -12,7 +12,9 @@ __all__ = [
     "add_refinement",
     "add_scale",
     "check_json",
+    "check_page",
     "emit_json",
+    "emit_page",
     "names",
 ]
 
@@ -58,13 +60,25 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def check_json(path: Path | None) -> None:
     """Raise `InputError` if the file that `--json` named is no report's, or cannot be written."""
+    if path != STDOUT:
+        _check_suffix(path, "json", (".json",))
+
+
+def check_page(path: Path | None, option: str) -> None:
+    """Raise `InputError` if the file is no page's, or cannot be written."""
+    _check_suffix(path, option, (".html", ".htm"))
+
+
+def _check_suffix(path: Path | None, option: str, suffixes: tuple[str, ...]) -> None:
     from sr_arn.checks import InputError, display
     from sr_arn.files import check_output
 
-    if path is None or path == STDOUT:
+    if path is None:
         return
-    if path.suffix.lower() != ".json":  # a picture, say, that was meant for the next argument
-        raise InputError(f"json: expected a name ending in .json, received {display(path)}")
+    if path.suffix.lower() not in suffixes:  # a picture, say, meant for the next argument
+        raise InputError(
+            f"{option}: expected a name ending in {suffixes[0]}, received {display(path)}"
+        )
     check_output(path)
 
 
@@ -77,6 +91,13 @@ def emit_json(path: Path, data: dict[str, Any]) -> None:
         print(text, end="")
     else:
         write_whole(path, lambda file: file.write(text.encode()))
+
+
+def emit_page(path: Path, text: str) -> None:
+    """Write a page to a file."""
+    from sr_arn.files import write_whole
+
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def names(text: str) -> list[str]:

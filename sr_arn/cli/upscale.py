@@ -17,7 +17,6 @@ EXAMPLE = (
     "sr-arn upscale photo.jpg -o photo_x3.png; "
     "sr-arn upscale photos/ -o large/ --max-side 3000 --skip-existing"
 )
-TEMPLATE = "{stem}_x{scale}{ext}"
 PARTLY_DONE = 1
 LEAST_MEMORY = 75  # megabytes of a picture in work
 
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help=f"of results in a folder (default: {TEMPLATE}; {{source}}: with its suffix)",
+        help="of results in a folder (default: {stem}_x{scale}{ext}; {source}: with its suffix)",
     )
     many.add_argument("--format", metavar="NAME", help="in a folder (default: the input's)")
     parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
@@ -206,7 +205,9 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
         raise InputError(f"output: expected a folder for many pictures, received {display(folder)}")
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
-    naming = batch.Naming(args.name or TEMPLATE, batch.name_of_size(enlarge.size, scale), kind)
+    naming = batch.Naming(
+        args.name or batch.TEMPLATE, batch.name_of_size(enlarge.size, scale), kind
+    )
     jobs, others = batch.find_jobs(args.inputs, folder, naming, args.recursive, args.skip_existing)
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)

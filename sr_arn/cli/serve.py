@@ -1,0 +1,106 @@
+"""`sr-arn serve`."""
+
+import argparse
+import socket
+import tempfile
+from pathlib import Path
+
+from sr_arn.cli.options import names
+
+SUMMARY = "Open a page on this machine to drop pictures on."
+EXAMPLE = "sr-arn serve; sr-arn serve --port 0 --models conv-arn-x3,my.safetensors"
+MEGABYTE = 1_000_000
+LAST_PORT = 65535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1, only from here"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="default: 8000; 0: any that is free"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name under which browsers may ask for the page, beside localhost and numbers",
+    )
+    parser.add_argument(
+        "--models", metavar="A,B", help="names or files to choose from (default: all in the box)"
+    )
+    parser.add_argument(
+        "--max-upload", type=int, default=200, metavar="MB", help="of a picture (default: 200)"
+    )
+    parser.add_argument(
+        "--max-pixels", type=int, metavar="N", help="of a picture (default: 100 million)"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="as of sr-arn upscale"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="default: as many as may be used")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until Ctrl-C."""
+    from sr_arn.checks import InputError, check_integer
+    from sr_arn.image_io import MAX_PIXELS
+    from sr_arn.model_file import load_model, models_in_the_box
+    from sr_arn.web.desk import Desk
+
+    try:
+        import uvicorn
+
+        from sr_arn.web.app import application
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f'serve: needs the package {error.name}; pip install "sr-arn[web]"'
+        ) from None
+    check_integer(args.max_upload, "max-upload", 1)
+    if check_integer(args.port, "port", 0) > LAST_PORT:
+        raise InputError(f"port: expected 0 to {LAST_PORT}, received {args.port}")
+    chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box()]
+    for name in chosen:
+        load_model(name)  # so that a mistake is told now
+    with tempfile.TemporaryDirectory(prefix="sr-arn-") as folder, _listen(args) as listening:
+        desk = Desk(
+            Path(folder),
+            {Path(name).name: name for name in chosen},
+            MAX_PIXELS if args.max_pixels is None else args.max_pixels,
+            args.device,
+            args.threads,
+        )
+        app = application(desk, args.allow_host, args.max_upload * MEGABYTE)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{port} (Ctrl-C ends it)", flush=True)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:  # the usual end
+            pass
+        finally:
+            desk.close()
+
+
+def _listen(args: argparse.Namespace) -> socket.socket:
+    """Return a socket that listens, or tell why none can."""
+    from sr_arn.checks import InputError, display
+
+    family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
+    try:
+        return socket.create_server((args.host, args.port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"serve: cannot listen on {display(args.host)} port {args.port}: "
+            f"{error.strerror or error}; "
+            "take another --port, 0 say"
+        ) from None

@@ -1,0 +1,242 @@
+"""The local page: what the browser asks for, and what it may not.
+
+Only pictures that were handed in can be fetched, by keys that cannot be guessed; no address is
+made into a path. A page from elsewhere cannot use this one: its requests bear another origin, and
+names that were bent to this address (DNS rebinding) are not served.
+"""
+
+import ipaddress
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sr_arn.checks import InputError
+from sr_arn.enlarger import format_named
+from sr_arn.sizes import Size
+from sr_arn.web.desk import Desk, Order, Unknown
+from sr_arn.web.pages import local_page, static
+
+__all__ = ["application"]
+
+MOST_KEYS = 500
+STATICS = {
+    "style.css": "text/css",
+    "slider.js": "text/javascript",
+    "serve.js": "text/javascript",
+}
+HEADERS = {
+    "content-security-policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; "
+    "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+
+
+class Guard:
+    """Turns away requests of other sites, and lets no answer be taken for anything else.
+
+    Parameters
+    ----------
+    app : ASGI application
+    hosts : collection of str
+        Names under which the page is served, beside localhost and addresses of numbers.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self.app = app
+        self.hosts = {"localhost", *(host.lower() for host in hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        app = self.app if refusal is None else PlainTextResponse(f"{refusal}\n", 403)
+        await app(scope, receive, send_guarded)
+
+    def _refusal(self, method: str, headers: Headers) -> str | None:
+        """Return why a request is turned away, if it is."""
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return "host: served are localhost, addresses of numbers, and --allow-host NAME"
+        if method in ("GET", "HEAD"):
+            return None
+        origin = headers.get("origin")
+        is_foreign = origin is not None and origin.partition("://")[2] != host
+        if is_foreign or headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return "origin: another site's page may not hand in pictures"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Return whether a Host header is one that no foreign name server can give out."""
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if name.lower() in self.hosts:
+            return True
+        try:
+            ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            return False
+        return True
+
+
+def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_000_000) -> ASGIApp:
+    """Return the page as an ASGI application.
+
+    Parameters
+    ----------
+    desk : Desk
+        Where the work is done.
+    hosts : collection of str
+        Names under which the page is served, beside localhost and addresses of numbers.
+    max_upload : int
+        Bytes of a picture at most.
+    """
+    page = local_page(tuple(desk.models), max_upload, desk.max_pixels)
+
+    async def index(request: Request) -> Response:
+        return Response(page, media_type="text/html")
+
+    async def text(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in STATICS:
+            return PlainTextResponse("not found\n", 404)
+        return Response(static(name), media_type=STATICS[name])
+
+    async def hand_in(request: Request) -> Response:
+        order = _order(request.query_params)
+        if int(request.headers.get("content-length", 0)) > max_upload:
+            raise _TooLarge(max_upload)
+        key = desk.open(order)
+        try:
+            await _receive(request, desk.place_of(key), max_upload)
+        except BaseException:  # a browser that has gone, too
+            desk.remove(key)
+            raise
+        desk.start(key)
+        return JSONResponse(desk.state(key), 201)
+
+    async def states(request: Request) -> Response:
+        return JSONResponse([desk.state(key) for key in _keys(request)])
+
+    async def remove(request: Request) -> Response:
+        desk.remove(request.path_params["key"])
+        return Response(status_code=204)
+
+    def result(request: Request) -> Response:  # in a thread, as all that is not async
+        path = desk.result(request.path_params["key"])
+        return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+    def shown(request: Request) -> Response:
+        which = request.path_params["which"]
+        if which not in ("before", "after"):
+            raise Unknown("expected before or after")
+        path = desk.shown(request.path_params["key"], which)
+        return FileResponse(path, media_type=TYPES[path.suffix.lower()])
+
+    def archive(request: Request) -> Response:
+        with tempfile.NamedTemporaryFile(dir=desk.folder, suffix=".zip", delete=False) as file:
+            target = Path(file.name)
+        forget = BackgroundTask(target.unlink, missing_ok=True)
+        try:
+            desk.zip(_keys(request), target)
+        except BaseException:
+            target.unlink()
+            raise
+        return FileResponse(
+            target, media_type="application/zip", filename="enlarged.zip", background=forget
+        )
+
+    app = Starlette(
+        routes=[
+            Route("/", index),
+            Route("/static/{name}", text),
+            Route("/pictures", hand_in, methods=["POST"]),
+            Route("/pictures", states),
+            Route("/pictures/{key}", remove, methods=["DELETE"]),
+            Route("/pictures/{key}/result", result),
+            Route("/pictures/{key}/{which}", shown),
+            Route("/zip", archive),
+        ],
+        exception_handlers={InputError: _told, OSError: _told},
+    )
+    return Guard(app, hosts)
+
+
+class _TooLarge(InputError):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"upload: expected at most {most / 1e6:g} MB; see --max-upload")
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """Answer with what is wrong, in one line."""
+    if isinstance(error, Unknown):
+        code = 404
+    elif isinstance(error, _TooLarge):
+        code = 413
+    else:
+        code = 400 if isinstance(error, InputError) else 507
+    reason = str(error) if isinstance(error, InputError) else "the disk is full or not writable"
+    return JSONResponse({"reason": reason}, code)
+
+
+def _order(query: Any) -> Order:
+    """Return what a request asks for: name, model, format, and a size of some kind."""
+    given: dict[str, Any] = {}
+    kind, value = query.get("size"), query.get("value")
+    if kind:
+        if kind not in ("scale", "width", "height", "max_side", "megapixels"):
+            raise InputError("size: expected scale, width, height, max_side or megapixels")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{kind.replace('_', '-')}: expected a number") from None
+        is_count = kind in ("width", "height", "max_side") and number.is_integer()
+        given[kind] = int(number) if is_count else number
+    form = query.get("format")
+    return Order(
+        query.get("name", ""),
+        query.get("model") or None,
+        Size(**given),
+        format_named(form) if form else None,
+    )
+
+
+def _keys(request: Request) -> list[str]:
+    keys = [key for key in request.query_params.get("keys", "").split(",") if key]
+    if len(keys) > MOST_KEYS:
+        raise InputError(f"keys: expected at most {MOST_KEYS}, received {len(keys)}")
+    return keys
+
+
+async def _receive(request: Request, place: Path, most: int) -> None:
+    """Write a request's body to a file."""
+    received = 0
+    with place.open("wb") as file:
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > most:
+                raise _TooLarge(most)
+            file.write(chunk)
+    if not received:
+        raise InputError("upload: the picture is empty")

@@ -1,0 +1,317 @@
+"""Pictures that are handed in, enlarged one after another, and fetched."""
+
+import logging
+import secrets
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sr_arn.batch import TEMPLATE, Naming, name_of_size
+from sr_arn.checks import InputError, display
+from sr_arn.enlarger import Enlarger, Stopped
+from sr_arn.formats import SUFFIXES, Format
+from sr_arn.image_io import MAX_PIXELS
+from sr_arn.sizes import Size
+
+__all__ = ["Desk", "Order", "Unknown"]
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 200  # pictures
+MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go
+MOST_SHOWN = 50_000_000  # pixels that a browser is given to compare
+BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp"}
+LONGEST_NAME = 100
+
+
+class Unknown(InputError):
+    """No such picture: it was removed, or is not there yet."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is wanted of a picture.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, as its owner calls it.
+    model : str, optional
+        One of the desk's; by default the best for the size.
+    size : Size
+    kind : Format, optional
+        Of the result; by default the picture's.
+    """
+
+    name: str
+    model: str | None = None
+    size: Size = field(default_factory=Size)
+    kind: Format | None = None
+
+
+@dataclass
+class Item:
+    """A picture on the desk: where it is, and how far the work has come."""
+
+    order: Order
+    enlarge: Enlarger
+    folder: Path
+    result: Path
+    status: str = "waiting"  # working, done, failed
+    share: float = 0.0
+    outcome: dict[str, Any] = field(default_factory=dict)
+    gone: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def source(self) -> Path:
+        """The picture that was handed in."""
+        return self.folder / f"source{Path(self.order.name).suffix.lower()}"
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a browser may be given the result to look at."""
+        size = self.outcome.get("width", 0) * self.outcome.get("height", 0)
+        return self.status == "done" and size <= MOST_SHOWN
+
+
+class Desk:
+    """Enlarges what is handed in, one picture after another, in a folder of its own.
+
+    Parameters
+    ----------
+    folder : path
+        Holds the pictures; who made it removes it.
+    models : dict
+        The models that may be asked for, by name: a name in the box or a file.
+    max_pixels : int
+        Of a picture handed in.
+    device, threads
+        See `Enlarger`.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, or there is no such device.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        models: Mapping[str, str],
+        max_pixels: int = MAX_PIXELS,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        self.folder = folder
+        self.models = models
+        self.max_pixels = max_pixels
+        self._items: dict[str, Item] = {}
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1)
+
+        @lru_cache(16)
+        def enlarger(model: str | None, size: Size) -> Enlarger:
+            name = None if model is None else models.get(model, model)
+            return Enlarger(name, size, device=device, threads=threads, max_pixels=max_pixels)
+
+        self._enlarger = enlarger
+        enlarger(None, Size()).prepare()
+
+    def open(self, order: Order) -> str:
+        """Return the key of a new picture, whose file may now be written: see `place_of`.
+
+        Raises
+        ------
+        InputError
+            If such a picture, model or size is not to be had, or too many are waiting.
+        """
+        name = _plain_name(order.name)
+        if Path(name).suffix.lower() not in SUFFIXES:
+            raise InputError(f"{display(name)}: no picture ({', '.join(SUFFIXES)})")
+        if order.model is not None and order.model not in self.models:
+            raise InputError(f"model: there is no {display(order.model)}")
+        enlarge = self._enlarger(order.model, order.size)
+        naming = Naming(TEMPLATE, name_of_size(order.size, enlarge.prepare()), order.kind)
+        key = secrets.token_urlsafe(16)
+        folder = self.folder / key
+        result = folder / naming.name_of(Path(name))
+        item = Item(replace(order, name=name), enlarge, folder, result)
+        with self._lock:
+            waiting = sum(i.status in ("waiting", "working") for i in self._items.values())
+            if waiting >= MOST_WAITING:
+                raise InputError(f"{waiting} pictures are waiting; try again when some are done")
+            folder.mkdir()
+            self._items[key] = item
+        return key
+
+    def place_of(self, key: str) -> Path:
+        """Return the file that a picture handed in is written to."""
+        return self._item(key).source
+
+    def start(self, key: str) -> None:
+        """Let the work on a picture begin as soon as those before it are done."""
+        self._make_room()
+        self._worker.submit(self._work, self._item(key))
+
+    def state(self, key: str) -> dict[str, Any]:
+        """Return what is known of a picture, for JSON; `Unknown` is told as "gone"."""
+        item = self._items.get(key)
+        if item is None:
+            return {"key": key, "status": "gone"}
+        return {
+            "key": key,
+            "name": item.order.name,
+            "status": item.status,
+            "share": round(item.share, 3),
+            "result": item.result.name,
+            "shown": item.is_shown,
+            **item.outcome,
+        }
+
+    def result(self, key: str) -> Path:
+        """Return the file of a result, or raise `Unknown`."""
+        item = self._item(key)
+        if item.status != "done":
+            raise Unknown(f"{display(item.order.name)}: is not done")
+        return item.result
+
+    def shown(self, key: str, which: str) -> Path:
+        """Return a file that browsers show: the result, or what bicubic makes of the picture.
+
+        Raises
+        ------
+        Unknown
+            If it is not done, or too large to be looked at.
+        """
+        item = self._item(key)
+        if not item.is_shown:
+            raise Unknown(f"{display(item.order.name)}: is not done, or too large to be shown")
+        is_result = which == "after"
+        if is_result and item.result.suffix.lower() in BROWSERS_SHOW:
+            return item.result
+        path = item.folder / f"{which}.png"
+        with item.lock:
+            if not path.exists():
+                if is_result:
+                    Enlarger("bicubic", Size(1))(item.result, path)
+                else:
+                    size = item.order.size
+                    size = size if size.given else Size(item.enlarge.prepare())
+                    self._enlarger("bicubic", size)(item.source, path)
+        return path
+
+    def remove(self, key: str) -> None:
+        """Forget a picture; work on it ends."""
+        with self._lock:
+            item = self._items.pop(key, None)
+        if item is not None:
+            item.gone.set()
+            if item.status != "working":  # else the worker removes it
+                shutil.rmtree(item.folder, ignore_errors=True)
+
+    def zip(self, keys: Iterable[str], target: Path) -> None:
+        """Write the results of these into a zip file, names that are alike numbered.
+
+        Raises
+        ------
+        Unknown
+            If none of them is done.
+        """
+        items = [self._items.get(key) for key in dict.fromkeys(keys)]
+        results = [item.result for item in items if item is not None and item.status == "done"]
+        if not results:
+            raise Unknown("none of these is done")
+        taken: set[str] = set()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+            for path in results:
+                name, number = path.name, 1
+                while name.casefold() in taken:
+                    number += 1
+                    name = f"{path.stem} ({number}){path.suffix}"
+                taken.add(name.casefold())
+                archive.write(path, name)
+
+    def close(self) -> None:
+        """End all work."""
+        for key in list(self._items):
+            self.remove(key)
+        self._worker.shutdown(cancel_futures=True)
+
+    def _item(self, key: str) -> Item:
+        try:
+            return self._items[key]
+        except KeyError:
+            raise Unknown("no such picture: it was removed, or was never here") from None
+
+    def _work(self, item: Item) -> None:
+        """Enlarge a picture; whatever goes wrong is its outcome, and the next one's turn comes."""
+
+        def watch(share: float) -> None:
+            item.share = share
+            if item.gone.is_set():
+                raise Stopped
+
+        if item.gone.is_set():
+            return
+        item.status, start = "working", time.perf_counter()
+        try:
+            frame, model = item.enlarge(item.source, item.result, watch=watch)
+            height, width = frame.shape[:2]
+            item.outcome = {
+                "width": width,
+                "height": height,
+                "model": model,
+                "seconds": round(time.perf_counter() - start, 2),
+                "bytes": item.result.stat().st_size,
+            }
+            item.status = "done"
+        except Stopped:
+            pass
+        except (InputError, OSError, MemoryError) as error:
+            item.outcome = {"reason": _reason(error, item)}
+            item.status = "failed"
+        except Exception:  # a defect of ours must not stop the others
+            logger.exception("enlarging a picture")
+            item.outcome = {"reason": "an error of sr_arn's; the terminal tells more"}
+            item.status = "failed"
+        if item.gone.is_set():
+            shutil.rmtree(item.folder, ignore_errors=True)
+
+    def _make_room(self) -> None:
+        """Forget the oldest results while all take too much."""
+        sizes = {
+            key: sum(path.stat().st_size for path in item.folder.iterdir())
+            for key, item in list(self._items.items())
+            if item.folder.exists()
+        }
+        total = sum(sizes.values())
+        for key, size in sizes.items():
+            if total <= MOST_BYTES:
+                break
+            item = self._items.get(key)
+            if item is not None and item.status in ("done", "failed"):
+                self.remove(key)
+                total -= size
+
+
+def _plain_name(name: str) -> str:
+    """Return a file name without folders or control characters, not too long."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = "".join(c for c in name if c.isprintable()).lstrip(". ")
+    path = Path(name or "picture")
+    return path.stem[: LONGEST_NAME - len(path.suffix)] + path.suffix
+
+
+def _reason(error: Exception, item: Item) -> str:
+    """Return what went wrong with a picture, which is called as its owner calls it."""
+    if isinstance(error, MemoryError):
+        return "out of memory; take a smaller size"
+    return display(error, 1000).replace(display(item.source), display(item.order.name))

@@ -1,0 +1,90 @@
+"""Pages of one file, that need nothing from outside: style, scripts and pictures are inside."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["Version", "View", "local_page", "page", "picture_source", "static"]
+
+LARGEST_WEBP = 1 << 22  # pixels; beyond, PNG is much faster
+SCRIPT = "slider.js"
+
+_templates = Environment(
+    loader=PackageLoader("sr_arn.web"),
+    autoescape=True,  # names of files and models may hold anything
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One of the pictures that are compared."""
+
+    name: str
+    source: str
+    """Its address, or the whole picture as a data URI."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """Versions of one picture under a slider, of which two are seen at first."""
+
+    title: str
+    versions: tuple[Version, ...]
+    left: int
+    right: int
+
+    def data(self) -> dict[str, Any]:
+        """Return what the script reads."""
+        return {name: value for name, value in asdict(self).items() if name != "title"}
+
+
+def static(name: str) -> str:
+    """Return the text of a style sheet or script."""
+    return files("sr_arn.web").joinpath("static", name).read_text("utf-8")
+
+
+def page(template: str, title: str, **content: Any) -> str:
+    """Return a page of one file; no script runs in it but ours."""
+    script = static(SCRIPT)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return _templates.get_template(template).render(
+        title=title,
+        style=Markup(static("style.css")),  # noqa: S704  # ours
+        script=Markup(script),  # noqa: S704
+        script_hash=f"sha256-{digest}",
+        **content,
+    )
+
+
+def local_page(models: Sequence[str], max_upload: int, max_pixels: int) -> str:
+    """Return the page that pictures are dropped on; its style and scripts are fetched."""
+    return _templates.get_template("serve.html").render(
+        models=models, max_upload=max_upload, max_pixels=max_pixels
+    )
+
+
+def picture_source(pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> str:
+    """Return a picture [h, w] or [h, w, 2 to 4] as a data URI, without loss."""
+    kind = "png"
+    options: dict[str, Any] = {}
+    if pixels.shape[0] * pixels.shape[1] <= LARGEST_WEBP:
+        kind, options = "webp", {"lossless": True, "exact": True}
+    if icc_profile:
+        options["icc_profile"] = icc_profile
+    whole = BytesIO()
+    Image.fromarray(pixels).save(whole, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(whole.getbuffer()).decode()}"

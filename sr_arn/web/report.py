@@ -1,0 +1,186 @@
+"""A benchmark to look at: one HTML file of tables, plots and pictures under sliders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn import __version__
+from sr_arn.benchmark import SetScore
+from sr_arn.color import luminance, rgb_to_ycbcr, ycbcr_to_rgb
+from sr_arn.image_io import read_image
+from sr_arn.pairs import crop_to_multiple
+from sr_arn.picture import Picture
+from sr_arn.resize import imresize
+from sr_arn.web.pages import Version, View, page, picture_source
+from sr_arn.web.plot import Plot, Point, scatter
+
+__all__ = ["ShownPictures", "benchmark_page", "comparison_page"]
+
+ORIGINAL = "original"
+Plane = NDArray[np.float32]
+
+
+class ShownPictures:
+    """What models made of the first pictures of each set, in colour, ready for a page.
+
+    Parameters
+    ----------
+    most : int
+        Of each set.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.sources: dict[tuple[str, str], dict[str, str]] = {}
+        """By set and file name: an address for each model and the original."""
+        self._colours: dict[Path, Plane] = {}
+
+    def add(self, model: str, set_name: str, path: Path, scale: int, hr: Plane) -> None:
+        """Keep a result's luminance [h, w], with the colour that bicubic gives it."""
+        place = set_name, path.name
+        if place not in self.sources:
+            if sum(name == set_name for name, _ in self.sources) >= self.most:
+                return
+            self.sources[place] = {}
+            self._add_original(place, path, scale)
+        if path in self._colours:
+            pixels = ycbcr_to_rgb(np.concatenate([hr[..., None], self._colours[path]], axis=-1))
+        else:
+            pixels = hr
+        self.sources[place][model] = picture_source(_levels(pixels))
+
+    def _add_original(self, place: tuple[str, str], path: Path, scale: int) -> None:
+        pixels = crop_to_multiple(read_image(path).seen(path.name), scale)
+        if pixels.ndim == 3:
+            shown = _levels(pixels / np.float32(np.iinfo(pixels.dtype).max))
+            ycbcr = rgb_to_ycbcr(shown / np.float32(255))
+            self._colours[path] = imresize(imresize(ycbcr[..., 1:], 1 / scale), scale)
+        else:
+            shown = _levels(luminance(pixels))
+        self.sources[place][ORIGINAL] = picture_source(shown)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table, and whether it is the best of its kind."""
+
+    text: str
+    best: bool = False
+
+
+Row = tuple[str, list[Cell]]
+
+
+def benchmark_page(
+    scores: Sequence[SetScore], pictures: ShownPictures, scale: int, border: str
+) -> str:
+    """Return the page of what `sr_arn.benchmark.evaluate` measured."""
+    sets = list(dict.fromkeys(score.set for score in scores))
+    models = list(dict.fromkeys(score.model for score in scores))
+    by_set = {name: [score for score in scores if score.set == name] for name in sets}
+    return page(
+        "report.html",
+        f"Super-resolution x{scale}: {', '.join(sets)}",
+        sets=sets,
+        models=models,
+        rows=_summary(models, list(by_set.values())),
+        images={name: _per_image(own) for name, own in by_set.items()},
+        plots={name: _plot(own) for name, own in by_set.items()},
+        views={name: _views(name, own, pictures) for name, own in by_set.items()},
+        counts={name: len(own[0].images) for name, own in by_set.items()},
+        scale=scale,
+        border=border,
+        version=__version__,
+    )
+
+
+def comparison_page(paths: tuple[Path, Path]) -> str:
+    """Return a page with two pictures of any kind under a slider.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read.
+    """
+    pictures = [read_image(path) for path in paths]
+    versions = [
+        Version(name, _source_of(picture), _size(picture))
+        for name, picture in zip(_names(paths), pictures, strict=True)
+    ]
+    title = " and ".join(version.name for version in versions)
+    return page("compare.html", title, view=View(title, tuple(versions), 0, 1))
+
+
+def _names(paths: tuple[Path, Path]) -> tuple[str, str]:
+    """Return what tells the files apart: their names, or with their folders."""
+    first, second = paths
+    if first.name != second.name:
+        return first.name, second.name
+    return str(first), str(second)
+
+
+def _size(picture: Picture) -> str:
+    height, width = picture.pixels.shape[:2]
+    return f"{width} x {height} pixels"
+
+
+def _source_of(picture: Picture) -> str:
+    """Return a picture of any kind as a browser shows it: 8 bits, inks as RGB."""
+    pixels = picture.pixels
+    white = np.float32(1) if pixels.dtype.kind == "f" else np.float32(np.iinfo(pixels.dtype).max)
+    levels = pixels if pixels.dtype == np.uint8 else _levels(pixels / white)
+    if picture.is_cmyk:  # a browser has no inks: plainly, by subtraction
+        ink, black = levels[..., :3] / np.float32(255), levels[..., 3:] / np.float32(255)
+        return picture_source(_levels((1 - ink) * (1 - black)))
+    return picture_source(levels, picture.metadata.icc_profile)
+
+
+def _levels(pixels: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.floor(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _cells(values: Sequence[tuple[float, float]]) -> list[Cell]:
+    """Return PSNR and SSIM of some models; the best PSNR is marked."""
+    best = max(psnr for psnr, _ in values)
+    return [Cell(f"{psnr:.2f} / {ssim:.4f}", psnr == best) for psnr, ssim in values]
+
+
+def _summary(models: list[str], sets: list[list[SetScore]]) -> list[Row]:
+    columns = [_cells([(score.psnr, score.ssim) for score in own]) for own in sets]
+    times = [
+        np.mean([own[index].microseconds_per_pixel for own in sets]) for index in range(len(models))
+    ]
+    return [
+        (model, [*(column[index] for column in columns), Cell(f"{times[index]:.2f}")])
+        for index, model in enumerate(models)
+    ]
+
+
+def _per_image(own: list[SetScore]) -> list[Row]:
+    rows = zip(*(score.images for score in own), strict=True)
+    return [(images[0].image, _cells([(i.psnr, i.ssim) for i in images])) for images in rows]
+
+
+def _plot(own: list[SetScore]) -> Plot:
+    points = [Point(s.model, s.microseconds_per_pixel, s.psnr) for s in own]
+    return scatter(points, "microseconds per LR pixel", "PSNR on Y, dB")
+
+
+def _views(set_name: str, own: list[SetScore], pictures: ShownPictures) -> list[View]:
+    """Return the pictures that are shown: each model's and the original, from bicubic to best."""
+    best = max(range(len(own)), key=lambda index: own[index].psnr)
+    views = []
+    for index, image in enumerate(own[0].images):
+        sources = pictures.sources.get((set_name, image.image))
+        if sources is None:
+            continue
+        versions = [
+            Version(score.model, sources[score.model], f"{score.images[index].psnr:.2f} dB")
+            for score in own
+        ]
+        versions.append(Version(ORIGINAL, sources[ORIGINAL]))
+        views.append(View(image.image, tuple(versions), 0, best if best else len(versions) - 1))
+    return views
