@@ -1,6 +1,6 @@
 r"""Train the models in the box, score and time them, write them where the package finds them.
 
-    python benchmarks/train_models.py --data DATA_DIR [NAME ...] [--time]
+    python benchmarks/train_models.py --data DATA_DIR [NAME ...] [--measure]
 
 DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on
 them). Without names, every model is trained, and then all are timed. Each of them is, but for
@@ -33,6 +33,7 @@ from sr_arn.image_io import read_image
 from sr_arn.model_file import BOX, SUFFIX, load_model, models_in_the_box, save_model
 from sr_arn.regressors import regressor_class
 from sr_arn.train import train_upscaler
+from sr_arn.upscaler import Upscaler
 from sr_arn.workers import available_cores
 
 APLUS = {"anchors": 1024, "random_state": 0}
@@ -95,10 +96,7 @@ def train(name: str, data: Path) -> None:
     path = _path(name)
     save_model(path, upscaler, licence=LICENCE)
     stored = load_model(path)  # what users get: arrays rounded to float16
-    scores = evaluate({name: stored}, {s: find_set(data, s) for s in TEST_SETS})
-    print(table(scores), flush=True)
-    rounded = {s.set: {"psnr": round(s.psnr, 3), "ssim": round(s.ssim, 4)} for s in scores}
-    save_model(path, stored, licence=LICENCE, scores=rounded)
+    save_model(path, stored, licence=LICENCE, scores=score(name, stored, data))
     checkpoint.unlink(missing_ok=True)
 
 
@@ -107,8 +105,15 @@ def _path(name: str) -> Path:
     return (CHECKPOINTS if name.startswith("teacher") else BOX) / f"{name}{SUFFIX}"
 
 
-def time_models() -> None:
-    """Time all models in the box in turns and write into each how long a megapixel takes."""
+def score(name: str, upscaler: Upscaler, data: Path) -> dict[str, dict[str, float]]:
+    """Return a model's PSNR and SSIM on the test sets."""
+    scores = evaluate({name: upscaler}, {s: find_set(data, s) for s in TEST_SETS})
+    print(table(scores), flush=True)
+    return {s.set: {"psnr": round(s.psnr, 5), "ssim": round(s.ssim, 5)} for s in scores}
+
+
+def measure_models(data: Path) -> None:
+    """Score all models in the box, time them in turns, and write both into each."""
     lr = luminance(read_image(PHOTO).pixels)
     upscalers = {name: load_model(name) for name in models_in_the_box()}
     seconds: dict[str, list[float]] = {name: [] for name in upscalers}
@@ -126,7 +131,7 @@ def time_models() -> None:
             BOX / f"{name}{SUFFIX}",
             upscaler,
             licence=LICENCE,
-            scores=upscaler.header["scores"],
+            scores=score(name, upscaler, data),
             time={"seconds": spent, "cores": available_cores()},
         )
 
@@ -136,13 +141,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of T91 and the test sets")
     parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="models (default: all)")
-    parser.add_argument("--time", action="store_true", help="time all models on a quiet machine")
+    parser.add_argument(
+        "--measure", action="store_true", help="score all models, and time them on a quiet machine"
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms  %(message)s")
-    for name in args.names or ([] if args.time else RECIPES):
+    for name in args.names or ([] if args.measure else RECIPES):
         train(name, args.data)
-    if args.time or not args.names:
-        time_models()
+    if args.measure or not args.names:
+        measure_models(args.data)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    """Return the public names, of which the modules are not loaded yet."""
+    return [*__all__, "nn", "regressors"]
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name's module on first use, so that `sr-arn --help` loads nothing."""
     if name in _HOMES:

@@ -6,21 +6,19 @@ import string
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
 from sr_arn.enlarger import Enlarger, Stopped
-from sr_arn.formats import SUFFIXES, Format, format_of
+from sr_arn.formats import SUFFIXES, Format
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
 
-__all__ = ["TEMPLATE", "Job", "Naming", "Outcome", "find_jobs", "name_of_size", "run"]
+__all__ = ["Job", "Naming", "Outcome", "find_jobs", "naming", "run"]
 
-TEMPLATE = "{stem}_x{scale}{ext}"
-"""How results are called by default."""
 
 FIELDS = ("stem", "source", "scale", "ext")
 OTHERWISE = ".png"  # for what is only read
@@ -69,9 +67,13 @@ class Naming:
             or "\\" in name
         ):
             raise InputError(f"name: expected a file name, received {display(self.template)}")
-        kind = format_of(Path(name))
-        if self.kind is not None and self.kind is not kind:
-            raise InputError(f"name: {display(name)} is no name of {self.kind.name}'s")
+        kind = SUFFIXES.get(Path(name).suffix.lower())
+        wanted = self.kind or kind
+        if wanted is None or not wanted.modes or kind is not wanted:
+            raise InputError(
+                f"name: expected one that ends in {{ext}} or in a suffix of its format, received "
+                f"{display(self.template)}"
+            )
 
     def name_of(self, source: Path) -> str:
         """Return what the result of a picture file is called."""
@@ -111,11 +113,17 @@ class Outcome:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def name_of_size(size: Size, scale: int) -> str:
-    """Return a size as it stands in names: 3, w1920; `scale` is the model's."""
+def naming(template: str | None, size: Size, scale: int, kind: Format | None) -> Naming:
+    """Return how results of a size are called; `scale` is the model's.
+
+    By default photo_x3.png, or photo_w1920.png where the size is no factor.
+    """
     if not size.given or size.scale is not None:
-        return f"{size.scale or scale:g}"
-    return "_".join(f"{SIZES[name]}{value:g}" for name, value in size.given.items())
+        shown, default = f"{size.scale or scale:g}", "{stem}_x{scale}{ext}"
+    else:
+        shown = "_".join(f"{SIZES[name]}{value:g}" for name, value in size.given.items())
+        default = "{stem}_{scale}{ext}"
+    return Naming(default if template is None else template, shown, kind)
 
 
 def find_jobs(
@@ -125,7 +133,7 @@ def find_jobs(
     recursive: bool = False,
     skip_existing: bool = False,
 ) -> tuple[list[Job], list[Path]]:
-    """Return what is to be done, and the files that are no pictures.
+    """Return what is to be done, and what is left out: files that are no pictures, and folders.
 
     Parameters
     ----------
@@ -149,7 +157,7 @@ def find_jobs(
     others: list[Path] = []
     for text in inputs:
         for source, below in _files(text, recursive, os.path.realpath(folder)):
-            if source.suffix.lower() in SUFFIXES:
+            if source.suffix.lower() in SUFFIXES and not source.is_dir():
                 jobs.append(Job(source, folder / below / naming.name_of(source)))
             else:
                 others.append(source)
@@ -166,7 +174,8 @@ def find_jobs(
 def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
     """Yield the files that an argument means, and the folder each is in below that.
 
-    None of those in the folder `but`, which results go to.
+    Folders within folders come as they are where they are not gone through. None of those in the
+    folder `but`, which results go to.
     """
     path = Path(text)
     if path.is_dir():
@@ -192,10 +201,13 @@ def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[
             folders.append(entry)
         elif entry.is_file():
             yield entry, below
-    if recursive:
-        for entry in folders:
-            if not entry.is_symlink() and os.path.realpath(entry) != but:  # a link may lead back
-                yield from _files_of(entry, below / entry.name, recursive, but)
+    for entry in folders:
+        if os.path.realpath(entry) == but:
+            continue
+        if recursive and not entry.is_symlink():  # a link may lead back
+            yield from _files_of(entry, below / entry.name, recursive, but)
+        else:
+            yield entry, below
 
 
 def _check(jobs: list[Job]) -> None:
@@ -226,26 +238,32 @@ def _place(path: Path) -> str:
 
 
 def run(
-    jobs: list[Job], enlarge: Enlarger, at_a_time: int = 1, skip_existing: bool = False
+    jobs: list[Job],
+    enlarge: Enlarger,
+    at_a_time: int = 1,
+    skip_existing: bool = False,
+    watch: Callable[[Job, float], object] = lambda job, share: None,
 ) -> Iterator[Outcome]:
     """Yield what becomes of each job, in their order; folders of results are made.
 
-    A picture that cannot be read, enlarged or written does not stop the others.
+    A picture that cannot be read, enlarged or written does not stop the others. `watch` is told,
+    by any of the threads, what share of a picture is done.
     """
     stopped = threading.Event()
 
-    def watch(share: float) -> None:
-        if stopped.is_set():
-            raise Stopped
-
     def work(job: Job) -> Outcome:
+        def watch_one(share: float) -> None:
+            if stopped.is_set():
+                raise Stopped
+            watch(job, share)
+
         names = str(job.source), str(job.target)
         start = time.perf_counter()
         try:
             if skip_existing and job.target.exists():
                 return Outcome(*names, "skipped", "is there already")
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            frame, model = enlarge(job.source, job.target, watch=watch)
+            frame, model = enlarge(job.source, job.target, watch=watch_one)
         except (InputError, OSError, MemoryError, Stopped) as error:
             return Outcome(*names, "failed", _reason(error))
         height, width = frame.shape[:2]
@@ -261,5 +279,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError):
-        return display(error.strerror or error)
+        where = f"{display(error.filename)}: " if error.filename else ""
+        return f"{where}{display(error.strerror or error)}"
     return "out of memory" if isinstance(error, MemoryError) else "stopped"

@@ -109,7 +109,8 @@ def _named_score(
     try:
         return _score_image(upscaler, path, border, degrade)
     except InputError as error:
-        raise InputError(f"{display(path.name)}: {error}") from error
+        where = "" if display(path) in str(error) else f"{display(path.name)}: "
+        raise InputError(f"{where}{error}") from error
 
 
 def _score_image(

@@ -24,6 +24,7 @@ __all__ = [
     "digest_of_pixels",
     "find_images",
     "find_set",
+    "is_set",
     "known_sets",
     "pair_folders",
     "read_luminances",
@@ -40,7 +41,9 @@ ALSO_CALLED = (
     ("bsd200", "bsds200"),
     ("t91", "91-image", "91images", "train_91"),
 )
-HR_FOLDERS = (("", ""), ("HR", ""), ("GTmod12", ""))  # and how the names of HR pictures end
+PARENTS = ("benchmark", "testsets", "datasets", "data")
+SCALES = (2, 3, 4)
+HR_FOLDERS = ("", "HR", "original", "GTmod12")
 
 
 def find_images(folder: str | os.PathLike[str]) -> list[Path]:
@@ -129,31 +132,58 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
 def find_set(folder: Path, name: str, scale: int | None = None) -> list[Path]:
     """Return the HR pictures of the set `name` under `folder`, else raise `InputError`.
 
-    They may lie in `name` itself or, as others lay them out, in its `HR` (EDSR), `GTmod12`
-    (BasicSR) or `image_SRF_<scale>` (SelfExSR), and `name` in `benchmark`, `testsets` (KAIR) or
-    `datasets`. Upper and lower case are alike, and BSD100 is B100.
+    They may lie in `name` itself or, as others lay them out, in its `HR` (EDSR), `original` or
+    `GTmod12` (BasicSR) or `image_SRF_<scale>` (SelfExSR), and `name` in `benchmark`, `testsets`
+    (KAIR), `datasets` or `data`. Upper and lower case are alike, and BSD100 is B100.
     """
+    paths = _pictures_of(folder, name, scale)
+    if not paths:
+        raise InputError(
+            f"sets: no folder {display(name)} with pictures in {display(folder)}; "
+            f"{_what_it_is(folder)}"
+        )
+    return paths
+
+
+def _pictures_of(folder: Path, name: str, scale: int | None) -> list[Path]:
+    scales = SCALES if scale is None else (scale,)
+    layouts = [(below, "") for below in HR_FOLDERS]
+    layouts += [(f"image_SRF_{n}", "_HR") for n in scales]  # and how names of HR pictures end
     for place in _places(folder, name):
-        for below, ending in (*HR_FOLDERS, (f"image_SRF_{scale}", "_HR")):
+        for below, ending in layouts:
             with suppress(InputError):  # none is there
                 paths = [p for p in find_images(place / below) if p.stem.endswith(ending)]
                 if paths:
                     return paths
-    found_sets = sorted(p.name for p in folder.iterdir() if p.is_dir())
-    raise InputError(
-        f"sets: no folder {display(name)} with pictures in {display(folder)}, "
-        f"which has {display(', '.join(found_sets) or 'none')}"
-    )
+    return []
+
+
+def _what_it_is(folder: Path) -> str:
+    """Return in words what is in a folder that lacks a set."""
+    if is_set(folder):
+        return "it is a set itself: give the folder that it lies in"
+    known = [name for name in known_sets() if _pictures_of(folder, name, None)]
+    names = known or sorted(p.name for p in folder.iterdir() if p.is_dir())
+    return f"it has {display(', '.join(names) or 'no folders')}"
+
+
+def is_set(folder: Path) -> bool:
+    """Return whether a folder is called as a known set is."""
+    return any(folder.resolve().name.casefold() in _called(name) for name in known_sets())
 
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Yield the folders that may be a set's."""
-    called = next((names for names in ALSO_CALLED if name.casefold() in names), (name.casefold(),))
-    for parent in (folder, *(folder / below for below in ("benchmark", "testsets", "datasets"))):
+    for parent in (folder, *(folder / below for below in PARENTS)):
         if parent.is_dir():
             for entry in sorted(parent.iterdir()):
-                if entry.is_dir() and entry.name.casefold() in called:
+                if entry.is_dir() and entry.name.casefold() in _called(name):
                     yield entry
+
+
+def _called(name: str) -> tuple[str, ...]:
+    """Return what a set may be called, in lower case."""
+    return next((names for names in ALSO_CALLED if name.casefold() in names), (name.casefold(),))
 
 
 class State(NamedTuple):
@@ -166,6 +196,8 @@ class State(NamedTuple):
     wanted: int
     others: list[str]
     """Names of pictures that are none of them."""
+    damaged: list[str]
+    """Names of pictures that cannot be read."""
 
 
 def known_sets() -> dict[str, list[str]]:
@@ -178,16 +210,17 @@ def verify(folder: Path, name: str) -> State:
     """Look for a known set and compare each of its pictures with what is known."""
     digests = known_sets()[name]
     try:
-        paths = find_set(folder, name, scale=2)
+        paths = find_set(folder, name)
     except InputError:
-        return State(name, None, 0, len(digests), [])
+        return State(name, None, 0, len(digests), [], [])
     found: dict[Path, str] = {}
     for path in paths:
-        with suppress(InputError):  # a damaged picture is none of them
+        with suppress(InputError):  # it is damaged
             found[path] = digest_of_pixels(path)
-    others = [path.name for path in paths if found.get(path) not in digests]
+    others = [path.name for path, text in found.items() if text not in digests]
+    damaged = [path.name for path in paths if path not in found]
     known = sum(text in found.values() for text in digests)
-    return State(name, paths[0].parent, known, len(digests), others)
+    return State(name, paths[0].parent, known, len(digests), others, damaged)
 
 
 def digest_of_pixels(path: Path) -> str:

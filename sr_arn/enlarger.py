@@ -16,8 +16,8 @@ from sr_arn.formats import FORMATS, Format, format_of
 from sr_arn.image_io import MAX_PIXELS, as_it_fits, encode_strips, read_image
 from sr_arn.metadata import Metadata
 from sr_arn.model_file import load_model, trained_scales
-from sr_arn.picture import Frame
-from sr_arn.sizes import Size
+from sr_arn.picture import Frame, Picture
+from sr_arn.sizes import LARGEST_SCALE, Size
 from sr_arn.tiles import SMALLEST
 from sr_arn.upscaler import BicubicModel, Upscaler
 
@@ -82,7 +82,7 @@ class Enlarger:
             value = getattr(self, name)
             if value is not None:
                 check_integer(value, name.replace("_", "-"), least)
-        if self.quality is not None and check_integer(self.quality, "quality", 1) > QUALITIES[1]:
+        if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
 
     def __call__(
@@ -109,7 +109,7 @@ class Enlarger:
         frame : Frame
             Of the result.
         model : str
-            What made it, with its scale.
+            What made it: its name in the box, or its file's.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Enlarger:
             If the picture cannot be read, enlarged so or written so.
         """
         kind = kind or format_of(target)
-        picture = read_image(_piped() if source == PIPE else source, self.max_pixels)
+        picture = self._read(source)
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]
@@ -133,14 +133,27 @@ class Enlarger:
                 raise InputError("stdout: is closed")
             whole = BytesIO()
             encode_strips(whole, kind, frame, strips, self.threads, self.quality)
-            sys.stdout.buffer.write(whole.getbuffer())
+            try:
+                sys.stdout.buffer.write(whole.getbuffer())
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                raise InputError("stdout: was closed before the picture was written") from None
         else:
             write_whole(
                 target,
                 lambda file: encode_strips(file, kind, frame, strips, self.threads, self.quality),
             )
-        made_by = upscaler.model.name
-        return frame, made_by if upscaler.scale == 1 else f"{made_by} x{upscaler.scale}"
+        return frame, upscaler.name
+
+    def _read(self, source: Path) -> Picture:
+        """Read a file, standard input, or another pipe."""
+        if source == PIPE:
+            whole = b"" if sys.stdin is None else sys.stdin.buffer.read()
+            if not whole:
+                raise InputError("stdin: is empty or closed; expected a picture")
+            return read_image(whole, self.max_pixels)
+        is_pipe = source.exists() and not source.is_file() and not source.is_dir()
+        return read_image(source.read_bytes() if is_pipe else source, self.max_pixels)
 
     def prepare(self) -> int:
         """Load what is sure to be needed; return the model's scale, or 1 where that will depend.
@@ -194,7 +207,11 @@ class Enlarger:
         if not _reaches(scale, height, width, wanted):
             what = "the largest trained scale" if self.model is None else display(self.model)
             given = ", ".join(f"{k.replace('_', '-')} {v:g}" for k, v in self.size.given.items())
-            remedy = "--model bicubic takes any" if self.model is None else "take another model"
+            remedy = (
+                f"--model bicubic takes up to {LARGEST_SCALE}"
+                if self.model is None
+                else "take another model"
+            )
             raise InputError(
                 f"size: {given} makes {wanted[1]} x {wanted[0]} pixels of {width} x {height}, more "
                 f"than {scale} times ({what}); {remedy}"
@@ -220,12 +237,6 @@ def _watched(
         done += len(strip)
         watch(done / rows)
         yield strip
-
-
-def _piped() -> bytes:
-    if sys.stdin is None:
-        raise InputError("stdin: is closed")
-    return sys.stdin.buffer.read()
 
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:

@@ -63,7 +63,5 @@ def check_device(name: str) -> None:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise InputError(
-            'torch: is not installed and this needs it; install "sr-arn[torch]"'
-        ) from error
+        raise InputError("torch: is not installed and this needs it; pip install torch") from error
     find_device(name)

@@ -9,11 +9,13 @@ from typing import IO
 
 from sr_arn.checks import InputError, display
 
-__all__ = ["check_output", "write_whole"]
+__all__ = ["check_folder", "check_output", "write_whole"]
 
 
-def check_output(path: str | os.PathLike[str]) -> Path:
+def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
     """Return `path` if a file can be written there, before any work is done for it.
+
+    `name` is of the option that gave it.
 
     Raises
     ------
@@ -22,13 +24,30 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"output: expected a file, {display(path)} is a folder")
+        raise InputError(f"{name}: expected a file, {display(path)} is a folder")
     if not path.parent.is_dir():
-        raise InputError(f"output: the folder {display(path.parent)} does not exist; create it")
+        raise InputError(f"{name}: the folder {display(path.parent)} does not exist; create it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"output: the folder {display(path.parent)} is not writable")
+        raise InputError(f"{name}: the folder {display(path.parent)} is not writable")
     if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"output: {display(path)} is write-protected")
+        raise InputError(f"{name}: {display(path)} is write-protected")
+    return path
+
+
+def check_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
+    """Return `path` if it is a folder to write to, or can become one.
+
+    Raises
+    ------
+    InputError
+        If it is no folder, or may not be written to or made.
+    """
+    path = Path(path)
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"{name}: expected a folder, {display(there)} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{name}: the folder {display(there)} is not writable")
     return path
 
 

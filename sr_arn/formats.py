@@ -32,6 +32,8 @@ class Format(NamedTuple):
     most_pixels: int = 1 << 62
     metadata: bool = True
     """Whether it holds ICC, EXIF and XMP."""
+    quality: int | None = None
+    """By default, of 1 to 100; None where nothing is lost."""
 
     def lacks(self, shape: tuple[int, ...], dtype: np.dtype[Any], mode: str) -> str | None:
         """Return what keeps it from holding such a picture, if anything does."""
@@ -74,8 +76,9 @@ FORMATS = (
         rb"\xff\xd8\xff",
         (*OPAQUE, "CMYK"),
         longest_side=65_500,
+        quality=95,
     ),
-    Format("WebP", (".webp",), rb"RIFF....WEBP", ALPHA, longest_side=16_383),
+    Format("WebP", (".webp",), rb"RIFF....WEBP", ALPHA, longest_side=16_383, quality=95),
     # what libavif reads with its defaults
     Format(
         "AVIF",
@@ -84,6 +87,7 @@ FORMATS = (
         ALPHA,
         longest_side=32_768,
         most_pixels=1 << 28,
+        quality=90,
     ),
     Format("BMP", (".bmp", ".dib"), rb"BM", OPAQUE, most_pixels=1 << 30, metadata=False),
     Format("GIF", (".gif",), rb"GIF8[79]a"),

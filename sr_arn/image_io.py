@@ -47,12 +47,7 @@ METADATA = ("icc_profile", "exif", "xmp", "dpi")
 ALLOW_MORE = "allow more with --max-pixels, or cut it into parts"
 
 PILLOWS = ("JPEG", "WEBP", "AVIF", "BMP", "GIF")  # formats that Pillow reads for us
-QUALITY = 95  # of JPEG and WebP
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": QUALITY, "subsampling": "4:4:4"},
-    "WebP": {"quality": QUALITY},
-    "AVIF": {"quality": 90, "subsampling": "4:4:4"},
-}
+SUBSAMPLED = ("JPEG", "AVIF")  # unless told otherwise
 
 DAMAGE = (  # what readers raise on damaged files, by format and by place
     OSError,
@@ -70,7 +65,7 @@ DAMAGE = (  # what readers raise on damaged files, by format and by place
     zlib.error,
 )
 
-Source = str | os.PathLike[str] | bytes | IO[bytes]
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 
 def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -101,9 +96,10 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
             raise InputError(f"{name}: expected a picture, this is a folder") from None
         except OSError as error:
             raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray | memoryview):
         return _decode(BytesIO(source), "image", max_pixels)
-    if not hasattr(source, "read"):
+    is_text = isinstance(getattr(source, "read", lambda size: "")(0), str)
+    if is_text:
         received = type(source).__name__
         raise InputError(f"image: expected a path, bytes or a binary file, received {received}")
     if not source.seekable():
@@ -293,13 +289,14 @@ def encode_strips(
         for strip in strips:
             pixels[filled : filled + len(strip)] = strip
             filled += len(strip)
-        _save(file, to_pil(Picture(pixels, frame.metadata, frame.is_cmyk)), kind.name, quality)
+        _save(file, to_pil(Picture(pixels, frame.metadata, frame.is_cmyk)), kind, quality)
 
 
-def _save(file: IO[bytes], image: Image.Image, kind: str, quality: int | None) -> None:
+def _save(file: IO[bytes], image: Image.Image, kind: Format, quality: int | None) -> None:
     """Let Pillow write an image with what its `info` says."""
-    kept = {key: image.info[key] for key in METADATA if key in image.info}
-    options = SAVE_OPTIONS.get(kind, {})
-    if quality is not None and "quality" in options:
-        options = options | {"quality": quality}
-    image.save(file, format=kind.upper(), **options, **kept)
+    options = {key: image.info[key] for key in METADATA if key in image.info}
+    if kind.quality is not None:
+        options["quality"] = quality or kind.quality
+    if kind.name in SUBSAMPLED:
+        options["subsampling"] = "4:4:4"
+    image.save(file, format=kind.name.upper(), **options)

@@ -214,11 +214,16 @@ def _update_atoms(
     residual: NDArray[np.float32],
 ) -> None:
     """Update every atom in turn; changes all arrays but `support` in place."""
+    from threadpoolctl import threadpool_limits
+
     order, starts = _users(support, len(dictionary))
-    for atom in range(len(dictionary)):
-        places = order[starts[atom] : starts[atom + 1]]
-        if len(places):
-            _update_atom(atom, places, dictionary, coefficients, residual)
+    # Its products are too small to share: where the machine is busy, threads that wait for each
+    # other take fifty times as long.
+    with threadpool_limits(1, "blas"):
+        for atom in range(len(dictionary)):
+            places = order[starts[atom] : starts[atom + 1]]
+            if len(places):
+                _update_atom(atom, places, dictionary, coefficients, residual)
 
 
 def _update_atom(

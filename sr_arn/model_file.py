@@ -40,6 +40,7 @@ from sr_arn.upscaler import BicubicModel, Upscaler
 __all__ = [
     "BOX",
     "DEFAULT_SCALE",
+    "best_models",
     "load_model",
     "models_in_the_box",
     "read_header",
@@ -80,11 +81,11 @@ def load_model(
     if scale is not None and check_integer(scale, "scale", 1) > LARGEST_SCALE:
         raise InputError(f"scale: expected 1 to {LARGEST_SCALE}, received {display(scale)}")
     if name_or_path is None:
-        found = _best(scale or DEFAULT_SCALE)
+        found = best_models(scale or DEFAULT_SCALE)
         if not found:
             raise InputError(
                 f"scale: no trained model for {scale}; {_box_listing()}, "
-                "and --model bicubic takes any"
+                "of which bicubic takes any scale"
             )
         name_or_path = found[0]
     if name_or_path == BicubicModel.name:
@@ -154,10 +155,10 @@ def models_in_the_box(scale: int | None = None) -> list[str]:
 
 def trained_scales() -> list[int]:
     """Return the scales that `load_model` has a trained model for, without a name."""
-    return [scale for scale in SCALES if _best(scale)]
+    return [scale for scale in SCALES if best_models(scale)]
 
 
-def _best(scale: int) -> list[str]:
+def best_models(scale: int) -> list[str]:
     """Return the names of the best models for a scale, the best first."""
     box = models_in_the_box()
     return [name.format(scale) for name in BEST if name.format(scale) in box]
@@ -198,7 +199,7 @@ def _load_file(path: Path) -> Upscaler:
     model = kind.put_together(header, _read_arrays(path, kind.axes(header), kind.most, where))
     if isinstance(model, ConvModel):
         _check_result(model, where)
-    return Upscaler(model, header)
+    return Upscaler(model, header, name=path.stem if path.parent == BOX else path.name)
 
 
 def _check_result(model: ConvModel, where: str) -> None:

@@ -16,6 +16,7 @@ SIDES = (128, 512)  # LR pixels: a tile's work is small beside a picture's,
 SIDE_PER_REACH = 24  # and its rim beside the tile
 SMALLEST = 16  # LR pixels a side that are worth the surroundings
 BYTES = 128  # per HR pixel of tile and surroundings: as much as RGBA takes, the other kinds less
+LR_BYTES = 128  # per LR pixel: what networks take besides
 
 Border = Literal["full", "paper"]
 
@@ -171,11 +172,16 @@ class Grid:
 
     def bytes_of(self, side: int) -> int:
         """Return what a tile of so many LR pixels a side takes at most, with surroundings."""
-        return BYTES * (self.scale * (side + 2 * self.reach + 1)) ** 2
+        return self._bytes_per_pixel * (side + 2 * self.reach + 1) ** 2
 
     def side_within(self, memory: float) -> int:
         """Return the LR pixels a side of the largest tile that takes so many bytes, or less."""
-        return int((memory / BYTES) ** 0.5 / self.scale) - 2 * self.reach - 1
+        return int((memory / self._bytes_per_pixel) ** 0.5) - 2 * self.reach - 1
+
+    @property
+    def _bytes_per_pixel(self) -> int:
+        """What a tile takes at most for each LR pixel."""
+        return LR_BYTES + BYTES * self.scale**2
 
     def _tile(self, top: int, bottom: int, left: int, right: int) -> Tile:
         height, width = self.shape[:2]

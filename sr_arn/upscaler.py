@@ -61,6 +61,8 @@ class Upscaler:
     memory : int, optional
         Megabytes that the work on tiles may take, beside the pictures; by default 300, or 75
         for each of more than four threads.
+    name : str, optional
+        What to call it: its name in the box or its file's, as `load_model` gives it.
 
     Notes
     -----
@@ -82,9 +84,11 @@ class Upscaler:
         threads: int | None = None,
         tile: int | None = None,
         memory: int | None = None,
+        name: str | None = None,
     ) -> None:
         self.model = model
         self.header = header or {}
+        self.name = name or model.name
         self.threads = threads
         self.tile = tile
         self.memory = memory
@@ -96,7 +100,7 @@ class Upscaler:
 
     def __repr__(self) -> str:
         """Show the model and its scale."""
-        return f"Upscaler({self.model.name}, scale={self.scale})"
+        return f"Upscaler({self.name}, scale={self.scale})"
 
     @property
     def can_run_on_cuda(self) -> bool:
@@ -117,10 +121,12 @@ class Upscaler:
         back_project : int, default 0
             Steps of `BackProjection`, which come last.
         """
-        model: LuminanceModel = SelfEnsemble(self.model) if ensemble else self.model
+        other = self
+        if ensemble:
+            other = other._with(SelfEnsemble(self.model), "ensemble")
         if check_integer(back_project, "back-project", 0):
-            model = BackProjection(model, back_project)
-        return self._with(model)
+            other = other._with(BackProjection(other.model, back_project), "back-projection")
+        return other
 
     def on(self, device: str) -> "Upscaler":
         """Return an up-scaler whose network torch runs: only for convolutional ARNs.
@@ -142,16 +148,16 @@ class Upscaler:
         check_device(device)
         from sr_arn.conv_torch import TorchConvModel
 
-        return self._with(TorchConvModel(self.model, device))
+        return self._with(TorchConvModel(self.model, device), "by torch")
 
-    def _with(self, model: LuminanceModel) -> "Upscaler":
-        """Return the same up-scaler with another model."""
+    def _with(self, model: LuminanceModel, how: str) -> "Upscaler":
+        """Return the same up-scaler with a model made of its own."""
         other = copy(self)
-        other.model = model
+        other.model, other.name = model, f"{self.name}, {how}"
         return other
 
-    def upscale(self, image: Any) -> Any:
-        """Return the picture `scale` times as wide and as high.
+    def upscale(self, image: Any, size: tuple[int, int] | None = None) -> Any:
+        """Return the picture `scale` times as wide and as high, or as large as is wanted.
 
         Parameters
         ----------
@@ -159,6 +165,8 @@ class Upscaler:
             An array is grey [h, w], grey and alpha [h, w, 2], RGB [h, w, 3] or RGBA
             [h, w, 4]: uint8 (0..255), uint16 (0..65535) or float in [0, 1]. Grey is up-scaled
             as luminance; alpha is straight. Of a tensor, [c, h, w] or [h, w], channels come first.
+        size : (int, int), optional
+            Rows and columns wanted: see `upscale_strips`.
 
         Returns
         -------
@@ -172,20 +180,18 @@ class Upscaler:
             hold the result (16-bit colour: see `upscale_picture`).
         """
         if isinstance(image, np.ndarray):
-            return self._upscale_array(image)
+            return self._upscale_array(image, size=size)
         if is_tensor(image):
-            return as_tensor(self._upscale_array(as_array(image)), like=image)
+            return as_tensor(self._upscale_array(as_array(image), size=size), like=image)
         from sr_arn.image_io import read_image
         from sr_arn.pil import from_pil, to_pil
 
         picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
-        return to_pil(self.upscale_picture(picture))
+        return to_pil(self.upscale_picture(picture, size))
 
     def upscale_picture(self, picture: "Picture", size: tuple[int, int] | None = None) -> "Picture":
         """Return the larger picture, with what its file says; `upscale_strips` tells of sizes."""
-        if size is None:
-            return picture.with_pixels(self._upscale_array(picture.pixels, picture.mode))
-        return picture.with_pixels(np.concatenate(list(self.upscale_strips(picture, size))))
+        return picture.with_pixels(self._upscale_array(picture.pixels, picture.mode, size))
 
     def upscale_luminance(self, lr: NDArray[np.floating[Any]], border: Border = "full") -> Plane:
         """Return the HR luminance [h * scale, w * scale], float32, not clipped.
@@ -214,15 +220,24 @@ class Upscaler:
             the model is brought to them by bicubic, as `imresize` does, before it is rounded.
         """
         pixels, mode = picture.pixels, picture.mode
-        shape = tuple(side * self.scale for side in pixels.shape[:2])
-        if size is None or size == shape:
+        if size is None or size == self._shape_of(pixels):
             yield from self._strips(pixels, mode, pixels.dtype)
-            return
-        strips = self._strips(pixels, mode, np.dtype(np.float32))
-        for strip in resized(strips, shape, size, has_alpha=mode in ("LA", "RGBA")):
-            yield _to_levels(strip, PEAKS[pixels.dtype.name], pixels.dtype)
+        else:
+            yield from self._resized_strips(pixels, mode, size)
 
-    def _strips(self, image: Pixels, mode: str, dtype: np.dtype[Any]) -> Iterator[Pixels]:
+    def _shape_of(self, image: Pixels) -> tuple[int, ...]:
+        """Return rows and columns of what the model makes of pixels."""
+        return tuple(side * self.scale for side in image.shape[:2])
+
+    def _resized_strips(
+        self, image: Pixels, mode: str | None, size: tuple[int, int]
+    ) -> Iterator[Pixels]:
+        has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
+        strips = self._strips(image, mode, np.dtype(np.float32))
+        for strip in resized(strips, self._shape_of(image), size, has_alpha):
+            yield _to_levels(strip, PEAKS[image.dtype.name], image.dtype)
+
+    def _strips(self, image: Pixels, mode: str | None, dtype: np.dtype[Any]) -> Iterator[Pixels]:
         """Yield the result of a whole row of tiles after another."""
         work, grid = self._work(image, mode, dtype)
         width = image.shape[1] * self.scale
@@ -235,9 +250,15 @@ class Upscaler:
             if tile.columns.place.stop == width:
                 yield strip
 
-    def _upscale_array(self, image: NDArray[Any], mode: str | None = None) -> NDArray[Any]:
+    def _upscale_array(
+        self, image: NDArray[Any], mode: str | None = None, size: tuple[int, int] | None = None
+    ) -> NDArray[Any]:
         """Up-scale pixels of any kind."""
-        return self._whole(*self._work(image, mode, image.dtype), image)
+        if size is None or size == self._shape_of(image):
+            return self._whole(*self._work(image, mode, image.dtype), image)
+        for side, name in zip(size, ("rows", "columns"), strict=True):
+            check_integer(side, name, 1)
+        return np.concatenate(list(self._resized_strips(image, mode, size)))
 
     def _work(
         self, image: NDArray[Any], mode: str | None, dtype: np.dtype[Any]

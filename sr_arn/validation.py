@@ -17,6 +17,7 @@ __all__ = ["Validation", "hold_out"]
 
 SHARE = 10  # by default, one image in ten is held out
 MOST = 10
+FEW = 4  # of less, none is
 
 Plane = NDArray[np.float32]
 
@@ -28,10 +29,11 @@ def hold_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list
     ----------
     paths : sequence of path
     count : int or None
-        Less than the number of paths; None is one in ten, at most ten.
+        Less than the number of paths; None is one in ten, at most ten, and at least one of four
+        images or more.
     """
     if count is None:
-        count = min(len(paths) // SHARE, MOST)
+        count = min(max(len(paths) // SHARE, int(len(paths) >= FEW)), MOST)
     elif check_integer(count, "validation", 0) >= len(paths):
         raise InputError(
             f"validation: expected fewer than the {len(paths)} images, received {count}"

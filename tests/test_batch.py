@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from sr_arn import InputError, load_model
-from sr_arn.batch import Job, Naming, Outcome, find_jobs, name_of_size, run
+from sr_arn.batch import Job, Naming, Outcome, find_jobs, naming, run
 from sr_arn.cli import main
 from sr_arn.cli.progress import Progress
 from sr_arn.enlarger import Enlarger, Stopped, format_named
@@ -67,8 +67,9 @@ def test_a_folder_is_enlarged_into_another(tree, tmp_path, capsys):
         np.testing.assert_array_equal(image, load_model("aplus-x2").upscale(tree / "a.png"))
     told = capsys.readouterr()
     assert told.out == "4 done, 0 skipped, 0 failed\n"
-    assert "left out 1 files that are no pictures: notes.txt\n" in told.err
-    assert f"2/4 {out / 'B two_x2.JPG'}: 40 x 28 pixels, aplus x2, " in told.err
+    assert "left out (no pictures): notes.txt\n" in told.err
+    assert "left out (folders, see --recursive): deep\n" in told.err
+    assert f"2/4 {out / 'B two_x2.JPG'}: 40 x 28 pixels, aplus-x2, " in told.err
 
 
 def test_recursive_mirrors_the_tree(tree, tmp_path):
@@ -125,7 +126,7 @@ def test_a_bad_file_does_not_stop_the_rest(tree, tmp_path, capsys):
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["done"], report["skipped"], report["failed"]) == (4, 0, 2)
     done = next(p for p in report["pictures"] if p["source"].endswith("a.png"))
-    assert (done["width"], done["height"], done["model"]) == (40, 28, "aplus x2")
+    assert (done["width"], done["height"], done["model"]) == (40, 28, "aplus-x2")
     assert done["seconds"] > 0
     failed = next(p for p in report["pictures"] if p["source"].endswith("c.jpg"))
     assert failed["status"] == "failed"
@@ -214,10 +215,9 @@ def test_templates_are_checked(template):
 
 
 def test_templates_name_a_format_that_can_be_written():
-    with pytest.raises(InputError, match="expected a name ending in"):
-        Naming("{stem}", "2")
-    with pytest.raises(InputError, match=r"name: name\.tif is no name of PNG's"):
-        Naming("{stem}.tif", "2", format_named("png"))
+    for template, kind in (("{stem}", None), ("{stem}.gif", None), ("{stem}.tif", "png")):
+        with pytest.raises(InputError, match=rf"a suffix of its format, received {template}$"):
+            Naming(template, "2", kind and format_named(kind))
 
 
 def test_what_is_only_read_becomes_png():
@@ -229,9 +229,9 @@ def test_what_is_only_read_becomes_png():
 @pytest.mark.parametrize(
     ("size", "name"),
     [
-        (Size(), "3"),
-        (Size(scale=2.5), "2.5"),
-        (Size(scale=2), "2"),
+        (Size(), "x3"),
+        (Size(scale=2.5), "x2.5"),
+        (Size(scale=2), "x2"),
         (Size(width=1920), "w1920"),
         (Size(width=19, height=20), "w19_h20"),
         (Size(max_side=99), "max99"),
@@ -239,7 +239,9 @@ def test_what_is_only_read_becomes_png():
     ],
 )
 def test_names_of_sizes(size, name):
-    assert name_of_size(size, 3) == name
+    assert naming(None, size, 3, None).name_of(Path("a.png")) == f"a_{name}.png"
+    given = naming("{scale}_{source}", size, 3, None)
+    assert given.name_of(Path("a.png")) == f"{name.removeprefix('x')}_a.png"
 
 
 def test_each_picture_gets_the_model_that_reaches_its_size(tmp_path, coffee):
@@ -278,11 +280,88 @@ def test_pipes(tmp_path, coffee):
 
     piped = run_("-")
     np.testing.assert_array_equal(Image.open(io.BytesIO(piped.stdout)), expected)
-    assert piped.stderr == b"-: 40 x 28 pixels, aplus x2\n"
+    assert piped.stderr == b"-: 40 x 28 pixels, aplus-x2\n"
     assert Image.open(io.BytesIO(run_("-", "--format", "tiff").stdout)).format == "TIFF"
     assert b"40 x 28" in run_(tmp_path / "out.webp").stdout
     assert cli("upscale", small, "-o", tmp_path / "named.png", *FAST, "--quiet") == 0
     assert piped.stdout == (tmp_path / "named.png").read_bytes()
+
+
+def test_pipes_that_are_files(tmp_path, coffee):
+    small, fifo = picture(tmp_path / "small.png", coffee), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(small.read_bytes()))
+    writer.start()
+    assert cli("upscale", fifo, "-o", tmp_path / "out.png", *FAST, "--quiet") == 0
+    writer.join()
+    with Image.open(tmp_path / "out.png") as image:
+        np.testing.assert_array_equal(image, load_model("aplus-x2").upscale(small))
+
+
+@pytest.mark.parametrize("feed", [b"", b"no picture"])
+def test_what_stdin_lacks_is_told(feed):
+    command = [sys.executable, "-m", "sr_arn", "upscale", "-", "-o", "-"]
+    result = subprocess.run(command, input=feed, capture_output=True, check=False)  # noqa: S603
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert (b"stdin: is empty" if not feed else b"expected a picture") in result.stderr
+
+
+def test_a_picture_that_does_not_arrive_is_told(tmp_path, coffee):
+    small = picture(tmp_path / "small.png", coffee)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "sr_arn", "upscale", small, "-o", "-"]
+    result = subprocess.run(  # noqa: S603
+        command, stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert result.returncode == 2
+    assert result.stderr == (b"sr-arn: error: stdout: was closed before the picture was written\n")
+
+
+def test_mistakes_in_outputs_are_told_before_work(tmp_path, coffee, monkeypatch, capsys):
+    small = picture(tmp_path / "small.png", coffee)
+    (tmp_path / "file").touch()
+    for arguments, reason in (
+        ((small, "-o", tmp_path / "new"), f"or {tmp_path / 'new'}/ for a new folder"),
+        ((small, "-o", tmp_path / "a.png", "--quality", 50), "quality: PNG has none"),
+        ((small, "-o", tmp_path / "a.jpg", "--quality", 0), "quality: expected 1 to 100"),
+        (("-", "-o", f"{tmp_path}/"), "give -o a file, or -"),
+        ((small, "-o", f"{tmp_path}/file/x/"), f"{tmp_path / 'file'} is a file"),
+        ((small, "-o", f"{tmp_path}/", "--name", ""), "name: "),
+        ((small, "-o", tmp_path / "a.png", "--json", tmp_path / "no" / "a.json"), "json: "),
+        ((small, "-o", tmp_path / "a.png", "--scale", 5), "--model bicubic takes up to 16"),
+    ):
+        assert cli("upscale", *arguments) == 2
+        error = capsys.readouterr().err
+        assert reason in error
+        assert error.count("\n") == 1
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert cli("upscale", small, "-o", "-") == 2
+    assert "stdout is a terminal" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["file", "small.png"]
+
+
+def test_reports_of_one_and_of_many_are_alike(tmp_path, coffee, capsys):
+    small, bad = picture(tmp_path / "a" / "small.png", coffee), tmp_path / "a" / "bad.png"
+    bad.write_bytes(b"damaged")
+    (tmp_path / "a" / "notes.txt").touch()
+    (tmp_path / "a" / "below").mkdir()
+    report = tmp_path / "report.json"
+
+    def reported(source, output, code):
+        assert cli("upscale", source, "-o", output, *FAST, "--json", report) == code
+        return json.loads(report.read_text())
+
+    one = reported(small, tmp_path / "o.png", 0)
+    failed = reported(bad, tmp_path / "p.png", 2)
+    many = reported(tmp_path / "a", tmp_path / "out", 1)
+    assert one.keys() == failed.keys() == many.keys()
+    assert [one["done"], failed["failed"], many["done"], many["failed"]] == [1, 1, 1, 1]
+    by_name = {entry["source"]: entry for entry in many["pictures"]}
+    assert one["pictures"][0].keys() == by_name[str(small)].keys()
+    assert failed["pictures"][0]["reason"] == by_name[str(bad)]["reason"]
+    assert many["left_out"] == [str(tmp_path / "a" / name) for name in ("notes.txt", "below")]
 
 
 def test_ctrl_c_leaves_no_part_and_tells_how_to_go_on(tmp_path, coffee):
@@ -290,7 +369,9 @@ def test_ctrl_c_leaves_no_part_and_tells_how_to_go_on(tmp_path, coffee):
     for number in range(40):
         picture(photos / f"{number:02}.png", coffee, 300, 150)
     for jobs in ("1", "2"):
+        report = tmp_path / f"{jobs}.json"
         command = [sys.executable, "-m", "sr_arn", "upscale", photos, "-o", out, "--jobs", jobs]
+        command += ["--json", report]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - ours
         while not (out.exists() and list(out.glob("*.png"))):
             time.sleep(0.01)
@@ -300,6 +381,7 @@ def test_ctrl_c_leaves_no_part_and_tells_how_to_go_on(tmp_path, coffee):
         assert "of 40 done; go on with --skip-existing\nsr-arn: interrupted\n" in told
         done = results(out)
         assert 0 < len(done) < 40
+        assert 0 <= json.loads(report.read_text())["done"] <= len(done)
         assert not [name for name in done if name.endswith(".part")]
         for name in done:
             with Image.open(out / name) as image:
@@ -309,10 +391,13 @@ def test_ctrl_c_leaves_no_part_and_tells_how_to_go_on(tmp_path, coffee):
 
 def test_a_stopped_enlarger_ends_what_is_in_work(tmp_path, coffee):
     small = picture(tmp_path / "small.png", coffee)
-    enlarge, stopped = Enlarger(model="bicubic"), threading.Event()
-    stopped.set()
+    enlarge = Enlarger(model="bicubic")
+
+    def stop(share):
+        raise Stopped
+
     with pytest.raises(Stopped):
-        enlarge(small, tmp_path / "o.png", stopped=stopped)
+        enlarge(small, tmp_path / "o.png", watch=stop)
     assert not (tmp_path / "o.png").exists()
     assert os.listdir(tmp_path) == ["small.png"]
 
@@ -331,6 +416,19 @@ class Terminal(io.StringIO):
 
     def isatty(self):
         return True
+
+
+def test_the_bar_moves_within_a_picture(tree, monkeypatch):
+    jobs = [Job(tree / "a.png", tree / "o.png"), Job(tree / "B two.JPG", tree / "p.png")]
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("sr_arn.cli.progress.BETWEEN", -1)
+    progress = Progress(jobs, quiet=False, also_stdout=True)
+    size = [job.source.stat().st_size for job in jobs]
+    progress.watch(jobs[1], 0.5)
+    progress.watch(jobs[0], 0.25)
+    share = (0.25 * size[0] + 0.5 * size[1]) / sum(size)
+    assert f"[{'#' * round(24 * share):<24}] 0/2, " in terminal.getvalue()
 
 
 def test_one_bar_on_a_terminal_and_nothing_if_quiet(tree, tmp_path, monkeypatch, capsys):

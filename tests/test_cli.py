@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -49,7 +50,7 @@ def python(*arguments, **options):
 def test_upscale(photo, tmp_path, capsys):
     assert run("upscale", photo, "-o", tmp_path / "large.png") == 0
     assert opened(tmp_path / "large.png").size == (240, 180)
-    assert capsys.readouterr().out.endswith("large.png: 240 x 180 pixels, conv-arn x3\n")
+    assert capsys.readouterr().out.endswith("large.png: 240 x 180 pixels, conv-arn-x3\n")
     out = tmp_path / "x2.webp"
     assert run("upscale", photo, "-o", out, "--scale", 2, "--threads", 1, "--quiet") == 0
     assert opened(out).size == (160, 120)
@@ -261,6 +262,10 @@ def test_score(photo, tmp_path, capsys):
 def test_models(capsys):
     assert run("models") == 0
     *lines, last = capsys.readouterr().out.splitlines()
+    assert lines.pop() == "*: the default at its scale"
+    assert {line.split()[0] for line in lines if " * " in line} == {
+        load_model(scale=scale).name for scale in (2, 3, 4)
+    }
     assert re.fullmatch(r"time: per megapixel made, grey, measured on \d+ cores of .*", last)
     for line in lines[2:]:
         assert re.search(r" MB +\d+\.\d\d  Set5 \d\d\.\d\d, Set14 \d\d", line)
@@ -272,9 +277,11 @@ def test_models(capsys):
         "aplus-x4",
         "arn-x3",
         "conv-arn-x2-tiny",
+        "conv-arn-x2",
         "conv-arn-x3-tiny",
         "conv-arn-x3",
         "conv-arn-x4-tiny",
+        "conv-arn-x4",
         "deep-arn-x2",
         "deep-arn-x3",
         "deep-arn-x4",
@@ -407,6 +414,49 @@ def test_interrupted(photo, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sr_arn.enlarger.load_model", interrupt)
     assert run("upscale", photo, "-o", tmp_path / "out.png") == 130
     assert capsys.readouterr().err == "sr-arn: interrupted\n"
+
+
+def test_ctrl_c_is_heard_where_native_code_swallows_it():
+    code = """
+import ctypes, signal, time
+from sr_arn.cli import Interrupt
+Interrupt.watch()
+callback = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+callback()  # as when numba loads what it compiled
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("heard")
+"""
+    result = python("-c", code)
+    assert (result.stdout, result.stderr) == ("heard\n", "")
+
+
+def test_ctrl_c_that_a_library_made_something_else_of(photo, tmp_path, monkeypatch, capsys):
+    def broken_off(*arguments):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("broken off") from None
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("sr_arn.enlarger.load_model", broken_off)
+    try:
+        assert run("upscale", photo, "-o", tmp_path / "out.png") == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = sys.__unraisablehook__
+    assert capsys.readouterr().err == "sr-arn: interrupted\n"
+
+
+def test_names_that_begin_with_a_dash(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(photo, tmp_path / "-dash.jpg")
+    arguments = ["upscale", "-dash.jpg", "-o", "out.png"]
+    monkeypatch.setattr(sys, "argv", ["sr-arn", *arguments])
+    assert run(*arguments) == 2
+    assert "a file that begins with a dash is given as ./-dash.jpg" in capsys.readouterr().err
+    assert run("upscale", "./-dash.jpg", "-o", "out.png") == 0
 
 
 def test_a_reader_that_leaves_is_no_error():

@@ -49,7 +49,9 @@ def test_other_names_of_a_set(tmp_path, coffee):
     assert find_set(tmp_path, "set5") == [tmp_path / "Set5" / "HR" / "a.png"]
     (tmp_path / "Set14" / "image_SRF_2").mkdir(parents=True)
     Image.fromarray(coffee[:9, :9]).save(tmp_path / "Set14" / "image_SRF_2" / "a_LR.png")
-    with pytest.raises(InputError, match=r"no folder Set14 with pictures in .* BSDS100"):
+    with pytest.raises(
+        InputError, match=r"no folder Set14 with pictures in .*; it has Set5, B100$"
+    ):
         find_set(tmp_path, "Set14", 2)
 
 
@@ -70,19 +72,73 @@ def test_known_sets_have_their_sizes():
 
 def test_what_is_missing_or_other_is_told(data, tmp_path, coffee, capsys):
     shutil.copytree(data / "Set5", tmp_path / "Set5")
-    assert verify(tmp_path, "Set5")[1:] == (tmp_path / "Set5", 5, 5, [])
+    assert verify(tmp_path, "Set5")[1:] == (tmp_path / "Set5", 5, 5, [], [])
     first = min((tmp_path / "Set5").iterdir())
     Image.fromarray(coffee[:9, :9]).save(first)
     state = verify(tmp_path, "Set5")
     assert (state.known, state.wanted, state.others) == (4, 5, [first.name])
     first.write_bytes(b"damaged")
-    assert verify(tmp_path, "Set5") == state
-    assert verify(tmp_path, "Set14") == ("Set14", None, 0, 14, [])
+    damaged = verify(tmp_path, "Set5")
+    assert (damaged.known, damaged.others, damaged.damaged) == (4, [], [first.name])
+    assert verify(tmp_path, "Set14") == ("Set14", None, 0, 14, [], [])
     assert main(["data", "--data", str(tmp_path)]) == 1
     told = capsys.readouterr().out
     assert f"Set5     testing                      4/5  {tmp_path / 'Set5'}\n" in told
-    assert f"1 others: {first.name}" in told
+    assert f"missing: 1\n         damaged: {first.name}\n" in told
     assert "not found" in told
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "Set5",
+        "benchmark/Set5/HR",
+        "testsets/set5",
+        "datasets/Set5/original",
+        "datasets/Set5/GTmod12",
+        "data/Set5/image_SRF_3",
+    ],
+)
+def test_layouts_of_others(tmp_path, coffee, layout):
+    (tmp_path / layout).mkdir(parents=True)
+    name = "a_SRF_3_HR.png" if "SRF" in layout else "a.png"
+    Image.fromarray(coffee[:9, :9]).save(tmp_path / layout / name)
+    assert find_set(tmp_path, "Set5") == [tmp_path / layout / name]
+    if layout.endswith("GTmod12"):  # the whole pictures come first
+        beside = tmp_path / "datasets/Set5/original"
+        beside.mkdir()
+        Image.fromarray(coffee[:9, :9]).save(beside / "a.png")
+        assert find_set(tmp_path, "Set5") == [beside / "a.png"]
+
+
+def test_a_set_given_for_the_folder_of_sets_is_told(tmp_path, coffee, capsys):
+    folder = tmp_path / "Set5"
+    folder.mkdir()
+    Image.fromarray(coffee[:9, :9]).save(folder / "a.png")
+    with pytest.raises(InputError, match="is a set itself: give the folder that it lies in"):
+        find_set(folder, "Set5")
+    assert main(["data", "--data", str(folder)]) == 1
+    assert "is a set itself" in capsys.readouterr().out
+
+
+def test_without_a_folder_the_known_sets_are_listed(monkeypatch, capsys):
+    monkeypatch.delenv("SR_ARN_DATA", raising=False)
+    assert main(["data"]) == 0
+    told = capsys.readouterr().out
+    for name, digests in known_sets().items():
+        assert f"{name:<8} {len(digests):>3} pictures, " in told
+    for layout in ("EDSR", "KAIR", "BasicSR", "SelfExSR"):
+        assert layout in told
+
+
+def test_the_doctor_looks_for_the_sets(tmp_path, coffee, capsys):
+    (tmp_path / "Set5").mkdir()
+    assert main(["doctor", "--data", str(tmp_path)]) == 1
+    assert "data sets      amiss: " in capsys.readouterr().out
+    Image.fromarray(coffee[:9, :9]).save(tmp_path / "Set5" / "a.png")
+    assert main(["doctor", "--data", str(tmp_path)]) == 0
+    assert "data sets      Set5; sr-arn data verifies them\n" in capsys.readouterr().out
+    assert main(["doctor", "--data", str(tmp_path / "missing")]) == 1
 
 
 def test_the_doctor_tells_what_is_there(monkeypatch, tmp_path, capsys):
@@ -124,6 +180,10 @@ def test_bash_completes_options_and_names_of_pictures(tmp_path):
         ask sr-arn upscale cof
         ask sr-arn upscale coffee.png --skip-
         ask sr-arn train se
+        ask sr-arn upscale --model conv-arn-x3-t
+        ask sr-arn upscale --model cof
+        ask sr-arn train --regressor deep
+        ask sr-arn upscale --format ti
     """
     result = subprocess.run(  # noqa: S603 - our own
         ["bash", "-c", asked],  # noqa: S607
@@ -132,4 +192,7 @@ def test_bash_completes_options_and_names_of_pictures(tmp_path):
         check=True,
         cwd=tmp_path,
     )
-    assert result.stdout.split() == ["coffee.png", "--skip-existing", "sets"]
+    assert result.stdout.split() == [
+        *("coffee.png", "--skip-existing", "sets"),
+        *("conv-arn-x3-tiny", "coffee.png", "deep-arn", "tiff"),
+    ]

@@ -48,9 +48,9 @@ def write(tmp_path, arrays, header):
 
 
 def test_the_box_holds_a_model_for_every_scale_of_the_tables():
-    kinds = ("aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny")
+    kinds = ("aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny", "conv-arn-x{}")
     expected = {kind.format(scale) for kind in kinds for scale in (2, 3, 4)}
-    assert set(models_in_the_box()) == expected | {"global-arn-x3", "arn-x3", "conv-arn-x3"}
+    assert set(models_in_the_box()) == expected | {"global-arn-x3", "arn-x3"}
     for name in models_in_the_box():
         upscaler = load_model(name)
         assert name.removesuffix("-tiny") == f"{upscaler.model.name}-x{upscaler.scale}"
@@ -75,6 +75,7 @@ def test_the_box_holds_a_model_for_every_scale_of_the_tables():
         ("deep-arn-x3", {"Set5": 33.05, "Set14": 29.40, "B100": 28.48}),
         ("conv-arn-x3-tiny", {"Set5": 33.40, "Set14": 29.57, "B100": 28.64}),
         ("conv-arn-x3", {"Set5": 33.80, "Set14": 29.82, "B100": 28.84}),
+        ("conv-arn-x2", {"Set5": 37.53, "Set14": 33.03, "B100": 31.90}),
     ],
 )
 def test_the_box_reaches_the_published_quality(name, floors):
@@ -197,7 +198,9 @@ def test_the_number_of_layers_is_that_of_the_header(write):
 def test_names_paths_and_scales(tmp_path, write):
     assert load_model().scale == load_model("bicubic").scale == 3
     assert load_model().model.sizes == load_model("conv-arn-x3").model.sizes
-    assert load_model(scale=4).model.sizes == load_model("conv-arn-x4-tiny").model.sizes
+    assert [load_model(scale=scale).name for scale in (2, 3, 4)] == [
+        f"conv-arn-x{scale}" for scale in (2, 3, 4)
+    ]
     assert load_model("bicubic", scale=7).scale == 7
     assert load_model(str(write()), scale=2).scale == 2
     with pytest.raises(

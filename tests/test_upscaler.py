@@ -10,6 +10,7 @@ from PIL import Image
 
 from sr_arn import InputError, imresize, load_model, psnr_y
 from sr_arn.pairs import crop_to_multiple
+from sr_arn.picture import Picture
 from sr_arn.tiles import Grid
 from sr_arn.upscaler import PEAKS, BicubicModel, Upscaler
 
@@ -20,7 +21,9 @@ MODELS = [
     "aplus-x4",
     "arn-x3",
     "deep-arn-x3",
+    "conv-arn-x2",
     "conv-arn-x3",
+    "conv-arn-x4",
     "conv-arn-x3-tiny",
 ]
 
@@ -36,7 +39,7 @@ def lr(planes):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("name", ["aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny"])
+@pytest.mark.parametrize("name", ["aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny", "conv-arn-x{}"])
 def test_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale, name):
     for plane in planes:
         hr = crop_to_multiple(plane, scale)
@@ -230,6 +233,25 @@ def test_tensors_come_back_as_tensors(dtype, shape):
     for other in (tensor[..., 0] if len(shape) == 2 else tensor[None], torch.zeros(5, 4, 4)):
         with pytest.raises(InputError, match=r"expected a tensor \[h, w\] or \[1 to 4, h, w\]"):
             upscaler.upscale(other)
+
+
+@pytest.mark.parametrize("kind", ["array", "alpha", "tensor", "pil"])
+def test_any_size_from_python(coffee, kind):
+    upscaler, small = load_model("aplus-x2"), coffee[:20, :30]
+    if kind == "alpha":
+        small = np.dstack([small, np.full_like(small[..., 0], 255)])
+    expected = upscaler.upscale_picture(Picture(small), (25, 50)).pixels
+    assert expected.shape[:2] == (25, 50)
+    if kind == "tensor":
+        torch = pytest.importorskip("torch")
+        given = torch.from_numpy(np.ascontiguousarray(np.moveaxis(small, -1, 0)))
+        result = np.moveaxis(upscaler.upscale(given, size=(25, 50)).numpy(), 0, -1)
+    else:
+        given = Image.fromarray(small) if kind == "pil" else small
+        result = upscaler.upscale(given, size=(25, 50))
+    np.testing.assert_array_equal(np.asarray(result), expected)
+    with pytest.raises(InputError, match="rows: expected an integer of at least 1"):
+        upscaler.upscale(small, size=(0, 50))
 
 
 def test_kinds_come_back_as_they_went_in(tmp_path, coffee):

@@ -11,7 +11,16 @@ from sr_arn.validation import Validation, hold_out
 
 @pytest.mark.parametrize(
     ("images", "count", "held"),
-    [(9, None, 0), (10, None, 1), (91, None, 9), (500, None, 10), (5, 0, 0), (5, 2, 2), (5, 4, 4)],
+    [
+        (3, None, 0),
+        (4, None, 1),
+        (10, None, 1),
+        (91, None, 9),
+        (500, None, 10),
+        (5, 0, 0),
+        (5, 2, 2),
+        (5, 4, 4),
+    ],
 )
 def test_every_image_is_on_one_side(images, count, held):
     paths = [Path(f"{i:03}") for i in range(images)]

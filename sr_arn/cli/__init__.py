@@ -42,6 +42,9 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and leave with exit code 2."""
         line = "".join(c if c.isprintable() else " " for c in message)
+        for name in sys.argv[1:]:
+            if name.startswith("-") and os.path.lexists(name):
+                line += f"; a file that begins with a dash is given as ./{name}"
         self.exit(USER_ERROR, f"sr-arn: error: {line} (see {self.prog} --help)\n")
 
 
@@ -60,9 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, `| head` say
         _discard_output()
     except KeyboardInterrupt:
-        print("sr-arn: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted()
     except Exception as error:  # told in one line if it is the user's or the machine's
+        if Interrupt.came:  # and an import that it broke off made something else of it
+            return _interrupted()
         from sr_arn.checks import InputError, display
 
         if isinstance(error, MemoryError):
@@ -76,6 +80,43 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sr-arn: error: {error}", file=sys.stderr)
         return USER_ERROR
     return code
+
+
+class Interrupt:
+    """Ctrl-C, which must not be lost: native code that calls back into Python swallows exceptions.
+
+    Then it comes once more, until it is heard.
+    """
+
+    came = False
+    AGAIN = 0.05  # seconds
+
+    @classmethod
+    def watch(cls) -> None:
+        """Listen, unless the process was told to ignore it, as shells tell background jobs."""
+        cls.came = False
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, cls._come)
+            sys.unraisablehook = cls._swallowed
+
+    @classmethod
+    def _come(cls, number: int, frame: object) -> NoReturn:
+        cls.came = True
+        raise KeyboardInterrupt
+
+    @classmethod
+    def _swallowed(cls, unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            again = threading.Timer(cls.AGAIN, signal.raise_signal, [signal.SIGINT])
+            again.daemon = True
+            again.start()
+        else:
+            sys.__unraisablehook__(unraisable)
+
+
+def _interrupted() -> int:
+    print("sr-arn: interrupted", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,6 +145,7 @@ def _prepare_process() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # large pictures, odd EXIF: no lines of code
     if threading.current_thread() is threading.main_thread():
+        Interrupt.watch()
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name):  # Windows has no SIGHUP
                 signal.signal(getattr(signal, name), _leave)

@@ -6,8 +6,17 @@ from typing import Any
 
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
 EXAMPLE = 'eval "$(sr-arn completion bash)"'
-FILES = ("inputs", "output", "model", "resume", "start", "teacher", "reference", "result", "json")
+FILES = (*("inputs", "output", "resume", "reference", "result", "left", "right", "json", "report"),)
 FOLDERS = ("images", "data")
+MODELS = ("model", "start", "teacher")  # of the box, or files
+PREAMBLE = {
+    "bash": """_sr_arn_models() {{
+    compgen -W "{names}" -- "$1"; compgen -f -- "$1"
+}}""",
+    "zsh": """_sr_arn_models() {{
+    _alternative "models:model:({names})" "files:file:_files"
+}}""",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,12 +28,28 @@ def run(args: argparse.Namespace) -> None:
     """Print it."""
     import shtab
 
+    from sr_arn.conv_arn import ConvARN
+    from sr_arn.formats import FORMATS
+    from sr_arn.model_file import models_in_the_box
+    from sr_arn.regressors import REGRESSORS
+
+    choices = {
+        "regressor": [*REGRESSORS, ConvARN.name],
+        "format": [kind.name.lower() for kind in FORMATS if kind.modes],
+        "precision": ["float32", "bfloat16"],
+    }
     for action in _actions(args.parser):
         if action.dest in FILES:
             action.complete = shtab.FILE
         elif action.dest in FOLDERS:
             action.complete = shtab.DIRECTORY
-    print(shtab.complete(args.parser, args.shell))
+        elif action.dest in MODELS:
+            action.complete = dict.fromkeys(PREAMBLE, "_sr_arn_models") | {"tcsh": "f"}
+        elif action.dest in choices:
+            action.choices = choices[action.dest]
+    names = " ".join(["bicubic", *models_in_the_box()])
+    preamble = PREAMBLE.get(args.shell, "").format(names=names)
+    print(shtab.complete(args.parser, args.shell, preamble=preamble))
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[Any]:

@@ -3,18 +3,31 @@
 import argparse
 import os
 import platform
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 SUMMARY = "Tell what is installed, and what is missing for what."
 EXAMPLE = "sr-arn doctor"
-NEEDED = ("numpy", "scipy", "numba", "pillow", "imagecodecs", "tifffile", "safetensors", "shtab")
-TRAINING = ("scikit-learn", "scikit-image")
-EXTRAS = {"torch": "training arn, deep-arn, conv-arn; --device cuda"}
+NEEDED = (
+    *("numpy", "scipy", "numba", "pillow", "imagecodecs", "tifffile", "safetensors", "jinja2"),
+    "shtab",
+)
+TRAINING = ("scikit-learn", "scikit-image", "threadpoolctl")
+EXTRAS = {
+    "torch": "training arn, deep-arn, conv-arn; --device cuda",
+    "starlette": "sr-arn serve",
+    "uvicorn": "sr-arn serve",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments: none."""
+    """Add this command's arguments."""
+    parser.add_argument(
+        "--data", metavar="DATA_DIR", help="folder of the data sets (default: $SR_ARN_DATA)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,13 +41,13 @@ def run(args: argparse.Namespace) -> int:
     for name in (*NEEDED, *TRAINING):
         print(_row(name, _version(name) or "missing: install sr-arn anew"))
     for name, purpose in EXTRAS.items():
-        print(_row(name, _version(name) or f"not installed; needed for {purpose}"))
-    probes = {
+        print(_row(name, _version(name) or f"not installed, for {purpose}: pip install {name}"))
+    probes: dict[str, Callable[[], str]] = {
         "processor": _processor,
         "GPU": _gpu,
         "compiled code": _cache,
         "models": _models,
-        "data sets": _data,
+        "data sets": partial(_data, args.data),
     }
     is_well = not missing
     for what, probe in probes.items():
@@ -94,11 +107,18 @@ def _models() -> str:
     return f"{len(names)} in the box, all sound"
 
 
-def _data() -> str:
-    from sr_arn.checks import display
-    from sr_arn.datasets import DATA_VARIABLE
+def _data(given: str | None) -> str:
+    from sr_arn.checks import InputError
+    from sr_arn.datasets import DATA_VARIABLE, data_folder, find_set, known_sets
 
-    folder = os.environ.get(DATA_VARIABLE)
-    if not folder:
-        return f"none; {DATA_VARIABLE} may name their folder, for sr-arn benchmark"
-    return f"{display(folder)}; sr-arn data verifies them"
+    if not given and not os.environ.get(DATA_VARIABLE):
+        return f"none; --data or {DATA_VARIABLE} may name their folder, for sr-arn benchmark"
+    folder = data_folder(given)
+    found = []
+    for name in known_sets():
+        with suppress(InputError):
+            find_set(folder, name)
+            found.append(name)
+    if not found:
+        raise InputError(f"{folder} has none of {', '.join(known_sets())}")
+    return f"{', '.join(found)}; sr-arn data verifies them"

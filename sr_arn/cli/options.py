@@ -79,7 +79,7 @@ def _check_suffix(path: Path | None, option: str, suffixes: tuple[str, ...]) -> 
         raise InputError(
             f"{option}: expected a name ending in {suffixes[0]}, received {display(path)}"
         )
-    check_output(path)
+    check_output(path, option)
 
 
 def emit_json(path: Path, data: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from sr_arn.checks import display
 __all__ = ["Progress"]
 
 WIDTH = 24  # characters of the bar
+BETWEEN = 0.1  # seconds between two drawings of it
 
 
 class Progress:
@@ -27,7 +29,8 @@ class Progress:
     """
 
     def __init__(self, jobs: Sequence[Job], quiet: bool, also_stdout: bool) -> None:
-        self.sizes = [job.source.stat().st_size for job in jobs]
+        self.jobs = jobs
+        self.sizes = [_size(job.source) for job in jobs]
         self.start = time.perf_counter()
         self.told = 0
         self.worked, self.to_work = 0, sum(self.sizes)  # bytes of what is not skipped
@@ -35,17 +38,40 @@ class Progress:
         self.also_stdout = also_stdout
         self.err = sys.stderr if sys.stderr is not None else io.StringIO()  # it may be closed
         self.has_bar = not quiet and self.err.isatty()
+        self.in_work: dict[Job, float] = {}  # shares that are done
+        self.drawn = 0.0  # when
+        self.lock = threading.Lock()
 
     def tell_of_others(self, others: Sequence[Path]) -> None:
-        """Tell which files are no pictures."""
-        if others and not self.quiet:
-            names = ", ".join(path.name for path in others)
-            self._print(f"left out {len(others)} files that are no pictures: {display(names)}")
+        """Tell what is left out: files that are no pictures, and folders within folders."""
+        folders = [path.name for path in others if path.is_dir()]
+        files = [path.name for path in others if not path.is_dir()]
+        for names, what in ((files, "no pictures"), (folders, "folders, see --recursive")):
+            if names and not self.quiet:
+                self._print(f"left out ({what}): {display(', '.join(names))}")
+
+    def watch(self, job: Job, share: float) -> None:
+        """Move the bar while a picture is in work; any thread may tell."""
+        with self.lock:
+            self.in_work[job] = share
+            if self.has_bar and time.perf_counter() - self.drawn > BETWEEN:
+                self._draw()
 
     def tell(self, outcome: Outcome) -> None:
         """Tell what became of the next picture."""
+        with self.lock:
+            self._tell(outcome)
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self.has_bar:
+            self._print("", end="")
+
+    def _tell(self, outcome: Outcome) -> None:
+        job = self.jobs[self.told]
         size = self.sizes[self.told]
         self.told += 1
+        self.in_work.pop(job, None)
         if outcome.status == "skipped":
             self.to_work -= size
         else:
@@ -74,7 +100,7 @@ class Progress:
             f"{sum(outcome.status == status for outcome in outcomes)} {status}"
             for status in ("done", "skipped", "failed")
         ]
-        self._print("", end="")
+        self.clear()
         out = sys.stdout if self.also_stdout else self.err
         print(", ".join(counts), file=out)
         for outcome in failed:
@@ -82,8 +108,11 @@ class Progress:
 
     def _draw(self) -> None:
         """Draw the bar anew."""
-        share = self.worked / max(self.to_work, 1)
-        spent = time.perf_counter() - self.start
+        sizes = dict(zip(self.jobs, self.sizes, strict=True))
+        now = self.worked + sum(share * sizes[job] for job, share in self.in_work.items())
+        share = min(1, now / max(self.to_work, 1))
+        self.drawn = time.perf_counter()
+        spent = self.drawn - self.start
         minutes, seconds = divmod(round(spent / share - spent) if share else 0, 60)
         bar = "#" * round(WIDTH * share)
         print(
@@ -102,3 +131,8 @@ def _failure(outcome: Outcome) -> str:
     """Return what failed and why; some reasons begin with the name."""
     reason, name = outcome.reason or "", display(outcome.source)
     return reason if reason.startswith(name) else f"{name}: {reason}"
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 1 for standard input."""
+    return path.stat().st_size if path.is_file() else 1

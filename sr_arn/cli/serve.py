@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         from sr_arn.web.app import application
     except ModuleNotFoundError as error:
         raise InputError(
-            f'serve: needs the package {error.name}; pip install "sr-arn[web]"'
+            f"serve: needs the package {error.name}; pip install starlette uvicorn"
         ) from None
     check_integer(args.max_upload, "max-upload", 1)
     if check_integer(args.port, "port", 0) > LAST_PORT:

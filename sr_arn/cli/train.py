@@ -33,7 +33,13 @@ OPTIONS = {  # the regressor's parameter of an option, and its least value
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGES_DIR")
+    parser.add_argument(
+        "images",
+        type=Path,
+        nargs="+",
+        metavar="IMAGES_DIR",
+        help="folders of HR images, or one with folders HR and LR of both versions of each",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL")
     parser.add_argument(
         "--regressor",
@@ -79,7 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--validation",
         type=int,
         metavar="N",
-        help="images held out to measure PSNR on (default: one in ten, at most ten)",
+        help="images held out to measure PSNR on; 0 keeps all (default: one in ten, at least one "
+        "and at most ten; none of three or less)",
     )
     parser.add_argument(
         "--degradation",

@@ -2,12 +2,16 @@
 
 import argparse
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sr_arn.cli.options import STDOUT, add_json, add_refinement, check_json, emit_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sr_arn.batch import Outcome
     from sr_arn.enlarger import Enlarger
     from sr_arn.formats import Format
@@ -30,13 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF, a folder of them, or - for stdin",
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="a picture, a folder, or - for stdout"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="a picture, a folder (with a / at its end if it is new), or - for stdout",
     )
     parser.add_argument(
         "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for the size)"
     )
     size = parser.add_argument_group("size, by the model at or above, then bicubic down")
-    size.add_argument("--scale", type=float, metavar="F", help="factor (default: the model's, 3)")
+    size.add_argument(
+        "--scale", type=float, metavar="F", help="factor, up to 4 (default: the model's, 3)"
+    )
     size.add_argument("--width", type=int, metavar="N")
     size.add_argument("--height", type=int, metavar="N", help="with --width: what fits into both")
     size.add_argument("--max-side", type=int, metavar="N", help="of the longer side")
@@ -48,9 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help="of results in a folder (default: {stem}_x{scale}{ext}; {source}: with its suffix)",
+        help="of results in a folder (default: {stem}_x{scale}{ext}, such as photo_x3.jpg or "
+        "photo_w1920.jpg; {source}: the input's name with its suffix)",
     )
-    many.add_argument("--format", metavar="NAME", help="in a folder (default: the input's)")
+    many.add_argument(
+        "--format",
+        metavar="NAME",
+        help="of results in a folder (default: the input's), or on stdout (PNG)",
+    )
     parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
     parser.add_argument(
         "--device",
@@ -89,8 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Enlarge one picture or many; return the exit code."""
-    from sr_arn.batch import Outcome
+    from sr_arn.batch import Job, Outcome
     from sr_arn.checks import InputError, check_integer, display
+    from sr_arn.cli.progress import Progress
     from sr_arn.enlarger import PIPE, format_named
 
     check_json(args.json)
@@ -111,16 +127,35 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(f"format: {display(output.name)} is no name of {kind.name}'s")
     if output == PIPE and args.json == STDOUT:
         raise InputError("json: the picture goes to stdout; give --json a file")
+    if output == PIPE and sys.stdout is not None and sys.stdout.isatty():
+        raise InputError("output: stdout is a terminal; send it to a file or a program")
     _check_single(enlarge, source, output, kind)
-    frame, model = enlarge(source, output, kind)
+    progress = Progress([Job(source, output)], quiet=args.quiet, also_stdout=False)
+    start = time.perf_counter()
+    try:
+        frame, model = enlarge(source, output, kind, partial(progress.watch, progress.jobs[0]))
+    except InputError as error:
+        progress.clear()
+        if args.json:
+            emit_report(args.json, [Outcome(str(source), str(output), "failed", str(error))])
+        raise
+    progress.clear()
+    spent = round(time.perf_counter() - start, 3)
     height, width = frame.shape[:2]
     told = sys.stderr if output == PIPE else sys.stdout
     if not args.quiet and args.json != STDOUT and told is not None:
         print(f"{display(output)}: {width} x {height} pixels, {model}", file=told)
     if args.json:
-        done = Outcome(str(source), str(output), "done", None, width, height, model)
-        emit_json(args.json, {"pictures": [done.report()]})
+        done = Outcome(str(source), str(output), "done", None, width, height, model, spent)
+        emit_report(args.json, [done])
     return 0
+
+
+def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Path]" = ()) -> None:
+    """Write what became of each picture, how many are done, and what was left out, as JSON."""
+    counts = {s: sum(o.status == s for o in outcomes) for s in ("done", "skipped", "failed")}
+    data = {"pictures": [o.report() for o in outcomes], "left_out": [str(p) for p in others]}
+    emit_json(path, data | counts)
 
 
 def _enlarger(args: argparse.Namespace) -> "Enlarger":
@@ -182,10 +217,17 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
 
     if output != PIPE:
         check_output(output)
-        if kind is None:
-            format_of(output)
-        if source != PIPE and output.exists() and source.exists() and output.samefile(source):
-            raise InputError(f"output: {display(output)} is the input; give it another name")
+        if kind is None and not output.suffix:
+            raise InputError(
+                f"output: expected a name such as {display(output)}.png, or {display(output)}/ for "
+                f"a new folder, received {display(output)}"
+            )
+    written = kind or format_of(output)
+    if enlarge.quality is not None and written.quality is None:
+        raise InputError(f"quality: {written.name} has none, for nothing is lost")
+    both = PIPE not in (source, output) and source.exists() and output.exists()
+    if both and output.samefile(source):
+        raise InputError(f"output: {display(output)} is the input; give it another name")
     enlarge.prepare()
 
 
@@ -195,33 +237,34 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     from sr_arn.checks import InputError, display
     from sr_arn.cli.progress import Progress
     from sr_arn.enlarger import format_named
+    from sr_arn.files import check_folder
     from sr_arn.formats import SUFFIXES
 
     folder = Path(args.output)
     if "-" in (*args.inputs, args.output):
-        raise InputError("input: stdin and stdout are for one picture")
+        raise InputError("input: stdin and stdout are for one picture; give -o a file, or -")
     is_picture = folder.suffix.lower() in SUFFIXES and not args.output.endswith(("/", "\\"))
     if folder.is_file() or (is_picture and not folder.is_dir()):
         raise InputError(f"output: expected a folder for many pictures, received {display(folder)}")
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
-    naming = batch.Naming(
-        args.name or batch.TEMPLATE, batch.name_of_size(enlarge.size, scale), kind
-    )
+    naming = batch.naming(args.name, enlarge.size, scale, kind)
     jobs, others = batch.find_jobs(args.inputs, folder, naming, args.recursive, args.skip_existing)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)
     progress.tell_of_others(others)
     outcomes: list[Outcome] = []
     try:
-        for outcome in batch.run(jobs, enlarge, args.jobs, args.skip_existing):
+        for outcome in batch.run(
+            jobs, enlarge, args.jobs, args.skip_existing, watch=progress.watch
+        ):
             outcomes.append(outcome)
             progress.tell(outcome)
+        progress.finish(outcomes)
     except KeyboardInterrupt:
         progress.interrupted(len(outcomes))
         raise
-    progress.finish(outcomes)
-    if args.json:
-        counts = {s: sum(o.status == s for o in outcomes) for s in ("done", "skipped", "failed")}
-        emit_json(args.json, {"pictures": [o.report() for o in outcomes], **counts})
+    finally:
+        if args.json:
+            emit_report(args.json, outcomes, others)
     return PARTLY_DONE if any(o.status == "failed" for o in outcomes) else 0

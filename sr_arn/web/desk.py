@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sr_arn.batch import TEMPLATE, Naming, name_of_size
+from sr_arn.batch import naming
 from sr_arn.checks import InputError, display
 from sr_arn.enlarger import Enlarger, Stopped
 from sr_arn.formats import SUFFIXES, Format
@@ -139,10 +139,10 @@ class Desk:
         if order.model is not None and order.model not in self.models:
             raise InputError(f"model: there is no {display(order.model)}")
         enlarge = self._enlarger(order.model, order.size)
-        naming = Naming(TEMPLATE, name_of_size(order.size, enlarge.prepare()), order.kind)
+        names = naming(None, order.size, enlarge.prepare(), order.kind)
         key = secrets.token_urlsafe(16)
         folder = self.folder / key
-        result = folder / naming.name_of(Path(name))
+        result = folder / names.name_of(Path(name))
         item = Item(replace(order, name=name), enlarge, folder, result)
         with self._lock:
             waiting = sum(i.status in ("waiting", "working") for i in self._items.values())

@@ -30,5 +30,5 @@ def test_predicts_without_torch_and_names_the_extra_to_train():
     result = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=False, timeout=300
     )
-    line = 'torch: is not installed and this needs it; install "sr-arn[torch]"\n'
+    line = "torch: is not installed and this needs it; pip install torch\n"
     assert (result.stdout, result.stderr) == (2 * line, "")

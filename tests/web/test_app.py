@@ -85,8 +85,8 @@ def test_a_picture_goes_in_and_its_enlargement_comes_out(client, small):
     ("query", "size", "name"),
     [
         ({"size": "scale", "value": "2.5"}, (150, 100), "a_x2.5.png"),
-        ({"size": "width", "value": "90"}, (90, 60), "a_xw90.png"),
-        ({"size": "max_side", "value": "120", "format": "webp"}, (120, 80), "a_xmax120.webp"),
+        ({"size": "width", "value": "90"}, (90, 60), "a_w90.png"),
+        ({"size": "max_side", "value": "120", "format": "webp"}, (120, 80), "a_max120.webp"),
         ({"format": "tiff"}, (180, 120), "a_x3.tif"),
     ],
 )
