@@ -9,18 +9,14 @@ shows a part of each beside the original, with PSNR on Y of the whole picture.
 import argparse
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw
-
 from sr_arn import imresize, load_model, psnr_y
+from sr_arn.drawing import side_by_side
 from sr_arn.image_io import read_image, write_image
 from sr_arn.pairs import crop_to_multiple
 from sr_arn.picture import Picture
 
 MODELS = "bicubic,aplus-x3,global-arn-x3,arn-x3,deep-arn-x3"
 SCALE = 3
-ZOOM = 2  # screen pixels per HR pixel, by repetition, so that pixels stay visible
-CAPTION = 18
 
 
 def main() -> None:
@@ -38,18 +34,13 @@ def main() -> None:
     panels = {name: load_model(name, SCALE).upscale(lr) for name in args.models.split(",")}
     panels["original"] = hr
     x, y, width, height = args.crop
-    strip = Image.new(
-        "RGB", (len(panels) * (width * ZOOM + 4) - 4, height * ZOOM + CAPTION), "white"
-    )
-    draw = ImageDraw.Draw(strip)
-    for column, (name, pixels) in enumerate(panels.items()):
-        left = column * (width * ZOOM + 4)
-        part = Image.fromarray(pixels[y : y + height, x : x + width]).convert("RGB")
-        part = part.resize((width * ZOOM, height * ZOOM), Image.Resampling.NEAREST)
-        strip.paste(part, (left, CAPTION))
-        label = name if pixels is hr else f"{name}: {psnr_y(hr, pixels, SCALE):.2f} dB"
-        draw.text((left + 4, 3), label, fill="black")
-    write_image(args.output, Picture(np.asarray(strip)))
+    parts = {
+        name if pixels is hr else f"{name}: {psnr_y(hr, pixels, SCALE):.2f} dB": pixels[
+            y : y + height, x : x + width
+        ]
+        for name, pixels in panels.items()
+    }
+    write_image(args.output, Picture(side_by_side(parts)))
     print(args.output)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
-from sr_arn.enlarger import Enlarger, Stopped
+from sr_arn.enlarger import PREVIEW, Enlarger, Stopped
 from sr_arn.formats import SUFFIXES, Format
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
@@ -157,7 +157,8 @@ def find_jobs(
     others: list[Path] = []
     for text in inputs:
         for source, below in _files(text, recursive, os.path.realpath(folder)):
-            if source.suffix.lower() in SUFFIXES and not source.is_dir():
+            is_picture = source.suffix.lower() in SUFFIXES and not source.name.endswith(PREVIEW)
+            if is_picture and not source.is_dir():
                 jobs.append(Job(source, folder / below / naming.name_of(source)))
             else:
                 others.append(source)

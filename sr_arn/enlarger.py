@@ -11,9 +11,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer, display
+from sr_arn.drawing import preview
 from sr_arn.files import write_whole
 from sr_arn.formats import FORMATS, Format, format_of
-from sr_arn.image_io import MAX_PIXELS, as_it_fits, encode_strips, read_image
+from sr_arn.image_io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.metadata import Metadata
 from sr_arn.model_file import load_model, trained_scales
 from sr_arn.picture import Frame, Picture
@@ -21,10 +22,13 @@ from sr_arn.sizes import LARGEST_SCALE, Size
 from sr_arn.tiles import SMALLEST
 from sr_arn.upscaler import BicubicModel, Upscaler
 
-__all__ = ["PIPE", "Enlarger", "Stopped", "format_named"]
+__all__ = ["PIPE", "PREVIEW", "Enlarger", "Stopped", "format_named", "preview_of"]
 
 PIPE = Path("-")
 """Stands for standard input or output."""
+
+PREVIEW = ".preview.png"
+"""How names of previews end."""
 
 LEAST = {"threads": 1, "tile": SMALLEST, "memory": 1, "max_pixels": 1, "back_project": 0}
 QUALITIES = (1, 100)
@@ -55,6 +59,8 @@ class Enlarger:
         Whether metadata are left out.
     quality : int, optional
         Of JPEG, WebP and AVIF.
+    preview : bool, default False
+        Whether a picture `preview_of` the target shows a part beside what bicubic makes of it.
 
     Raises
     ------
@@ -73,6 +79,7 @@ class Enlarger:
     max_pixels: int = MAX_PIXELS
     strip: bool = False
     quality: int | None = None
+    preview: bool = False
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
     _loading: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -125,7 +132,7 @@ class Enlarger:
         size = height * upscaler.scale, width * upscaler.scale
         if self.size.given:
             size = self.size.of(height, width)
-        picture = as_it_fits(kind, picture, size)
+        original, picture = picture, as_it_fits(kind, picture, size)
         frame = picture.frame.of_size(*size)
         strips = _watched(upscaler.upscale_strips(picture, size), size[0], watch)
         if target == PIPE:
@@ -143,6 +150,8 @@ class Enlarger:
                 target,
                 lambda file: encode_strips(file, kind, frame, strips, self.threads, self.quality),
             )
+        if self.preview and target != PIPE:
+            write_image(preview_of(target), Picture(preview(original, upscaler)))
         return frame, upscaler.name
 
     def _read(self, source: Path) -> Picture:
@@ -241,6 +250,11 @@ def _watched(
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:
     return scale * height >= wanted[0] and scale * width >= wanted[1]
+
+
+def preview_of(target: Path) -> Path:
+    """Return where the preview of a result goes."""
+    return target.with_name(f"{target.stem}{PREVIEW}")
 
 
 def format_named(name: str) -> Format:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.conv_arn import ConvARN
+from sr_arn.curve import Curve
 from sr_arn.datasets import digest, find_images, pair_folders, read_luminances, read_pairs
 from sr_arn.degradation import BICUBIC, Given, HowToDegrade
 from sr_arn.epochs import TrainedInEpochs
@@ -43,6 +44,7 @@ def train_upscaler(
     validation: int | None = 0,
     observe: "Callable[[Progress], None] | None" = None,
     degrade: HowToDegrade = BICUBIC,
+    curve: Curve | None = None,
     **fit_options: Any,
 ) -> Upscaler:
     """Train features and a regressor, or a convolutional ARN, on folders of images.
@@ -66,6 +68,8 @@ def train_upscaler(
         Follows a regressor that is trained in epochs; no other takes it.
     degrade : Degradation or Given, default bicubic
         What makes LR planes of the images.
+    curve : Curve, optional
+        Is told loss and held-out PSNR of every epoch.
     **fit_options
         Passed on to the regressor's `fit`, as `checkpoint` and `resume` are to one that is
         trained in epochs.
@@ -127,6 +131,8 @@ def train_upscaler(
             if progress.epoch_ended:
                 psnr = validation_set.psnr(Upscaler(model())) if validation_set else None
                 logger.info(_line(progress, psnr))
+                if curve is not None:
+                    curve.add(progress.epoch, progress.loss, psnr)
 
         fit_options["observe"] = follow
     learn(**fit_options)

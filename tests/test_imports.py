@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 FLOORS = [
     ["checks", "parameters", "workers", "strips"],
     ["files", "tensors"],
+    ["curve"],
     ["nn.anchored", "nn.checkpoint", "nn.symmetry"],
     ["nn.deep", "nn.conv", "nn.training"],
     ["nn.conv_network"],
@@ -29,6 +30,7 @@ FLOORS = [
     ["regressors.arn", "regressors.deep_arn"],
     ["regressors", "datasets", "pairs", "patch_model"],
     ["upscaler"],
+    ["drawing"],
     ["validation"],
     ["model_kinds"],
     ["model_file", "train", "benchmark"],

@@ -122,5 +122,5 @@ def test_sets_are_looked_for_and_what_is_there_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("SR_ARN_DATA", str(tmp_path))
     assert data_folder(None) == tmp_path
     (tmp_path / "Set5").mkdir()
-    with pytest.raises(InputError, match=r"no folder Set6 with pictures in .*, which has Set5"):
+    with pytest.raises(InputError, match=r"no folder Set6 with pictures in .*; it has Set5"):
         find_set(tmp_path, "Set6")

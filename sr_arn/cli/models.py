@@ -1,16 +1,48 @@
 """`sr-arn models`."""
 
 import argparse
+from pathlib import Path
 
-SUMMARY = "List the models in the box."
-EXAMPLE = "sr-arn models"
+SUMMARY = "List the models in the box, or draw what one knows."
+EXAMPLE = "sr-arn models; sr-arn models show aplus-x3 -o gallery.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments: none."""
+    """Add this command's arguments."""
+    commands = parser.add_subparsers(metavar="show")
+    show = commands.add_parser(
+        "show",
+        help="draw the anchors and regressors of a patch model",
+        epilog=f"example: {EXAMPLE}",
+    )
+    show.add_argument("model", metavar="NAME|FILE")
+    show.add_argument("-o", "--output", type=Path, required=True, metavar="GALLERY.png")
+    show.set_defaults(show=_show)
+    parser.set_defaults(show=_list)
 
 
 def run(args: argparse.Namespace) -> None:
+    """List, or draw."""
+    args.show(args)
+
+
+def _show(args: argparse.Namespace) -> None:
+    """Draw a model's gallery."""
+    from sr_arn.checks import display
+    from sr_arn.drawing import gallery
+    from sr_arn.files import check_output
+    from sr_arn.formats import format_of
+    from sr_arn.image_io import write_image
+    from sr_arn.model_file import load_model
+    from sr_arn.picture import Picture
+
+    format_of(check_output(args.output))
+    drawn = gallery(load_model(args.model))
+    write_image(args.output, Picture(drawn))
+    print(f"{display(args.output)}: {drawn.shape[1]} x {drawn.shape[0]} pixels")
+
+
+def _list(args: argparse.Namespace) -> None:
     """Print name, scale, regressor, size, time and the measured PSNR of each model."""
     from sr_arn.model_file import (
         BOX,

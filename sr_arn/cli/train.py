@@ -102,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
     from sr_arn.checks import InputError, display
+    from sr_arn.curve import Curve
     from sr_arn.degradation import Degradation
     from sr_arn.epochs import TrainedInEpochs
     from sr_arn.files import check_output
@@ -124,6 +125,8 @@ def run(args: argparse.Namespace) -> None:
                 "--resume, or remove it"
             )
         options = {"checkpoint": checkpoint, "resume": args.resume}
+        curve = Curve(args.output.with_suffix(".curve.png"), resumed=args.resume is not None)
+        options["curve"] = curve
         if sys.stderr is not None and sys.stderr.isatty() and not args.quiet:
             options["observe"] = _show
     elif args.resume is not None:

@@ -68,6 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
     parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic",
+    )
+    parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="cpu",
@@ -186,6 +191,7 @@ def _enlarger(args: argparse.Namespace) -> "Enlarger":
         max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
         strip=args.strip,
         quality=args.quality,
+        preview=args.preview,
     )
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sr_arn import __version__
 from sr_arn.benchmark import SetScore
 from sr_arn.color import luminance, rgb_to_ycbcr, ycbcr_to_rgb
+from sr_arn.drawing import to_levels, visible
 from sr_arn.image_io import read_image
 from sr_arn.pairs import crop_to_multiple
 from sr_arn.picture import Picture
@@ -50,16 +51,16 @@ class ShownPictures:
             pixels = ycbcr_to_rgb(np.concatenate([hr[..., None], self._colours[path]], axis=-1))
         else:
             pixels = hr
-        self.sources[place][model] = picture_source(_levels(pixels))
+        self.sources[place][model] = picture_source(to_levels(pixels))
 
     def _add_original(self, place: tuple[str, str], path: Path, scale: int) -> None:
         pixels = crop_to_multiple(read_image(path).seen(path.name), scale)
         if pixels.ndim == 3:
-            shown = _levels(pixels / np.float32(np.iinfo(pixels.dtype).max))
+            shown = to_levels(pixels / np.float32(np.iinfo(pixels.dtype).max))
             ycbcr = rgb_to_ycbcr(shown / np.float32(255))
             self._colours[path] = imresize(imresize(ycbcr[..., 1:], 1 / scale), scale)
         else:
-            shown = _levels(luminance(pixels))
+            shown = to_levels(luminance(pixels))
         self.sources[place][ORIGINAL] = picture_source(shown)
 
 
@@ -128,18 +129,9 @@ def _size(picture: Picture) -> str:
 
 
 def _source_of(picture: Picture) -> str:
-    """Return a picture of any kind as a browser shows it: 8 bits, inks as RGB."""
-    pixels = picture.pixels
-    white = np.float32(1) if pixels.dtype.kind == "f" else np.float32(np.iinfo(pixels.dtype).max)
-    levels = pixels if pixels.dtype == np.uint8 else _levels(pixels / white)
-    if picture.is_cmyk:  # a browser has no inks: plainly, by subtraction
-        ink, black = levels[..., :3] / np.float32(255), levels[..., 3:] / np.float32(255)
-        return picture_source(_levels((1 - ink) * (1 - black)))
-    return picture_source(levels, picture.metadata.icc_profile)
-
-
-def _levels(pixels: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.floor(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
+    """Return a picture of any kind as a browser shows it."""
+    profile = None if picture.is_cmyk else picture.metadata.icc_profile
+    return picture_source(visible(picture), profile)
 
 
 def _cells(values: Sequence[tuple[float, float]]) -> list[Cell]:
