@@ -37,7 +37,7 @@ class SoftLayer:
     mixing : ndarray [m, r], optional
         The anchors share r regressors: W_i = sum_j mixing_ij weight_j, likewise b_i.
     similarity : str, default "abs_cosine"
-        One of `SIMILARITIES`: c_i^T x, |c_i^T x|, -||x - c_i||^2 or |c_i^T x| / ||x||.
+        One of `SIMILARITIES`: c_i^T x, abs(c_i^T x), -||x - c_i||^2 or abs(c_i^T x) / ||x||.
     sharpness : float, default 1.0
         K.
     """

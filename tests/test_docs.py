@@ -2,7 +2,9 @@
 
 import re
 import string
+from importlib.util import find_spec
 
+import pytest
 from conftest import ROOT
 
 PAGE = (ROOT / "docs" / "pictures.md").read_text()
@@ -32,3 +34,28 @@ def test_every_letter_is_used():
     text = PAGE.partition("## Tests")[0]
     used = {letter for group in re.findall(r"\(((?:\w, )*\w)\)", text) for letter in group}
     assert used - {",", " "} == set(TESTS) <= set(string.ascii_letters)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if "```python" in p.read_text()], ids=str)
+def test_python_of_the_pages_runs(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        if find_spec("torch") is None and "torch" in block:
+            pytest.skip("torch is not installed")
+        exec(block, names)  # noqa: S102 - our own
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_and_pictures_of_the_pages_are_there(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text()
+    listed = set(re.findall(r"^(\w+)$", index, re.MULTILINE))
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"} == listed

@@ -45,7 +45,7 @@ class AnchoredRegression(nn.Module):
     anchors : int
         m, at least 1.
     similarity : {"dot", "abs_dot", "neg_sqdist", "abs_cosine"}, default "dot"
-        s_i(x) = c_i^T x, |c_i^T x|, -||x - c_i||^2 or |c_i^T x| / ||x||, which is 0 at 0.
+        s_i(x) = c_i^T x, abs(c_i^T x), -||x - c_i||^2 or abs(c_i^T x) / ||x||, which is 0 at 0.
     sharpness : float, default 1.0
         K, above 0. Not learned.
     bias : bool, default True

@@ -27,7 +27,7 @@ class APlusRegressor(Regressor):
     The anchors are the atoms of a K-SVD dictionary. Each has a projection, the ridge
     regression over the `neighbours` training samples nearest to it on the unit sphere:
     P = Y X^T (X X^T + lambda I)^-1 (eq. 7). A sample is mapped by the projection of the
-    anchor c with the largest |c^T x|. There is no intercept.
+    anchor c with the largest abs(c^T x). There is no intercept.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class APlusRegressor(Regressor):
         return {"anchors": "md", "projections": "mdt"}
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Map each sample by the projection of its anchor: argmax over |c^T x|.
+        """Map each sample by the projection of its anchor: argmax over abs(c^T x).
 
         Parameters
         ----------

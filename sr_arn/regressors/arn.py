@@ -28,7 +28,7 @@ class ARNRegressor(GradientRegressor):
     anchors : int, array-like [m, d] or "auto", default "auto"
         How many, or where they start; "auto" is min(1024, max(1, n // 8)).
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): |x^T c| / ||x||, |x^T c| (the paper's for super-resolution), x^T c, or
+        s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's for super-resolution), x^T c, or
         -||x - c||^2.
     sharpness : float, default 12.0
         K.

@@ -35,7 +35,7 @@ class DeepARNRegressor(GradientRegressor):
     layers : int, default 7
         L, at least 1.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): |x^T c| / ||x||, |x^T c| (the paper's), x^T c, or -||x - c||^2.
+        s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's), x^T c, or -||x - c||^2.
     sharpness : float, default 8.0
         K.
     recipe : {"one-cycle", "paper"}, default "one-cycle"

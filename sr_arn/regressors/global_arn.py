@@ -45,7 +45,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         How many anchors K-SVD learns, of unit norm, or the anchors; "auto" is min(1024,
         max(1, n // 8)). With "neg_sqdist" samples are drawn instead of K-SVD's atoms.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): |x^T c| / ||x||, |x^T c|, x^T c, or -||x - c||^2.
+        s(x, c): abs(x^T c) / ||x||, abs(x^T c), x^T c, or -||x - c||^2.
     sharpness : float, default 6.0
         K in alpha(x) = softmax_i(K s(x, c_i)).
     rank : int or None, default 192
