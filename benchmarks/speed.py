@@ -41,6 +41,7 @@ from sr_arn.kernels import map_rows, strongest
 from sr_arn.model_file import models_in_the_box
 from sr_arn.pairs import crop_to_multiple
 from sr_arn.patch_model import PatchModel
+from sr_arn.web.plot import Point, scatter
 
 if TYPE_CHECKING:
     import torch
@@ -265,13 +266,15 @@ def plot(result: dict[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    shown = sorted((row["us_per_lr_pixel"], row["set5"], name) for name, row in result.items())
-    for number, (spent, psnr, name) in enumerate(shown):
-        axes.plot(spent, psnr, "o")
-        offset = (6, 4 if number % 2 else -10)  # so that neighbours' names keep apart
-        axes.annotate(name, (spent, psnr), xytext=offset, textcoords="offset points")
+    points = [Point(name, row["us_per_lr_pixel"], row["set5"]) for name, row in result.items()]
+    values = {point.name: point for point in points}
+    for mark in scatter(points, "", "").points:
+        point = values[mark.text]
+        axes.plot(point.x, point.y, "o")
+        offset = (6, mark.y - mark.text_y - 4)  # so that neighbours' names keep apart
+        axes.annotate(point.name, (point.x, point.y), xytext=offset, textcoords="offset points")
     axes.set(xlabel="microseconds per LR pixel", ylabel="PSNR on Set5, dB", xscale="log")
-    axes.margins(x=0.25)
+    axes.margins(x=0.25, y=0.12)
     axes.grid(alpha=0.3, which="both")
     figure.savefig(path, dpi=120)
 
