@@ -1,0 +1,242 @@
+"""Energy-based conditional densities, and estimates made better by climbing them (DCTD).
+
+References
+----------
+F. K. Gustafsson, M. Danelljan, G. Bhat, T. B. Schön, "Energy-based models for deep probabilistic
+regression", ECCV 2020, equations 1 to 5, algorithms 1 and S1.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from sr_arn.age.heads import Head
+from sr_arn.age.losses import energy_loss, sum_of_proposals
+from sr_arn.checks import InputError, check_integer, check_scale
+
+__all__ = ["EnergyDensity", "ascend", "climb"]
+
+Energy = Callable[[Tensor], Tensor]
+"""From targets [n, d] to the logarithm [n] of a density, but for a constant."""
+
+
+class EnergyDensity(Head):
+    """A density of targets of any small dimension, p(y | x) = exp f(x, y) / Z(x).
+
+    Parameters
+    ----------
+    features : int
+    targets : int, default 1
+    sigmas : sequence of float, or of sequences of length `targets`; default (0.1, 20.0)
+        Standard deviations of the proposals about a training target, in its unit; a
+        component is drawn for each sample, and all its dimensions come from it. The default is
+        DCTD's for ages; for angles of head pose (1, 20) degrees.
+    samples : int, default 1024
+        Drawn for each target in training.
+    embedding : sequence of int, default (16, 32, 64, 128)
+        Units of the layers that a target goes through by itself.
+    hidden : sequence of int, default (2048,)
+        Units of the layers that features and target go through together.
+    unit : float or sequence of length `targets`, default 1.0
+        A target is divided by it before it enters the network.
+    """
+
+    sigmas: Tensor
+    unit: Tensor
+
+    def __init__(
+        self,
+        features: int,
+        targets: int = 1,
+        sigmas: Sequence[float] | Sequence[Sequence[float]] = (0.1, 20.0),
+        samples: int = 1024,
+        embedding: Sequence[int] = (16, 32, 64, 128),
+        hidden: Sequence[int] = (2048,),
+        unit: float | Sequence[float] = 1.0,
+    ) -> None:
+        super().__init__(targets)
+        self.samples = check_integer(samples, "samples", 1)
+        spread = torch.as_tensor(sigmas, dtype=torch.get_default_dtype())
+        spread = spread[:, None].expand(-1, targets) if spread.ndim == 1 else spread
+        if spread.ndim != 2 or spread.shape[1] != targets or not bool((spread > 0).all()):
+            raise InputError(
+                f"sigmas: expected numbers above 0, or {targets} for each component, "
+                f"received {sigmas}"
+            )
+        self.register_buffer("sigmas", spread.clone())
+        units = torch.as_tensor(unit, dtype=spread.dtype).expand(targets)
+        self.register_buffer("unit", units.clone())
+        self.of_target = _chain([targets, *embedding])
+        width = features + embedding[-1]
+        self.joint = nn.Sequential(_chain([width, *hidden]), nn.Linear(hidden[-1], 1))
+
+    def energy(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Return f(x, y): [n, m] for features [n, k] and targets [n, m, d]."""
+        count = targets.shape[1]
+        of_target = self.of_target(targets / self.unit)
+        both = torch.cat([features[:, None].expand(-1, count, -1), of_target], dim=2)
+        energy: Tensor = self.joint(both)[..., 0]
+        return energy
+
+    def _loss(self, features: Tensor, target: Tensor) -> Tensor:
+        offsets = self._offsets(target)
+        at = self.energy(features, torch.cat([target[:, None], target[:, None] + offsets], dim=1))
+        return energy_loss(at[:, 0], at[:, 1:], sum_of_proposals(offsets, self.sigmas))
+
+    def _offsets(self, target: Tensor) -> Tensor:
+        """Return offsets [m, d] drawn from the proposals: the same for the whole batch."""
+        component = torch.randint(len(self.sigmas), (self.samples,), device=target.device)
+        noise = torch.randn(self.samples, self.targets, dtype=target.dtype, device=target.device)
+        return noise * self.sigmas[component]
+
+    def predict(
+        self,
+        features: Tensor,
+        initial: Tensor | None = None,
+        grid: Tensor | None = None,
+        step: float = 0.1,
+        steps: int = 10,
+    ) -> Tensor:
+        """Return estimates [n, targets]: the best of a grid, or of a start, then climbed from.
+
+        Parameters
+        ----------
+        features : Tensor [n, features]
+        initial : Tensor [n, targets], optional
+            From where; another head's estimates.
+        grid : Tensor [g, targets], optional
+            Among which the start is looked for; by default, for one target, 0 to 100.
+        step, steps
+            See `ascend`.
+
+        Raises
+        ------
+        InputError
+            If there is neither a start nor a grid, for several targets.
+        """
+        if initial is None:
+            if grid is None:
+                if self.targets > 1:
+                    raise InputError("energy: give initial estimates, or a grid")
+                grid = torch.linspace(0, 100, 101).to(features)[:, None]
+            with torch.no_grad():
+                best = self._on(features, grid).argmax(dim=1)
+            initial = grid[best]
+        return ascend(lambda y: self.energy(features, y[:, None])[:, 0], initial, step, steps)
+
+    def density(self, features: Tensor, grid: Tensor) -> Tensor:
+        """Return the density [n, g] on an even grid [g, targets], whose cells hold all of it."""
+        logs = self._on(features, grid)
+        return (logs - torch.logsumexp(logs, dim=1, keepdim=True)).exp() / _cell(grid)
+
+    def _on(self, features: Tensor, grid: Tensor) -> Tensor:
+        return self.energy(features, grid.expand(len(features), *grid.shape))
+
+
+def ascend(
+    energy: Energy,
+    initial: Tensor,
+    step: float = 0.1,
+    steps: int = 10,
+    decay: float = 0.5,
+) -> Tensor:
+    """Climb by gradients, accepting only what is higher (DCTD, algorithm 1).
+
+    A step that does not lead higher is not taken, and the next ones are `decay` times as long:
+    for each element of a batch by itself. So the energy never falls.
+
+    Parameters
+    ----------
+    energy : callable
+        From targets [n, d] to [n].
+    initial : Tensor [n, d]
+    step : float or Tensor [d], default 0.1
+        Lambda.
+    steps : int, default 10
+        T.
+    decay : float, default 0.5
+        Eta.
+    """
+    check_integer(steps, "steps", 0)
+    check_scale(decay, "decay")
+    y = initial.detach().clone()
+    rate = torch.as_tensor(step, dtype=y.dtype, device=y.device).expand_as(y).clone()
+    height, slope = _height_and_slope(energy, y)
+    for _ in range(steps):
+        candidate = y + rate * slope
+        its_height, its_slope = _height_and_slope(energy, candidate)
+        higher = (its_height > height)[:, None]
+        y = torch.where(higher, candidate, y)
+        slope = torch.where(higher, its_slope, slope)
+        height = torch.where(higher[:, 0], its_height, height)
+        rate = torch.where(higher, rate, rate * decay)
+    return y
+
+
+def climb(
+    energy: Energy,
+    initial: Tensor,
+    step: float = 3.0,
+    steps: int = 5,
+    least_change: float = 1e-3,
+    largest_fall: float = -1e-2,
+    revert: bool = False,
+) -> Tensor:
+    """Climb by gradients until little changes (DCTD, algorithm S1: ages with 3, angles with 0.1).
+
+    Parameters
+    ----------
+    energy : callable
+        From targets [n, d] to [n].
+    initial : Tensor [n, d]
+    step : float, default 3.0
+        Lambda.
+    steps : int, default 5
+        T.
+    least_change, largest_fall : float, default 1e-3, -1e-2
+        Omega 1 and 2: an element ends once its energy changes less, or falls more.
+    revert : bool, default False
+        Whether a step that fell so far is taken back. The paper's algorithm keeps it.
+    """
+    check_integer(steps, "steps", 0)
+    y = initial.detach().clone()
+    goes_on = torch.ones(len(y), dtype=torch.bool, device=y.device)
+    height, slope = _height_and_slope(energy, y)
+    for _ in range(steps):
+        candidate = torch.where(goes_on[:, None], y + step * slope, y)
+        its_height, its_slope = _height_and_slope(energy, candidate)
+        change = its_height - height
+        fell = goes_on & (change < largest_fall)
+        back = fell if revert else torch.zeros_like(fell)
+        y = torch.where(back[:, None], y, candidate)
+        height, slope = its_height, its_slope
+        goes_on = goes_on & ~fell & (change.abs() >= least_change)
+        if not bool(goes_on.any()):
+            break
+    return y
+
+
+def _height_and_slope(energy: Energy, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return f and its gradient with respect to y; the parameters get none."""
+    with torch.enable_grad():
+        y = y.detach().requires_grad_()
+        height = energy(y)
+        (slope,) = torch.autograd.grad(height.sum(), y)
+    return height.detach(), slope
+
+
+def _chain(units: Sequence[int]) -> nn.Sequential:
+    """Return linear layers, each with a ReLU."""
+    pairs = pairwise(units)
+    return nn.Sequential(*(layer for a, b in pairs for layer in (nn.Linear(a, b), nn.ReLU())))
+
+
+def _cell(grid: Tensor) -> float:
+    """Return the volume of a cell of an even grid [g, d]."""
+    sides = [torch.unique(column) for column in grid.T]
+    if math.prod(len(side) for side in sides) != len(grid) or any(len(s) < 2 for s in sides):
+        raise InputError("grid: expected an even one, of two points or more along each dimension")
+    return math.prod(float((side[-1] - side[0]) / (len(side) - 1)) for side in sides)
