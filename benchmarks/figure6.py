@@ -34,12 +34,13 @@ def main() -> None:
     panels = {name: load_model(name, SCALE).upscale(lr) for name in args.models.split(",")}
     panels["original"] = hr
     x, y, width, height = args.crop
-    parts = {
-        name if pixels is hr else f"{name}: {psnr_y(hr, pixels, SCALE):.2f} dB": pixels[
-            y : y + height, x : x + width
-        ]
+    parts = [
+        (
+            name if pixels is hr else f"{name}: {psnr_y(hr, pixels, SCALE):.2f} dB",
+            pixels[y : y + height, x : x + width],
+        )
         for name, pixels in panels.items()
-    }
+    ]
     write_image(args.output, Picture(side_by_side(parts)))
     print(args.output)
 

@@ -17,4 +17,5 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings tell shapes and ranges too
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"sr_arn {release}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
-from sr_arn.enlarger import PREVIEW, Enlarger, Stopped
+from sr_arn.enlarger import PREVIEW, Enlarger, Stopped, preview_of
 from sr_arn.formats import SUFFIXES, Format
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
@@ -132,6 +132,7 @@ def find_jobs(
     naming: Naming,
     recursive: bool = False,
     skip_existing: bool = False,
+    previews: bool = False,
 ) -> tuple[list[Job], list[Path]]:
     """Return what is to be done, and what is left out: files that are no pictures, and folders.
 
@@ -146,6 +147,8 @@ def find_jobs(
         Whether folders within folders are gone through; their names are kept in `folder`.
     skip_existing : bool, default False
         Whether pictures that are results of others are left alone: such that lie beside them.
+    previews : bool, default False
+        Whether previews will lie beside the results. Such that a folder holds are left out.
 
     Raises
     ------
@@ -157,8 +160,9 @@ def find_jobs(
     others: list[Path] = []
     for text in inputs:
         for source, below in _files(text, recursive, os.path.realpath(folder)):
-            is_picture = source.suffix.lower() in SUFFIXES and not source.name.endswith(PREVIEW)
-            if is_picture and not source.is_dir():
+            is_preview = source.name.endswith(PREVIEW) and source != Path(text)
+            is_picture = source.suffix.lower() in SUFFIXES and not source.is_dir()
+            if is_picture and not is_preview:
                 jobs.append(Job(source, folder / below / naming.name_of(source)))
             else:
                 others.append(source)
@@ -166,7 +170,7 @@ def find_jobs(
     if skip_existing:
         results = {_place(job.target) for job in jobs}
         jobs = [job for job in jobs if _place(job.source) not in results]
-    _check(jobs)
+    _check(jobs, previews)
     if not jobs:
         raise InputError(f"input: no picture found ({', '.join(SUFFIXES)})")
     return jobs, others
@@ -211,12 +215,16 @@ def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[
             yield entry, below
 
 
-def _check(jobs: list[Job]) -> None:
+def _check(jobs: list[Job], previews: bool) -> None:
     """Raise `InputError` if results would overwrite each other or a source."""
     sources = {_place(job.source) for job in jobs}
     taken: dict[str, Job] = {}
     for job in jobs:
         place = _place(job.target)
+        if previews and _place(preview_of(job.target)) in sources:
+            raise InputError(
+                f"preview: {display(preview_of(job.target))} is an input; take another folder"
+            )
         if place in sources:
             raise InputError(
                 f"output: {display(job.target)} is an input; take another folder, or "

@@ -13,6 +13,7 @@ __all__ = ["Curve"]
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("epoch", "loss", "psnr")
+LOSS, PSNR = "C0", "C1"  # colours
 
 
 class Curve:
@@ -48,7 +49,7 @@ class Curve:
             write_whole(self.path, lambda file: file.write(self._drawn()))
 
     def _read(self) -> None:
-        with self.table.open(newline="") as file:
+        with self.table.open(newline="", errors="replace") as file:
             for row in csv.DictReader(file):
                 try:
                     number, loss = int(row["epoch"]), float(row["loss"])
@@ -66,12 +67,14 @@ class Curve:
         FigureCanvasAgg(figure)
         axes = figure.add_subplot(xlabel="epoch", ylabel="loss", yscale="log")
         numbers = sorted(self.rows)
-        axes.plot(numbers, [self.rows[n][0] for n in numbers], marker=".", label="loss")
+        axes.plot(numbers, [self.rows[n][0] for n in numbers], color=LOSS, marker=".")
+        axes.yaxis.label.set_color(LOSS)
         measured = [(n, self.rows[n][1]) for n in numbers if self.rows[n][1] is not None]
         if measured:
             right = axes.twinx()
             right.set_ylabel("held-out PSNR, dB")
-            right.plot(*zip(*measured, strict=True), color="C1", marker=".", label="PSNR")
+            right.plot(*zip(*measured, strict=True), color=PSNR, marker=".")
+            right.yaxis.label.set_color(PSNR)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         whole = io.BytesIO()
         figure.savefig(whole, format="png", metadata={"Software": None})

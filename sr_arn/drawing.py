@@ -1,6 +1,6 @@
 """Pictures of results and models: parts side by side, and a gallery of what a model knows."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,17 @@ COLUMNS = 24
 Levels = NDArray[np.uint8]
 
 
-def side_by_side(parts: Mapping[str, Levels], zoom: int = ZOOM) -> Levels:
-    """Return pictures [h, w] or [h, w, 3] in a row, each under its name, as RGB levels.
+def side_by_side(parts: Sequence[tuple[str, Levels]], zoom: int = ZOOM) -> Levels:
+    """Return named pictures [h, w] or [h, w, 3] in a row, as RGB levels.
 
     Each pixel becomes `zoom` x `zoom`, so that it can be seen.
     """
-    images = [Image.fromarray(pixels).convert("RGB") for pixels in parts.values()]
+    names = [name for name, _ in parts]
+    images = [Image.fromarray(pixels).convert("RGB") for _, pixels in parts]
     width, height = (zoom * max(image.size[axis] for image in images) for axis in (0, 1))
     canvas = Image.new("RGB", (len(images) * (width + GAP) - GAP, CAPTION + height), "white")
     draw = ImageDraw.Draw(canvas)
-    for column, (name, image) in enumerate(zip(parts, images, strict=True)):
+    for column, (name, image) in enumerate(zip(names, images, strict=True)):
         left = column * (width + GAP)
         large = image.resize((zoom * image.width, zoom * image.height), Image.Resampling.NEAREST)
         canvas.paste(large, (left, CAPTION))
@@ -77,10 +78,7 @@ def preview(picture: Picture, upscaler: Upscaler) -> Levels:
         for start, begin in zip((top, left), first, strict=True)
     )
     bicubic = Upscaler(BicubicModel(upscaler.scale))
-    return side_by_side(
-        {u.name: u.upscale(seen)[rows, columns] for u in (bicubic, upscaler)},
-        zoom=ZOOM,
-    )
+    return side_by_side([(u.name, u.upscale(seen)[rows, columns]) for u in (bicubic, upscaler)])
 
 
 def _most_detailed(plane: NDArray[np.float32]) -> tuple[int, int]:
@@ -109,7 +107,7 @@ def gallery(upscaler: Upscaler) -> Levels:
     anchors = getattr(getattr(model, "regressor", None), "anchors_", None)
     if not isinstance(model, PatchModel) or anchors is None:
         raise InputError(
-            f"model: {upscaler.name} has no anchors to be drawn; aplus, global-arn and arn have"
+            f"model: {upscaler.name} has no anchors to be drawn; patch models have, aplus-x3 say"
         )
     patches = anchors @ np.linalg.pinv(model.features.projection_).T
     details = model.regressor.predict(np.ascontiguousarray(anchors, np.float32))

@@ -1,14 +1,11 @@
 """From picture file to larger picture file: which model, which size, what is written."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any
-
-from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.drawing import preview
@@ -108,8 +105,8 @@ class Enlarger:
         kind : Format, optional
             Of what is written; by default what the target's name says.
         watch : callable, optional
-            Is told the share of rows that are done, up to 1. If it raises an exception, `Stopped`
-            say, the work ends with that, and nothing half-written stays.
+            Is told what share is done, up to 1. If it raises an exception, `Stopped` say, the
+            work ends with that, and nothing half-written stays.
 
         Returns
         -------
@@ -134,7 +131,7 @@ class Enlarger:
             size = self.size.of(height, width)
         original, picture = picture, as_it_fits(kind, picture, size)
         frame = picture.frame.of_size(*size)
-        strips = _watched(upscaler.upscale_strips(picture, size), size[0], watch)
+        strips = upscaler.upscale_strips(picture, size, watch)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
@@ -236,16 +233,6 @@ class Enlarger:
             upscaler = upscaler.refined(self.ensemble, self.back_project)
         upscaler.threads, upscaler.tile, upscaler.memory = self.threads, self.tile, self.memory
         return upscaler
-
-
-def _watched(
-    strips: Iterator[NDArray[Any]], rows: int, watch: Callable[[float], object]
-) -> Iterator[NDArray[Any]]:
-    done = 0
-    for strip in strips:
-        done += len(strip)
-        watch(done / rows)
-        yield strip
 
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:

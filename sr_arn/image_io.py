@@ -44,7 +44,7 @@ MAX_PIXELS = 100_000_000
 
 HEAD, HEAD_OF_AVIF = 64, 4096  # bytes that tell a format, and an AVIF's depth
 METADATA = ("icc_profile", "exif", "xmp", "dpi")
-ALLOW_MORE = "allow more with --max-pixels, or cut it into parts"
+ALLOW_MORE = "allow more with --max-pixels of sr-arn upscale, or cut it into parts"
 
 PILLOWS = ("JPEG", "WEBP", "AVIF", "BMP", "GIF")  # formats that Pillow reads for us
 SUBSAMPLED = ("JPEG", "AVIF")  # unless told otherwise

@@ -45,6 +45,9 @@ Pixels = NDArray[Any]
 Work = Callable[[Pixels, Rim], Pixels]
 """From LR pixels to HR pixels, without the rim."""
 
+Watch = Callable[[float], object]
+"""Is told what share is done, 0 to 1."""
+
 
 class Upscaler:
     """Up-scales pictures with a luminance model.
@@ -208,7 +211,10 @@ class Upscaler:
         return self._whole(self.model, Grid(lr.shape, self.scale, self.model.reach, border), lr)
 
     def upscale_strips(
-        self, picture: "Picture", size: tuple[int, int] | None = None
+        self,
+        picture: "Picture",
+        size: tuple[int, int] | None = None,
+        watch: Watch = lambda share: None,
     ) -> Iterator[NDArray[Any]]:
         """Yield the pixels of the larger picture from the top, some rows [h, w, ...] at a time.
 
@@ -218,35 +224,45 @@ class Upscaler:
         size : (int, int), optional
             Rows and columns wanted; by default `scale` times those of the picture. The result of
             the model is brought to them by bicubic, as `imresize` does, before it is rounded.
+        watch : callable, optional
+            Is told what share of the picture is done, after every tile. If it raises an exception,
+            the work ends with that.
         """
         pixels, mode = picture.pixels, picture.mode
         if size is None or size == self._shape_of(pixels):
-            yield from self._strips(pixels, mode, pixels.dtype)
+            yield from self._strips(pixels, mode, pixels.dtype, watch)
         else:
-            yield from self._resized_strips(pixels, mode, size)
+            yield from self._resized_strips(pixels, mode, size, watch)
 
     def _shape_of(self, image: Pixels) -> tuple[int, ...]:
         """Return rows and columns of what the model makes of pixels."""
         return tuple(side * self.scale for side in image.shape[:2])
 
     def _resized_strips(
-        self, image: Pixels, mode: str | None, size: tuple[int, int]
+        self,
+        image: Pixels,
+        mode: str | None,
+        size: tuple[int, int],
+        watch: Watch = lambda share: None,
     ) -> Iterator[Pixels]:
         has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
-        strips = self._strips(image, mode, np.dtype(np.float32))
+        strips = self._strips(image, mode, np.dtype(np.float32), watch)
         for strip in resized(strips, self._shape_of(image), size, has_alpha):
             yield _to_levels(strip, PEAKS[image.dtype.name], image.dtype)
 
-    def _strips(self, image: Pixels, mode: str | None, dtype: np.dtype[Any]) -> Iterator[Pixels]:
+    def _strips(
+        self, image: Pixels, mode: str | None, dtype: np.dtype[Any], watch: Watch
+    ) -> Iterator[Pixels]:
         """Yield the result of a whole row of tiles after another."""
         work, grid = self._work(image, mode, dtype)
-        width = image.shape[1] * self.scale
+        height, width = self._shape_of(image)
         strip, top = np.empty(0, dtype), 0
         for tile, result in self._done(work, image, grid):
             if tile.columns.place.start == 0:
                 top = tile.rows.place.start
                 strip = np.empty((len(result), width, *image.shape[2:]), dtype)
             tile.paste(result, strip, top)
+            watch((top + len(strip) * tile.columns.place.stop / width) / height)
             if tile.columns.place.stop == width:
                 yield strip
 

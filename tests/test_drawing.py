@@ -17,7 +17,7 @@ def run(*arguments):
 
 def test_side_by_side_shows_every_pixel(coffee):
     grey = coffee[:5, :7, 0]
-    drawn = side_by_side({"a": coffee[:6, :8], "b": grey}, zoom=3)
+    drawn = side_by_side([("a", coffee[:6, :8]), ("a", grey)], zoom=3)
     assert drawn.shape == (18 + 18, 2 * 24 + 4, 3)
     np.testing.assert_array_equal(drawn[18::3, :24:3], coffee[:6, :8])
     np.testing.assert_array_equal(drawn[18:33:3, 28:49:3], np.dstack([grey] * 3))
@@ -63,6 +63,22 @@ def test_previews_lie_beside_results_and_are_no_inputs(tmp_path, coffee, capsys)
     told = capsys.readouterr()
     assert told.out == "0 done, 3 skipped, 0 failed\n"
     assert names[0] in told.err
+
+
+def test_a_preview_takes_the_place_of_no_input(tmp_path, coffee, capsys):
+    named = tmp_path / "x.preview.png"
+    Image.fromarray(coffee[:20, :20]).save(named)
+    before = named.read_bytes()
+    for output in (tmp_path / "x.png", f"{tmp_path}/"):
+        arguments = ("--preview", "--model", "bicubic", "--name", "x.png")
+        arguments = arguments if output == f"{tmp_path}/" else arguments[:3]
+        assert run("upscale", named, "-o", output, *arguments) == 2
+        assert "is the input" in (told := capsys.readouterr().err) or "is an input" in told
+    assert run("upscale", named, "-o", "-", "--preview") == 2
+    assert "preview: lies beside a result" in capsys.readouterr().err
+    assert named.read_bytes() == before
+    assert run("upscale", named, "-o", f"{tmp_path}/out/", "--model", "bicubic", "--quiet") == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["x.preview_x3.png"]  # it was named
 
 
 def test_what_is_visible():

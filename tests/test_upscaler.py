@@ -173,6 +173,24 @@ def test_what_a_tile_took_is_free_before_its_halves_are_tried():
     np.testing.assert_array_equal(result, Upscaler(BicubicModel(2)).upscale_luminance(lr))
 
 
+@pytest.mark.parametrize("size", [None, (150, 201)])
+def test_the_share_that_is_done_grows_to_one(coffee, size):
+    upscaler, shares = Upscaler(BicubicModel(2), tile=16, threads=2), []
+    picture = Picture(coffee[:70, :90])
+    for _ in upscaler.upscale_strips(picture, size, shares.append):
+        pass
+    assert len(shares) >= 20
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.1
+    assert shares[-1] == 1
+
+    def stop(share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(upscaler.upscale_strips(picture, size, stop))
+
+
 def test_a_pixel_beyond_reach_does_not_matter(model, lr):
     reach, (row, column) = model.model.reach, (30, 40)
     changed = lr.copy()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sr_arn.batch import Job, Outcome
 from sr_arn.checks import display
+from sr_arn.enlarger import PREVIEW
 
 __all__ = ["Progress"]
 
@@ -46,7 +47,13 @@ class Progress:
         """Tell what is left out: files that are no pictures, and folders within folders."""
         folders = [path.name for path in others if path.is_dir()]
         files = [path.name for path in others if not path.is_dir()]
-        for names, what in ((files, "no pictures"), (folders, "folders, see --recursive")):
+        previews = [name for name in files if name.endswith(PREVIEW)]
+        files = [name for name in files if not name.endswith(PREVIEW)]
+        for names, what in (
+            (files, "no pictures"),
+            (previews, "previews"),
+            (folders, "folders, see --recursive"),
+        ):
             if names and not self.quiet:
                 self._print(f"left out ({what}): {display(', '.join(names))}")
 

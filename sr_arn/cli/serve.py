@@ -1,6 +1,8 @@
 """`sr-arn serve`."""
 
 import argparse
+import asyncio
+import logging
 import socket
 import tempfile
 from pathlib import Path
@@ -61,13 +63,18 @@ def run(args: argparse.Namespace) -> None:
     check_integer(args.max_upload, "max-upload", 1)
     if check_integer(args.port, "port", 0) > LAST_PORT:
         raise InputError(f"port: expected 0 to {LAST_PORT}, received {args.port}")
-    chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box()]
+    chosen = ["bicubic", *models_in_the_box()] if args.models is None else names(args.models)
     for name in chosen:
         load_model(name)  # so that a mistake is told now
+    by_name = {Path(name).name: name for name in chosen}
+    if len(by_name) < len(set(chosen)) or not chosen:
+        raise InputError("models: expected files of different names, one at least")
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
     with tempfile.TemporaryDirectory(prefix="sr-arn-") as folder, _listen(args) as listening:
         desk = Desk(
             Path(folder),
-            {Path(name).name: name for name in chosen},
+            by_name,
+            args.models is None,
             MAX_PIXELS if args.max_pixels is None else args.max_pixels,
             args.device,
             args.threads,
@@ -91,6 +98,11 @@ def run(args: argparse.Namespace) -> None:
             desk.close()
 
 
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Return whether the server's log has more to tell than that a browser or we have gone."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 def _listen(args: argparse.Namespace) -> socket.socket:
     """Return a socket that listens, or tell why none can."""
     from sr_arn.checks import InputError, display
@@ -101,6 +113,6 @@ def _listen(args: argparse.Namespace) -> socket.socket:
     except OSError as error:
         raise InputError(
             f"serve: cannot listen on {display(args.host)} port {args.port}: "
-            f"{error.strerror or error}; "
+            f"{str(error.strerror or error).partition(' (')[0]}; "
             "take another --port, 0 say"
         ) from None

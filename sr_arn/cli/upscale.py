@@ -217,7 +217,7 @@ def _is_folder(inputs: list[str], output: str) -> bool:
 def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
     """Raise `InputError` for what is known to be wrong before the picture is read."""
     from sr_arn.checks import InputError, display
-    from sr_arn.enlarger import PIPE
+    from sr_arn.enlarger import PIPE, preview_of
     from sr_arn.files import check_output
     from sr_arn.formats import format_of
 
@@ -228,12 +228,16 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
                 f"output: expected a name such as {display(output)}.png, or {display(output)}/ for "
                 f"a new folder, received {display(output)}"
             )
-    written = kind or format_of(output)
-    if enlarge.quality is not None and written.quality is None:
-        raise InputError(f"quality: {written.name} has none, for nothing is lost")
-    both = PIPE not in (source, output) and source.exists() and output.exists()
-    if both and output.samefile(source):
-        raise InputError(f"output: {display(output)} is the input; give it another name")
+    form = kind or format_of(output)
+    if enlarge.quality is not None and form.quality is None:
+        raise InputError(f"quality: {form.name} has none, for nothing is lost")
+    if enlarge.preview and output == PIPE:
+        raise InputError("preview: lies beside a result; give -o a file")
+    written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]
+    for path in written:
+        both = PIPE not in (source, path) and source.exists() and path.exists()
+        if both and path.samefile(source):
+            raise InputError(f"output: {display(path)} is the input; take another name")
     enlarge.prepare()
 
 
@@ -255,7 +259,9 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
     naming = batch.naming(args.name, enlarge.size, scale, kind)
-    jobs, others = batch.find_jobs(args.inputs, folder, naming, args.recursive, args.skip_existing)
+    jobs, others = batch.find_jobs(
+        args.inputs, folder, naming, args.recursive, args.skip_existing, args.preview
+    )
     check_folder(folder)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)
     progress.tell_of_others(others)

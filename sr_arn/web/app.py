@@ -13,21 +13,23 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sr_arn.checks import InputError
 from sr_arn.enlarger import format_named
+from sr_arn.formats import FORMATS
 from sr_arn.sizes import Size
-from sr_arn.web.desk import Desk, Order, Unknown
+from sr_arn.web.desk import MOST_BYTES, Desk, Order, Unknown
 from sr_arn.web.pages import local_page, static
 
 __all__ = ["application"]
 
-MOST_KEYS = 500
+MOST_KEYS = 2000  # in an address
 STATICS = {
     "style.css": "text/css",
     "slider.js": "text/javascript",
@@ -112,7 +114,14 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
     max_upload : int
         Bytes of a picture at most.
     """
-    page = local_page(tuple(desk.models), max_upload, desk.max_pixels)
+    page = local_page(
+        models=list(desk.models),
+        any_model=desk.best,
+        formats=[kind.name.lower() for kind in FORMATS if kind.modes],
+        max_upload=max_upload,
+        max_pixels=desk.max_pixels,
+        most_bytes=MOST_BYTES,
+    )
 
     async def index(request: Request) -> Response:
         return Response(page, media_type="text/html")
@@ -127,13 +136,15 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         order = _order(request.query_params)
         if int(request.headers.get("content-length", 0)) > max_upload:
             raise _TooLarge(max_upload)
-        key = desk.open(order)
+        key = await run_in_threadpool(desk.open, order)  # it may load a model
         try:
             await _receive(request, desk.place_of(key), max_upload)
-        except BaseException:  # a browser that has gone, too
+            desk.start(key)
+        except BaseException as error:  # a browser that has gone, too
             desk.remove(key)
+            if isinstance(error, ClientDisconnect):
+                return Response(status_code=400)
             raise
-        desk.start(key)
         return JSONResponse(desk.state(key), 201)
 
     async def states(request: Request) -> Response:
@@ -144,8 +155,8 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         return Response(status_code=204)
 
     def result(request: Request) -> Response:  # in a thread, as all that is not async
-        path = desk.result(request.path_params["key"])
-        return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+        path, name = desk.result(request.path_params["key"])
+        return FileResponse(path, media_type="application/octet-stream", filename=name)
 
     def shown(request: Request) -> Response:
         which = request.path_params["which"]

@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,20 +16,24 @@ from typing import Any
 
 from sr_arn.batch import naming
 from sr_arn.checks import InputError, display
+from sr_arn.drawing import visible
 from sr_arn.enlarger import Enlarger, Stopped
 from sr_arn.formats import SUFFIXES, Format
-from sr_arn.image_io import MAX_PIXELS
+from sr_arn.image_io import MAX_PIXELS, read_image, write_image
+from sr_arn.metadata import Metadata
+from sr_arn.picture import Picture
 from sr_arn.sizes import Size
+from sr_arn.upscaler import BicubicModel, Upscaler
 
 __all__ = ["Desk", "Order", "Unknown"]
 
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 200  # pictures
-MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go
+MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go, or no more come
 MOST_SHOWN = 50_000_000  # pixels that a browser is given to compare
 BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp"}
-LONGEST_NAME = 100
+LONGEST_NAME = 150  # bytes
 
 
 class Unknown(InputError):
@@ -63,7 +68,7 @@ class Item:
     order: Order
     enlarge: Enlarger
     folder: Path
-    result: Path
+    called: str  # the result
     status: str = "waiting"  # working, done, failed
     share: float = 0.0
     outcome: dict[str, Any] = field(default_factory=dict)
@@ -74,6 +79,11 @@ class Item:
     def source(self) -> Path:
         """The picture that was handed in."""
         return self.folder / f"source{Path(self.order.name).suffix.lower()}"
+
+    @property
+    def result(self) -> Path:
+        """What was made of it, under a name that fits any file system."""
+        return self.folder / f"result{Path(self.called).suffix}"
 
     @property
     def is_shown(self) -> bool:
@@ -91,6 +101,8 @@ class Desk:
         Holds the pictures; who made it removes it.
     models : dict
         The models that may be asked for, by name: a name in the box or a file.
+    best : bool, default True
+        Whether no model may be asked for, which is the best in the box; else it is the first.
     max_pixels : int
         Of a picture handed in.
     device, threads
@@ -106,12 +118,14 @@ class Desk:
         self,
         folder: Path,
         models: Mapping[str, str],
+        best: bool = True,
         max_pixels: int = MAX_PIXELS,
         device: str = "cpu",
         threads: int | None = None,
     ) -> None:
         self.folder = folder
         self.models = models
+        self.best = best
         self.max_pixels = max_pixels
         self._items: dict[str, Item] = {}
         self._lock = threading.Lock()
@@ -136,14 +150,18 @@ class Desk:
         name = _plain_name(order.name)
         if Path(name).suffix.lower() not in SUFFIXES:
             raise InputError(f"{display(name)}: no picture ({', '.join(SUFFIXES)})")
-        if order.model is not None and order.model not in self.models:
-            raise InputError(f"model: there is no {display(order.model)}")
-        enlarge = self._enlarger(order.model, order.size)
+        model = order.model
+        if model is None and not self.best:
+            model = next(iter(self.models))
+        if model is not None and model not in self.models:
+            raise InputError(f"model: there is no {display(model)}")
+        enlarge = self._enlarger(model, order.size)
         names = naming(None, order.size, enlarge.prepare(), order.kind)
         key = secrets.token_urlsafe(16)
         folder = self.folder / key
-        result = folder / names.name_of(Path(name))
-        item = Item(replace(order, name=name), enlarge, folder, result)
+        item = Item(replace(order, name=name), enlarge, folder, names.name_of(Path(name)))
+        if self._make_room() > MOST_BYTES:
+            raise InputError("too much is waiting; try again when some are done")
         with self._lock:
             waiting = sum(i.status in ("waiting", "working") for i in self._items.values())
             if waiting >= MOST_WAITING:
@@ -158,7 +176,6 @@ class Desk:
 
     def start(self, key: str) -> None:
         """Let the work on a picture begin as soon as those before it are done."""
-        self._make_room()
         self._worker.submit(self._work, self._item(key))
 
     def state(self, key: str) -> dict[str, Any]:
@@ -171,17 +188,17 @@ class Desk:
             "name": item.order.name,
             "status": item.status,
             "share": round(item.share, 3),
-            "result": item.result.name,
+            "result": item.called,
             "shown": item.is_shown,
             **item.outcome,
         }
 
-    def result(self, key: str) -> Path:
-        """Return the file of a result, or raise `Unknown`."""
+    def result(self, key: str) -> tuple[Path, str]:
+        """Return the file of a result and what it is called, or raise `Unknown`."""
         item = self._item(key)
         if item.status != "done":
             raise Unknown(f"{display(item.order.name)}: is not done")
-        return item.result
+        return item.result, item.called
 
     def shown(self, key: str, which: str) -> Path:
         """Return a file that browsers show: the result, or what bicubic makes of the picture.
@@ -200,13 +217,20 @@ class Desk:
         path = item.folder / f"{which}.png"
         with item.lock:
             if not path.exists():
-                if is_result:
-                    Enlarger("bicubic", Size(1))(item.result, path)
-                else:
-                    size = item.order.size
-                    size = size if size.given else Size(item.enlarge.prepare())
-                    self._enlarger("bicubic", size)(item.source, path)
+                whole = 1 << 62  # pixels: it is ours
+                result = read_image(item.result, whole) if is_result else None
+                picture = result or self._by_bicubic(item)
+                write_image(path, Picture(visible(picture), _colours_of(picture)))
         return path
+
+    def _by_bicubic(self, item: Item) -> Picture:
+        """Return a picture handed in, as large as its result."""
+        picture = read_image(item.source, self.max_pixels)
+        height, width = picture.pixels.shape[:2]
+        size = item.outcome["height"], item.outcome["width"]
+        whole = size[0] % height == size[1] % width == 0
+        scale = size[0] // height if whole and size[0] // height == size[1] // width else 1
+        return Upscaler(BicubicModel(scale)).upscale_picture(picture, size)
 
     def remove(self, key: str) -> None:
         """Forget a picture; work on it ends."""
@@ -226,18 +250,20 @@ class Desk:
             If none of them is done.
         """
         items = [self._items.get(key) for key in dict.fromkeys(keys)]
-        results = [item.result for item in items if item is not None and item.status == "done"]
-        if not results:
+        done = [item for item in items if item is not None and item.status == "done"]
+        if not done:
             raise Unknown("none of these is done")
         taken: set[str] = set()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-            for path in results:
-                name, number = path.name, 1
+            for item in done:
+                called, number = Path(item.called), 1
+                name = called.name
                 while name.casefold() in taken:
                     number += 1
-                    name = f"{path.stem} ({number}){path.suffix}"
+                    name = f"{called.stem} ({number}){called.suffix}"
                 taken.add(name.casefold())
-                archive.write(path, name)
+                with suppress(FileNotFoundError):  # it was removed meanwhile
+                    archive.write(item.result, name)
 
     def close(self) -> None:
         """End all work."""
@@ -285,13 +311,11 @@ class Desk:
         if item.gone.is_set():
             shutil.rmtree(item.folder, ignore_errors=True)
 
-    def _make_room(self) -> None:
-        """Forget the oldest results while all take too much."""
-        sizes = {
-            key: sum(path.stat().st_size for path in item.folder.iterdir())
-            for key, item in list(self._items.items())
-            if item.folder.exists()
-        }
+    def _make_room(self) -> int:
+        """Forget the oldest results while all take too much; return how much is left."""
+        with self._lock:
+            items = list(self._items.items())
+        sizes = {key: _bytes_in(item.folder) for key, item in items}
         total = sum(sizes.values())
         for key, size in sizes.items():
             if total <= MOST_BYTES:
@@ -300,6 +324,7 @@ class Desk:
             if item is not None and item.status in ("done", "failed"):
                 self.remove(key)
                 total -= size
+        return total
 
 
 def _plain_name(name: str) -> str:
@@ -307,11 +332,30 @@ def _plain_name(name: str) -> str:
     name = name.replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if c.isprintable()).lstrip(". ")
     path = Path(name or "picture")
-    return path.stem[: LONGEST_NAME - len(path.suffix)] + path.suffix
+    stem = path.stem.encode()[: LONGEST_NAME - len(path.suffix.encode())]
+    return stem.decode(errors="ignore") + path.suffix
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return what the files of a folder take; they may come and go meanwhile."""
+    total = 0
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):
+                total += path.stat().st_size
+    return total
+
+
+def _colours_of(picture: Picture) -> Metadata:
+    """Return the colour profile alone, as far as it fits what is shown."""
+    return Metadata(icc_profile=None if picture.is_cmyk else picture.metadata.icc_profile)
 
 
 def _reason(error: Exception, item: Item) -> str:
     """Return what went wrong with a picture, which is called as its owner calls it."""
     if isinstance(error, MemoryError):
         return "out of memory; take a smaller size"
-    return display(error, 1000).replace(display(item.source), display(item.order.name))
+    reason = display(error, 1000)
+    for path in (item.source, item.result):
+        reason = reason.replace(display(path), display(item.order.name))
+    return reason

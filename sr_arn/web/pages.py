@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -17,6 +16,7 @@ from PIL import Image
 __all__ = ["Version", "View", "local_page", "page", "picture_source", "static"]
 
 LARGEST_WEBP = 1 << 22  # pixels; beyond, PNG is much faster
+LONGEST_WEBP = 16_383  # pixels a side
 SCRIPT = "slider.js"
 
 _templates = Environment(
@@ -70,18 +70,17 @@ def page(template: str, title: str, **content: Any) -> str:
     )
 
 
-def local_page(models: Sequence[str], max_upload: int, max_pixels: int) -> str:
+def local_page(**content: Any) -> str:
     """Return the page that pictures are dropped on; its style and scripts are fetched."""
-    return _templates.get_template("serve.html").render(
-        models=models, max_upload=max_upload, max_pixels=max_pixels
-    )
+    return _templates.get_template("serve.html").render(**content)
 
 
 def picture_source(pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> str:
     """Return a picture [h, w] or [h, w, 2 to 4] as a data URI, without loss."""
     kind = "png"
     options: dict[str, Any] = {}
-    if pixels.shape[0] * pixels.shape[1] <= LARGEST_WEBP:
+    height, width = pixels.shape[:2]
+    if height * width <= LARGEST_WEBP and max(height, width) <= LONGEST_WEBP:
         kind, options = "webp", {"lossless": True, "exact": True}
     if icc_profile:
         options["icc_profile"] = icc_profile

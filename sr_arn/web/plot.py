@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Plot", "Point", "scatter"]
 
 WIDTH, HEIGHT = 720, 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 150, 15, 45  # what stands beside the points, their names included
-LINE, NAME = 15, 130  # of a name: its height and about its width
+LINE, LETTER = 15, 7  # of a name: its height, and about the width of a letter
+BESIDE = 9  # from a point to its name
+DOT = 5  # a point's radius
 MOST_TICKS = 8
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,15 @@ class Mark:
     text: str
     x: float
     y: float
+    text_x: float
     text_y: float
+
+    @property
+    def box(self) -> Box:
+        """Where the name is: left, right, top, bottom."""
+        half = LINE / 2
+        right = self.text_x + LETTER * len(self.text)
+        return self.text_x, right, self.text_y - half, self.text_y + half
 
 
 @dataclass(frozen=True)
@@ -63,26 +75,35 @@ def scatter(points: Sequence[Point], x_label: str, y_label: str) -> Plot:
         share = (value - bottom) / (top - bottom)
         return round(HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP), 1)
 
-    marks = [Mark(p.name, x_of(p.x), y_of(p.y), y_of(p.y)) for p in points]
+    marks = []
+    for p in points:
+        x, y, width = x_of(p.x), y_of(p.y), LETTER * len(p.name)
+        text_x = x + BESIDE if x + BESIDE + width < WIDTH else x - BESIDE - width
+        marks.append(Mark(p.name, x, y, max(0, text_x), y))
     return Plot(
         tuple(_apart(marks)),
-        tuple(Mark(f"{v:g}", x_of(v), 0, 0) for v in _decades(10**x_from, 10**x_to)),
-        tuple(Mark(f"{v:g}", 0, y_of(v), y_of(v)) for v in _round_numbers(bottom, top)),
+        tuple(Mark(f"{v:g}", x_of(v), 0, 0, 0) for v in _decades(10**x_from, 10**x_to)),
+        tuple(Mark(f"{v:g}", 0, y_of(v), 0, 0) for v in _round_numbers(bottom, top)),
         x_label,
         y_label,
     )
 
 
 def _apart(marks: list[Mark]) -> list[Mark]:
-    """Return the marks from the top, names moved down where they would touch one above."""
+    """Return the marks, names moved up or down where they would touch a point or a name."""
     placed: list[Mark] = []
     for mark in sorted(marks, key=lambda m: (m.y, m.x)):
-        text_y = mark.y
-        for above in sorted(placed, key=lambda m: m.text_y):
-            if abs(above.x - mark.x) < NAME and abs(above.text_y - text_y) < LINE:
-                text_y = above.text_y + LINE
-        placed.append(Mark(mark.text, mark.x, mark.y, text_y))
+        dots = [(m.x - DOT, m.x + DOT, m.y - DOT, m.y + DOT) for m in marks if m is not mark]
+        taken = dots + [m.box for m in placed]
+        heights = (mark.y + sign * LINE * k for k in range(len(marks) + 1) for sign in (1, -1))
+        moved = (replace(mark, text_y=y) for y in heights if TOP < y < HEIGHT - BOTTOM)
+        free = (m for m in moved if not any(_touch(m.box, box) for box in taken))
+        placed.append(next(free, mark))
     return placed
+
+
+def _touch(a: Box, b: Box) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
 def _decades(low: float, high: float) -> list[float]:

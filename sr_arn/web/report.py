@@ -1,5 +1,6 @@
 """A benchmark to look at: one HTML file of tables, plots and pictures under sliders."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def benchmark_page(
         "report.html",
         f"Super-resolution x{scale}: {', '.join(sets)}",
         sets=sets,
-        models=models,
+        models=[_short(model) for model in models],
         rows=_summary(models, list(by_set.values())),
         images={name: _per_image(own) for name, own in by_set.items()},
         plots={name: _plot(own) for name, own in by_set.items()},
@@ -111,8 +112,8 @@ def comparison_page(paths: tuple[Path, Path]) -> str:
         Version(name, _source_of(picture), _size(picture))
         for name, picture in zip(_names(paths), pictures, strict=True)
     ]
-    title = " and ".join(version.name for version in versions)
-    return page("compare.html", title, view=View(title, tuple(versions), 0, 1))
+    title = " and ".join(dict.fromkeys(version.name for version in versions))
+    return page("compare.html", title, view=View("", tuple(versions), 0, 1))
 
 
 def _names(paths: tuple[Path, Path]) -> tuple[str, str]:
@@ -146,7 +147,7 @@ def _summary(models: list[str], sets: list[list[SetScore]]) -> list[Row]:
         np.mean([own[index].microseconds_per_pixel for own in sets]) for index in range(len(models))
     ]
     return [
-        (model, [*(column[index] for column in columns), Cell(f"{times[index]:.2f}")])
+        (_short(model), [*(column[index] for column in columns), Cell(f"{times[index]:.2f}")])
         for index, model in enumerate(models)
     ]
 
@@ -156,9 +157,16 @@ def _per_image(own: list[SetScore]) -> list[Row]:
     return [(images[0].image, _cells([(i.psnr, i.ssim) for i in images])) for images in rows]
 
 
-def _plot(own: list[SetScore]) -> Plot:
-    points = [Point(s.model, s.microseconds_per_pixel, s.psnr) for s in own]
-    return scatter(points, "microseconds per LR pixel", "PSNR on Y, dB")
+def _plot(own: list[SetScore]) -> Plot | None:
+    """Return PSNR against time; of equal pictures, say flat ones, it is infinite."""
+    points = [Point(_short(s.model), s.microseconds_per_pixel, s.psnr) for s in own]
+    points = [point for point in points if math.isfinite(point.y)]
+    return scatter(points, "microseconds per LR pixel", "PSNR on Y, dB") if points else None
+
+
+def _short(model: str) -> str:
+    """Return the name of a model, of a file without its folders."""
+    return Path(model).name
 
 
 def _views(set_name: str, own: list[SetScore], pictures: ShownPictures) -> list[View]:
@@ -170,7 +178,7 @@ def _views(set_name: str, own: list[SetScore], pictures: ShownPictures) -> list[
         if sources is None:
             continue
         versions = [
-            Version(score.model, sources[score.model], f"{score.images[index].psnr:.2f} dB")
+            Version(_short(score.model), sources[score.model], f"{score.images[index].psnr:.2f} dB")
             for score in own
         ]
         versions.append(Version(ORIGINAL, sources[ORIGINAL]))

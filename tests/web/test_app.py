@@ -137,6 +137,39 @@ def test_bad_pictures_fail_and_the_next_one_is_done(client, small):
         assert client.get(f"/pictures/{state['key']}/result").status_code == 404
 
 
+@pytest.mark.parametrize(("mode", "suffix"), [("CMYK", "tif"), ("CMYK", "jpg"), ("RGBA", "png")])
+def test_what_browsers_do_not_show_is_made_visible(client, small, mode, suffix):
+    whole = io.BytesIO()
+    Image.fromarray(small).convert(mode).save(whole, Image.registered_extensions()[f".{suffix}"])
+    key = hand_in(client, whole.getvalue(), f"a.{suffix}", model="bicubic").json()["key"]
+    (state,) = ended(client, key)
+    assert state["status"] == "done"
+    for which in ("before", "after"):
+        shown = opened(io.BytesIO(client.get(f"/pictures/{key}/{which}").content))
+        if not (suffix == "jpg" and which == "after"):
+            assert shown.mode == ("RGB" if mode == "CMYK" else mode)
+        assert shown.size == (180, 120)
+
+
+def test_names_of_any_length_and_script(client, small):
+    name = 81 * "\N{CJK UNIFIED IDEOGRAPH-540D}" + ".png"
+    key = hand_in(client, png(small), name=name).json()["key"]
+    (state,) = ended(client, key)
+    assert state["status"] == "done"
+    assert name.startswith(state["result"].removesuffix("_x3.png"))
+    assert len(state["result"].encode()) < 200
+
+
+def test_a_desk_of_its_own_models_takes_the_first_by_default(tmp_path, small):
+    desk = Desk(tmp_path, {"aplus-x2": "aplus-x2"}, best=False)
+    with TestClient(application(desk), base_url="http://127.0.0.1") as client:
+        assert "the best for the size" not in client.get("/").text
+        key = hand_in(client, png(small)).json()["key"]
+        (state,) = ended(client, key)
+    desk.close()
+    assert state["model"] == "aplus-x2"
+
+
 def test_uploads_have_a_limit(client, desk):
     assert hand_in(client, b"").json()["reason"] == "upload: the picture is empty"
     for body in (bytes(1_000_001), (bytes(300_000) for _ in range(4))):  # of known length, or not
@@ -289,6 +322,34 @@ def test_the_oldest_results_make_room(desk, small, monkeypatch):
     assert [desk.state(key)["status"] for key in keys] == ["gone", "done", "done"]
 
 
+def test_too_much_at_once_is_refused(desk, small, monkeypatch):
+    monkeypatch.setattr(desk, "start", lambda key: None)  # it stays waiting
+    key = desk.open(Order("a.png"))
+    desk.place_of(key).write_bytes(png(small))
+    monkeypatch.setattr(desk_module, "MOST_BYTES", 100)
+    with pytest.raises(InputError, match="too much is waiting"):
+        desk.open(Order("b.png"))
+    assert len(os.listdir(desk.folder)) == 1
+
+
+def test_many_come_and_go_at_once(client, desk, small):
+    data, codes = png(small[:5, :5]), []
+
+    def come_and_go(number):
+        for _ in range(10):
+            answer = hand_in(client, data, model="bicubic")
+            codes.append(answer.status_code)
+            if number % 2:
+                client.delete(f"/pictures/{answer.json()['key']}")
+
+    threads = [threading.Thread(target=come_and_go, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [201] * 60
+
+
 def test_not_too_many_wait(desk, monkeypatch):
     monkeypatch.setattr(desk_module, "MOST_WAITING", 2)
     desk.open(Order("a.png"))
@@ -310,4 +371,5 @@ def test_large_results_are_not_shown_but_fetched(client, small, monkeypatch):
 def test_the_page_names_the_models(client):
     text = client.get("/").text
     assert all(f"<option>{name}</option>" in text for name in MODELS)
-    assert "1.0 MB" in text
+    assert "up to 1 MB and\n0.05 megapixels each" in text
+    assert "the best for the size" in text

@@ -235,6 +235,63 @@ def test_compare_two_pictures_of_any_kind(tmp_path, coffee, window, capsys):
         )
 
 
+def test_each_side_of_the_bar_shows_its_picture_alone(tmp_path, coffee, window):
+    Image.new("RGB", (100, 80), "red").save(tmp_path / "red.png")
+    clear = Image.new("RGBA", (100, 80), (0, 0, 255, 0))
+    clear.save(tmp_path / "clear.png")
+    page = tmp_path / "c.html"
+    assert run("compare", tmp_path / "red.png", tmp_path / "clear.png", "-o", page) == 0
+    with window(page.as_uri()) as tab:
+        box = look_at(tab).locator(".stage").bounding_box()
+        drag(tab, 0.4)
+        shot = np.array(Image.open(io.BytesIO(tab.screenshot())).convert("RGB")).astype(int)
+        row = shot[round(box["y"] + 0.8 * box["height"]), :, :]
+        red = (row[:, 0] > 200) & (row[:, 1] < 60)
+        columns = np.flatnonzero(red)
+        assert columns.min() == pytest.approx(box["x"], abs=2)
+        assert columns.max() == pytest.approx(box["x"] + 0.4 * box["width"], abs=3)
+
+
+@pytest.mark.parametrize("size", [(18_000, 3), (3, 18_000), (1, 1)])
+def test_pictures_of_extreme_shapes(tmp_path, window, size):
+    Image.new("L", size, 100).save(tmp_path / "long.png")
+    Image.new("L", (30, 20), 200).save(tmp_path / "b.png")
+    page = tmp_path / "c.html"
+    assert run("compare", tmp_path / "long.png", tmp_path / "b.png", "-o", page) == 0
+    with window(page.as_uri()) as tab:
+        look_at(tab)
+        assert all(crop_of(tab, number).size for number in (0, 1))
+
+
+def test_a_flat_picture_has_no_end_of_decibels(tmp_path):
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (90, 60), (40, 90, 200)).save(tmp_path / "flat" / "a.png")
+    page = tmp_path / "r.html"
+    arguments = ["--data", tmp_path, "--sets", "flat", "--models", "bicubic,aplus-x3"]
+    assert run("benchmark", *arguments, "--report", page, "--quiet") == 0
+    assert "inf / 1.0000" in page.read_text()
+
+
+def test_names_in_a_plot_keep_apart():
+    from sr_arn.web.plot import WIDTH, Point, _touch, scatter
+
+    names = [
+        "bicubic",
+        "a",
+        "aplus-x3",
+        "conv-arn-x3-tiny",
+        "a-very-long-name-of-a-file.safetensors",
+    ]
+    points = [Point(name, 1 + k / 50, 30 + k / 100) for k, name in enumerate(names * 2)]
+    marks = scatter(points, "x", "y").points
+    assert len(marks) == len(points)
+    for number, mark in enumerate(marks):
+        assert mark.text_x >= 0
+        assert mark.box[1] <= WIDTH + 1
+        for other in marks[number + 1 :]:
+            assert not _touch(mark.box, other.box), (mark, other)
+
+
 def test_compare_tells_mistakes(tmp_path, capsys):
     photo = SHIPPED / "camera.png"
     for arguments in (

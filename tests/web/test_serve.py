@@ -100,6 +100,41 @@ def test_drop_compare_download(address, window, photos):
         assert tab.locator(".item").count() == 0
 
 
+def test_what_is_removed_while_it_is_handed_in_is_gone(address, window, photos):
+    with window(address) as tab:
+        tab.route(
+            "**/pictures?*name=*", lambda route: (tab.wait_for_timeout(300), route.continue_())
+        )
+        tab.set_input_files("#files", photos)
+        tab.locator(".item", has_text="handing in").locator(".remove").click()
+        tab.locator(".item.done").wait_for()
+        assert tab.locator(".item").count() == 1
+        assert tab.locator("#all").is_hidden()
+        assert tab.evaluate("items.size") == 1
+
+
+def test_a_page_loaded_anew_finds_its_pictures(address, window, photos):
+    with window(address) as tab:
+        tab.set_input_files("#files", photos[0])
+        tab.locator(".item.done").wait_for()
+        tab.locator("#size").select_option("width")
+        tab.reload()
+        done = item(tab, "coffee cup.png")
+        done.locator(".download").wait_for()
+        assert downloaded(tab, done.locator(".download"))[0] == "coffee cup_x3.png"
+        done.locator(".remove").click()
+        tab.reload()
+        assert tab.locator(".item").count() == 0
+
+
+def test_a_size_without_a_number_is_asked_for(address, window, photos):
+    with window(address) as tab:
+        tab.locator("#size").select_option("width")
+        tab.set_input_files("#files", photos[0])
+        assert tab.locator("#told").text_content() == "How large? Give a number above 0."
+        assert tab.locator(".item").count() == 0
+
+
 def test_two_at_once_and_all_as_zip(address, window, photos):
     with window(address) as tab, window(address) as other:
         for page in (tab, other):
@@ -175,6 +210,7 @@ def test_a_server_that_cannot_be_is_told(capsys, address):
         (["--models", "nothing"], "nothing"),
         (["--max-upload", "0"], "max-upload"),
         (["--max-pixels", "0"], "max-pixels"),
+        (["--models", ","], "models: expected files of different names"),
     ):
         assert main(["serve", *arguments]) == 2, arguments
         error = capsys.readouterr().err

@@ -8,10 +8,14 @@ const get = (id) => document.getElementById(id);
 const items = new Map(); // by key
 let polling = false;
 
-get("size").addEventListener("change", () => {
+function showValue() {
   get("value").hidden = !get("size").value;
-  if (!get("value").hidden) get("value").focus();
+}
+get("size").addEventListener("change", () => {
+  showValue();
+  if (get("size").value) get("value").focus();
 });
+addEventListener("pageshow", showValue); // a browser may have filled in what was chosen before
 get("files").addEventListener("change", () => {
   handIn([...get("files").files]);
   get("files").value = ""; // the same file may be chosen again
@@ -33,22 +37,59 @@ addEventListener("drop", (event) => handIn([...event.dataTransfer.files]));
 async function handIn(files) {
   get("told").textContent = "";
   const query = { model: get("model").value, format: get("format").value };
-  if (get("size").value) Object.assign(query, { size: get("size").value, value: get("value").value });
-  for (const file of files) {
-    const item = new Item(file.name);
-    const address = `/pictures?${new URLSearchParams({ ...query, name: file.name })}`;
-    try {
-      const answer = await fetch(address, { method: "POST", body: file });
-      const state = await answer.json();
-      if (!answer.ok) throw new Error(state.reason);
-      item.key = state.key;
-      items.set(state.key, item);
-      item.show(state);
-    } catch (error) {
-      item.show({ status: "failed", reason: error.message });
+  if (get("size").value) {
+    if (!(get("value").valueAsNumber > 0)) {
+      get("told").textContent = "How large? Give a number above 0.";
+      get("value").focus();
+      return;
     }
+    Object.assign(query, { size: get("size").value, value: get("value").value });
+  }
+  const given = files.map((file) => [file, new Item(file.name)]);
+  for (const [file, item] of given) {
+    if (!item.removed) await item.handIn(file, query);
+    remember();
     follow();
   }
+}
+
+// What is asked of the server, as JSON; what goes wrong is an error in words.
+async function ask(address, options) {
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("the server does not answer; has it ended?");
+  }
+  const text = await answer.text();
+  let data;
+  try {
+    data = text ? JSON.parse(text) : null;
+  } catch {
+    data = { reason: text.trim() };
+  }
+  if (!answer.ok) throw new Error(data?.reason ?? answer.statusText);
+  return data;
+}
+
+// A page that is loaded anew finds its pictures again.
+function remember() {
+  sessionStorage.setItem("keys", JSON.stringify([...items.keys()]));
+}
+
+async function recall() {
+  const keys = JSON.parse(sessionStorage.getItem("keys") ?? "[]");
+  if (!keys.length) return;
+  for (const state of await ask(`/pictures?keys=${keys}`)) {
+    if (state.status === "gone") continue;
+    const item = new Item(state.name);
+    item.key = state.key;
+    items.set(state.key, item);
+    item.show(state);
+  }
+  remember();
+  follow();
 }
 
 async function follow() {
@@ -59,11 +100,9 @@ async function follow() {
     if (!open.length) break;
     try {
       const keys = open.slice(0, 100).map((item) => item.key);
-      const answer = await fetch(`/pictures?keys=${keys}`);
-      for (const state of await answer.json()) items.get(state.key)?.show(state);
-      get("told").textContent = "";
-    } catch {
-      get("told").textContent = "The server does not answer; has it ended?";
+      for (const state of await ask(`/pictures?keys=${keys}`)) items.get(state.key)?.show(state);
+    } catch (error) {
+      get("told").textContent = error.message;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
   }
@@ -72,12 +111,31 @@ async function follow() {
 
 class Item {
   constructor(name) {
+    this.removed = false;
+    this.upload = new AbortController();
     this.element = get("item").content.cloneNode(true).firstElementChild;
     this.part("name").textContent = name;
     this.part("compare").addEventListener("click", () => this.compare());
     this.part("remove").addEventListener("click", () => this.remove());
     get("pictures").prepend(this.element);
+    this.show({ status: "to be handed in" });
+  }
+
+  async handIn(file, query) {
     this.show({ status: "handing in" });
+    const most = Number(document.body.dataset.maxUpload);
+    try {
+      if (file.size > most) throw new Error(`upload: expected at most ${most / 1e6} MB`);
+      const address = `/pictures?${new URLSearchParams({ ...query, name: file.name })}`;
+      const options = { method: "POST", body: file, signal: this.upload.signal };
+      const state = await ask(address, options);
+      this.key = state.key;
+      items.set(state.key, this);
+      if (this.removed) this.remove();
+      else this.show(state);
+    } catch (error) {
+      if (!this.removed) this.show({ status: "failed", reason: error.message });
+    }
   }
 
   part(name) {
@@ -105,7 +163,8 @@ class Item {
   note(state) {
     if (state.status === "done") {
       const size = (state.bytes / 1e6).toFixed(1);
-      return `${state.width} x ${state.height} pixels, ${size} MB, ${state.model}, ${state.seconds} s`;
+      const shown = state.shown ? "" : "; too large to be compared here";
+      return `${state.width} x ${state.height} pixels, ${size} MB, ${state.model}, ${state.seconds} s${shown}`;
     }
     if (state.status === "working") return `${Math.round(100 * state.share)} %`;
     return state.reason ?? (state.status === "gone" ? "removed to make room" : state.status);
@@ -128,11 +187,14 @@ class Item {
   }
 
   remove() {
+    this.removed = true;
+    this.upload.abort();
     this.element.remove();
     if (this.key) {
       items.delete(this.key);
-      fetch(`/pictures/${this.key}`, { method: "DELETE" });
+      ask(`/pictures/${this.key}`, { method: "DELETE" }).catch(() => {}); // it has ended
     }
+    remember();
     showZip();
   }
 }
@@ -142,3 +204,7 @@ function showZip() {
   get("all").hidden = done.length < 2;
   get("zip").href = `/zip?keys=${done.map((item) => item.key)}`;
 }
+
+recall().catch((error) => {
+  get("told").textContent = error.message;
+});

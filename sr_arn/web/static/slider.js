@@ -73,7 +73,7 @@ class Comparison {
     this.width = Math.max(...this.pictures.map((p) => p.naturalWidth));
     this.height = Math.max(...this.pictures.map((p) => p.naturalHeight));
     this.stage.style.aspectRatio = `${this.width} / ${this.height}`;
-    const shown = Math.max(this.width, Math.min(2 * this.width, 480)); // small ones twice as large
+    const shown = Math.max(this.width, Math.min(2 * this.width, 480), 160); // small ones larger
     this.stage.style.width = `min(${shown}px, 100%, ${(85 * this.width) / this.height}vh)`;
     this.choose("left", this.chosen.left);
     this.choose("right", this.chosen.right);
@@ -100,7 +100,9 @@ class Comparison {
         sums[row + Math.floor(x / CROP)] += Math.abs(a[i] - b[i]); // green
       }
     }
-    const best = sums.indexOf(Math.max(...sums));
+    const most = Math.max(...sums);
+    if (most === 0) return [0.5, 0.5]; // they are equal
+    const best = sums.indexOf(most);
     const middle = (k) => (k + 0.5) * CROP;
     return [middle(best % columns) / width, middle(Math.floor(best / columns)) / height];
   }
@@ -149,7 +151,7 @@ class Comparison {
       const left = (this.width - fit * picture.naturalWidth) / 2;
       const top = (this.height - fit * picture.naturalHeight) / 2;
       const canvas = this.canvases[i];
-      canvas.width = canvas.height = Math.round(side / fit);
+      canvas.width = canvas.height = Math.max(1, Math.round(side / fit));
       const context = canvas.getContext("2d");
       context.imageSmoothingEnabled = false;
       context.drawImage(picture, (left - x) / fit, (top - y) / fit);
