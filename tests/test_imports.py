@@ -20,7 +20,7 @@ FLOORS = [
     ["age.losses"],
     ["age.metrics", "age.heads"],
     ["age.backbones"],
-    ["age.energy"],
+    ["age.energy", "age.transfer"],
     ["age"],
     ["instructions", "compilation", "resize", "tiles", "color", "formats", "ifd"],
     ["exif", "vectors", "winograd", "patches", "sizes", "degradation"],

@@ -1,4 +1,41 @@
 """Age and other regression targets: heads, losses and backbones around the one ARN layer.
 
-Needs torch. `sr_arn.age` shares `sr_arn.nn` with super-resolution and nothing else.
+Needs torch. The wing shares `sr_arn.nn` with super-resolution and nothing else.
 """
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from sr_arn.age.energy import EnergyDensity, ascend, climb
+from sr_arn.age.transfer import arn_from_dex, parameter_groups
+
+__all__ = ["arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]
+
+
+def refine(
+    head: EnergyDensity,
+    features: Tensor,
+    initial: Tensor,
+    algorithm: Callable[..., Tensor] = climb,
+    **options: float,
+) -> Tensor:
+    """Return another head's estimates [n, targets], made better by climbing an energy.
+
+    Parameters
+    ----------
+    head : EnergyDensity
+    features : Tensor [n, features]
+        That `head` was trained on.
+    initial : Tensor [n, targets]
+    algorithm : {climb, ascend}, default climb
+        DCTD's algorithm S1 or 1; `options` are its own.
+
+    Examples
+    --------
+    >>> import torch
+    >>> head = EnergyDensity(8, hidden=(16,))
+    >>> refine(head, torch.zeros(3, 8), torch.full((3, 1), 30.0), step=1.0).shape
+    torch.Size([3, 1])
+    """
+    return algorithm(lambda y: head.energy(features, y[:, None])[:, 0], initial, **options)

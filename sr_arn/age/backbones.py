@@ -156,8 +156,9 @@ class SSRNet(Head):
         In three of the four released models it is 0: all that they know of a face is in Delta.
         """
         shares = []
-        for stage, (first, second) in zip(self.stages, self.maps(images), strict=True):
-            _, bins = stage.product(first, second)
+        stages: list[Any] = list(self.stages)
+        for stage, pair in zip(stages, self.maps(images), strict=True):
+            _, bins = stage.product(*pair)
             shares.append(float((bins != 0).float().mean()))
         return shares
 
