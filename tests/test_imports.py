@@ -20,7 +20,7 @@ FLOORS = [
     ["age.losses"],
     ["age.metrics", "age.heads"],
     ["age.backbones"],
-    ["age.energy", "age.transfer"],
+    ["age.energy", "age.transfer", "age.margin"],
     ["age"],
     ["instructions", "compilation", "resize", "tiles", "color", "formats", "ifd"],
     ["exif", "vectors", "winograd", "patches", "sizes", "degradation"],

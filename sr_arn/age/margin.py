@@ -1,0 +1,269 @@
+"""Progressive margin loss: classification whose margins follow from the classes' statistics.
+
+References
+----------
+Z. Deng, H. Liu, Y. Wang, C. Wang, Z. Yu, X. Sun, "PML: Progressive margin loss for long-tailed age
+classification", CVPR 2021, equations 1 to 13. The authors' code differs from the paper: both are
+here, as variants.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sr_arn.age.heads import Softmax
+from sr_arn.age.losses import (
+    expectation,
+    label_distribution,
+    margin_log_softmax,
+    nearest_class,
+)
+from sr_arn.checks import InputError, check_integer
+
+__all__ = ["ClassStatistics", "ProgressiveMargin", "cosine_distance", "curricula"]
+
+Variant = Literal["paper", "released"]
+LOWEST_SIGMA = 0.5  # of an ordinal margin, in classes
+HIDDEN = 128  # units of what learns margins
+RELEASED_WEIGHTS = 0.1, 0.01  # of the variational margin, and of all once standardised
+SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Return 1 - cos [...] of vectors [..., d], 0 to 2; 1 where one is 0."""
+    norms = a.norm(dim=-1) * b.norm(dim=-1)
+    cosine = (a * b).sum(dim=-1) / torch.where(norms == 0, 1.0, norms)
+    return (1 - cosine).clamp(0, 2)
+
+
+class ClassStatistics(nn.Module):
+    """Centres, and spread within and between classes, kept up to date sample by sample.
+
+    Parameters
+    ----------
+    features, classes : int
+    mean : bool, default False
+        Whether the spread within a class is divided by its samples; the paper's grows with them.
+
+    Attributes
+    ----------
+    centres : Tensor [c, d]
+        Running means of features (equation 6).
+    spread : Tensor [c]
+        phi: cosine distances to the centre before and after each sample, multiplied (equation 8).
+    counts : Tensor [c]
+    """
+
+    centres: Tensor
+    spread: Tensor
+    counts: Tensor
+
+    def __init__(self, features: int, classes: int, mean: bool = False) -> None:
+        super().__init__()
+        self.mean = mean
+        self.register_buffer("centres", torch.zeros(classes, features))
+        self.register_buffer("spread", torch.zeros(classes))
+        self.register_buffer("counts", torch.zeros(classes))
+
+    @torch.no_grad()
+    def update(self, features: Tensor, classes: Tensor) -> None:
+        """Take in features [n, d] of samples of `classes` [n], one after another."""
+        for x, k in zip(features.detach().to(self.centres), classes.tolist(), strict=True):
+            old = self.centres[k].clone()
+            self.counts[k] += 1
+            self.centres[k] += (x - old) / self.counts[k]
+            product = cosine_distance(x, old) * cosine_distance(x, self.centres[k])
+            self.spread[k] += product if self.counts[k] > 1 else 0.0
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Begin anew, as at the start of an epoch."""
+        for buffer in (self.centres, self.spread, self.counts):
+            buffer.zero_()
+
+    def between(self) -> Tensor:
+        """Return psi [c, c], cosine distances of the centres; 0 on the diagonal (equation 7)."""
+        psi = cosine_distance(self.centres[:, None], self.centres)
+        return psi.fill_diagonal_(0)
+
+    def table(self) -> Tensor:
+        """Return V [c, d + 1 + c]: centre, spread within, distances to the others."""
+        within = self.spread / self.counts.clamp_min(1) if self.mean else self.spread
+        return torch.cat([self.centres, within[:, None], self.between()], dim=1)
+
+
+class ProgressiveMargin(Softmax):
+    """Classification by label distributions, with margins that the classes' statistics give.
+
+    In evaluation there are no margins. Statistics take no gradient to the backbone.
+
+    Parameters
+    ----------
+    features : int
+    values : Tensor [c], optional
+        What the classes stand for; by default ages 0 to 100.
+    variant : {"paper", "released"}, default "paper"
+        "paper": equation 4, margins in a class's own numerator and denominator. "released": as the
+        authors' code, one softmax of logits less margins that are standardised over the
+        classes, and the expectation's absolute error besides.
+    sigma : float, default 2.0
+        Of the label distributions, which are normalised.
+    ordinal_weight, variational_weight : float, default 0.1, 0.01
+        lambda and beta of equation 11; the paper does not give them.
+    mean_spread : bool, default False
+        See `ClassStatistics`.
+
+    Raises
+    ------
+    InputError
+        If the variant is another.
+    """
+
+    frozen: Tensor
+    has_frozen: Tensor
+
+    def __init__(
+        self,
+        features: int,
+        values: Tensor | None = None,
+        variant: Variant = "paper",
+        sigma: float = 2.0,
+        ordinal_weight: float = 0.1,
+        variational_weight: float = 0.01,
+        mean_spread: bool = False,
+    ) -> None:
+        super().__init__(features, values, 0.0, 0.0)
+        if variant not in ("paper", "released"):
+            raise InputError(f"variant: expected paper or released, received {variant}")
+        self.variant, self.sigma = variant, sigma
+        self.ordinal_weight, self.variational_weight = ordinal_weight, variational_weight
+        classes = len(self.values)
+        width = features + 1 + classes
+        self.statistics = ClassStatistics(features, classes, mean_spread)
+        if variant == "paper":
+            self.ordinal, self.variational = _rows(width, 2), _rows(width, 1)
+        else:
+            self.margin_network = _ReleasedMargins(classes)
+        self.register_buffer("frozen", torch.zeros(classes, width))
+        self.register_buffer("has_frozen", torch.tensor(False))
+
+    @torch.no_grad()
+    def end_curriculum(self) -> None:
+        """From now on, margins vary with the change since this curriculum (equation 13)."""
+        self.frozen.copy_(self.statistics.table())
+        self.has_frozen.fill_(True)
+
+    def margins(self, now: Tensor, change: Tensor) -> Tensor:
+        """Return the margins [c, c] of samples of each class, given V and its change."""
+        if self.variant == "paper":
+            place, width = self.ordinal(now).unbind(dim=1)
+            largest = len(self.values) - 1
+            mean, sigma = largest * place.sigmoid(), F.softplus(width) + LOWEST_SIGMA
+            ordinal = self.ordinal_weight * _gaussians(mean, sigma)
+            varying: Tensor = self.variational(change)[:, 0]
+            return ordinal + self.variational_weight * varying
+        raw = self.margin_network(now[:, : now.shape[1] - len(self.values)])
+        scaled = (raw - raw.min()) / (raw.max() - raw.min()).clamp_min(1e-12)
+        sigma = torch.where(raw.abs() < 1e-3, 1e-3, raw)  # the released one may divide by 0
+        margins = _gaussians(len(self.values) * scaled, sigma)
+        margins = margins + RELEASED_WEIGHTS[0] * self.margin_network(change)
+        centred = margins - margins.mean(dim=1, keepdim=True)
+        return RELEASED_WEIGHTS[1] * centred / margins.std(dim=1, keepdim=True).clamp_min(1e-12)
+
+    def _loss(self, features: Tensor, target: Tensor) -> Tensor:
+        ages = target[:, 0]
+        logits, margins = self.network(features), torch.zeros(())
+        if self.training:
+            classes = nearest_class(ages, self.values)
+            before = self.statistics.table()
+            self.statistics.update(features, classes)
+            now = self.statistics.table()
+            uses_frozen = self.variant == "paper" and bool(self.has_frozen)
+            margins = self.margins(now, now - (self.frozen if uses_frozen else before))[classes]
+        y = label_distribution(ages, self.values, self.sigma)
+        margins = margins.to(logits).expand_as(logits)
+        if self.variant == "paper":
+            return -(y * margin_log_softmax(logits, margins)).sum(dim=1).mean()
+        divergence = F.kl_div((logits - margins).log_softmax(dim=1), y, reduction="batchmean")
+        return divergence + (expectation(logits - margins, self.values) - ages).abs().mean()
+
+
+def _rows(width: int, outputs: int) -> nn.Sequential:
+    """Return a network that sees each class's statistics by themselves."""
+    return nn.Sequential(nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs))
+
+
+def _gaussians(mean: Tensor, sigma: Tensor) -> Tensor:
+    """Return N(k; mean_j, sigma_j^2) at classes k: [c, c]."""
+    k = torch.arange(len(mean), dtype=mean.dtype, device=mean.device)
+    scaled = (k - mean[:, None]) / sigma[:, None]
+    return torch.exp(-0.5 * scaled.square()) / (sigma[:, None] * math.sqrt(2 * math.pi))
+
+
+class _ReleasedMargins(nn.Module):
+    """The network of the authors' code, over columns, with classes as channels: [c, w] to [c]."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = [
+            nn.Conv1d(classes, 64, 7, 2, 3, bias=False),
+            nn.BatchNorm1d(64),
+            nn.ReLU(),
+            nn.MaxPool1d(3, 2, 1),
+            nn.Conv1d(64, 64, 3, 1, 1),
+            nn.BatchNorm1d(64),
+            nn.ReLU(),
+        ]
+        for inputs, outputs in ((64, 128), (128, 256), (256, 512)):
+            blocks += [
+                nn.Conv1d(inputs, outputs, 3, 2, 1),
+                nn.Conv1d(outputs, outputs, 3, 1, 1),
+                nn.BatchNorm1d(outputs),
+                nn.ReLU(),
+            ]
+        self.blocks = nn.Sequential(*blocks)
+        self.last = nn.Linear(512, classes)
+
+    def forward(self, table: Tensor) -> Tensor:
+        seen: Tensor = self.blocks(table[None])
+        outputs: Tensor = self.last(seen.mean(dim=2))[0]
+        return outputs
+
+
+def curricula(classes: Tensor, shares: Sequence[float] = SHARES, seed: int = 0) -> list[Tensor]:
+    """Return the samples of each curriculum, as sorted indices: nested, the last holds all.
+
+    Classes are sorted by their number of samples. Of share d, the smallest d K classes are kept
+    whole, and of every other as many samples as the largest of those has (equation 12).
+
+    Parameters
+    ----------
+    classes : Tensor of int [n]
+    shares : sequence of float, default (0.2, 0.4, 0.6, 0.8, 1.0)
+        Rising, above 0 to 1.
+    seed : int, default 0
+        Draws the samples.
+
+    Raises
+    ------
+    InputError
+        If the shares do not rise, or there are no samples.
+    """
+    check_integer(seed, "seed", 0)
+    rises = all(a < b for a, b in zip([0.0, *shares], shares, strict=False))
+    if not rises or not shares or shares[-1] > 1 or not len(classes):
+        raise InputError("curricula: expected samples, and shares that rise above 0 to 1")
+    order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))
+    counts = torch.bincount(classes)
+    sizes = counts[counts > 0].sort().values
+    # the how-manieth of its class a sample is, in the order drawn
+    ranks = torch.empty(len(classes), dtype=torch.long)
+    for k in counts.nonzero()[:, 0]:
+        own = order[classes[order] == k]
+        ranks[own] = torch.arange(len(own))
+    kept = [sizes[max(int(share * len(sizes) + 1e-9), 1) - 1] for share in shares]
+    return [(ranks < most).nonzero()[:, 0] for most in kept]
