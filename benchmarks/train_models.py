@@ -112,10 +112,10 @@ def score(name: str, upscaler: Upscaler, data: Path) -> dict[str, dict[str, floa
     return {s.set: {"psnr": round(s.psnr, 5), "ssim": round(s.ssim, 5)} for s in scores}
 
 
-def measure_models(data: Path) -> None:
-    """Score all models in the box, time them in turns, and write both into each."""
+def measure_models(names: list[str], data: Path) -> None:
+    """Score models in the box, time them in turns, and write both into each."""
     lr = luminance(read_image(PHOTO).pixels)
-    upscalers = {name: load_model(name) for name in models_in_the_box()}
+    upscalers = {name: load_model(name) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in upscalers}
     for repeat in range(REPEATS + 1):
         for name, upscaler in upscalers.items():
@@ -142,14 +142,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of T91 and the test sets")
     parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="models (default: all)")
     parser.add_argument(
-        "--measure", action="store_true", help="score all models, and time them on a quiet machine"
+        "--measure", action="store_true", help="only score models, and time them: be quiet"
     )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms  %(message)s")
-    for name in args.names or ([] if args.measure else RECIPES):
-        train(name, args.data)
+    if not args.measure:
+        for name in args.names or RECIPES:
+            train(name, args.data)
     if args.measure or not args.names:
-        measure_models(args.data)
+        measure_models(args.names or models_in_the_box(), args.data)
 
 
 if __name__ == "__main__":

@@ -278,6 +278,7 @@ def test_models(capsys):
         "arn-x3",
         "conv-arn-x2-tiny",
         "conv-arn-x2",
+        "conv-arn-x3-large",
         "conv-arn-x3-tiny",
         "conv-arn-x3",
         "conv-arn-x4-tiny",
