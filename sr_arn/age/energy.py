@@ -109,7 +109,9 @@ class EnergyDensity(Head):
             From where; another head's estimates.
         grid : Tensor [g, targets], optional
             Among which the start is looked for; by default, for one target, 0 to 100.
-        step, steps
+        step : float, default 0.1
+            See `ascend`.
+        steps : int, default 10
             See `ascend`.
 
         Raises

@@ -105,7 +105,9 @@ class Desk:
         Whether no model may be asked for, which is the best in the box; else it is the first.
     max_pixels : int
         Of a picture handed in.
-    device, threads
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        See `Enlarger`.
+    threads : int, optional
         See `Enlarger`.
 
     Raises
