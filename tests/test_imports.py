@@ -18,7 +18,7 @@ FLOORS = [
     ["nn"],
     ["epochs"],
     ["age.losses"],
-    ["age.metrics", "age.boxes", "age.heads"],
+    ["age.metrics", "age.boxes", "age.datasets", "age.heads"],
     ["age.backbones"],
     ["age.energy", "age.transfer", "age.margin"],
     ["age"],
