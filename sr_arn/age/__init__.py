@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from sr_arn.age.energy import EnergyDensity, ascend, climb
+from sr_arn.age.heads.energy import EnergyDensity, ascend, climb
 from sr_arn.age.transfer import arn_from_dex, parameter_groups
 
 __all__ = ["arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_arn.age.heads import OLDEST, Head, stagewise
+from sr_arn.age.heads.base import OLDEST, Head
+from sr_arn.age.heads.stagewise import stagewise
 from sr_arn.checks import InputError, display
 
 __all__ = ["CompactResidual", "SSRNet", "keras_arrays"]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sr_arn.age.heads import OLDEST
+from sr_arn.age.heads.base import OLDEST
 from sr_arn.checks import InputError, display
 from sr_arn.nn import AnchoredRegression
 

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402
 from sr_arn.age.boxes import DETECTION_SIGMAS, box_to_target, target_to_box  # noqa: E402
-from sr_arn.age.energy import EnergyDensity  # noqa: E402
+from sr_arn.age.heads.energy import EnergyDensity  # noqa: E402
 
 
 def test_a_box_of_its_own_size():

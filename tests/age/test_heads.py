@@ -8,7 +8,6 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402
 from sr_arn.age import losses  # noqa: E402
-from sr_arn.age.energy import EnergyDensity, ascend, climb  # noqa: E402
 from sr_arn.age.heads import (  # noqa: E402
     ARN,
     DEX,
@@ -18,8 +17,9 @@ from sr_arn.age.heads import (  # noqa: E402
     Laplace,
     Softmax,
     StagewiseRegression,
-    stagewise,
 )
+from sr_arn.age.heads.energy import EnergyDensity, ascend, climb  # noqa: E402
+from sr_arn.age.heads.stagewise import stagewise  # noqa: E402
 
 HEADS = {
     "direct": lambda: Direct(8),

@@ -7,13 +7,13 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402
-from sr_arn.age.losses import label_distribution, margin_log_softmax  # noqa: E402
-from sr_arn.age.margin import (  # noqa: E402
+from sr_arn.age.heads.margin import (  # noqa: E402
     ClassStatistics,
     ProgressiveMargin,
     cosine_distance,
     curricula,
 )
+from sr_arn.age.losses import label_distribution, margin_log_softmax  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

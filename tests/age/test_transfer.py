@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 from sr_arn import InputError  # noqa: E402
 from sr_arn.age import arn_from_dex, ascend, parameter_groups, refine  # noqa: E402
 from sr_arn.age.backbones import CompactResidual  # noqa: E402
-from sr_arn.age.energy import EnergyDensity  # noqa: E402
 from sr_arn.age.heads import ARN, DEX  # noqa: E402
+from sr_arn.age.heads.energy import EnergyDensity  # noqa: E402
 
 
 def test_an_arn_begins_as_dex():

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_arn.age.heads import Softmax
+from sr_arn.age.heads.softmax import Softmax
 from sr_arn.age.losses import (
     expectation,
     label_distribution,

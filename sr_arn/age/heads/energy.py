@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sr_arn.age.heads import Head
+from sr_arn.age.heads.base import Head
 from sr_arn.age.losses import energy_loss, sum_of_proposals
 from sr_arn.checks import InputError, check_integer, check_scale
 

@@ -1,0 +1,28 @@
+"""Heads: from the features of any backbone to a target, all with one interface.
+
+`loss(features, target)` is what is minimised, `predict(features)` the single estimate, and heads
+that model one have `density(features, grid)`. Features are [n, features]; targets [n, targets],
+or [n] if there is one; predictions [n, targets].
+"""
+
+from sr_arn.age.heads.base import Head
+from sr_arn.age.heads.direct import ARN, Direct
+from sr_arn.age.heads.energy import EnergyDensity
+from sr_arn.age.heads.likelihood import Gaussian, Laplace
+from sr_arn.age.heads.margin import ProgressiveMargin
+from sr_arn.age.heads.softmax import DEX, LabelDistribution, Softmax
+from sr_arn.age.heads.stagewise import StagewiseRegression
+
+__all__ = [
+    "ARN",
+    "DEX",
+    "Direct",
+    "EnergyDensity",
+    "Gaussian",
+    "Head",
+    "LabelDistribution",
+    "Laplace",
+    "ProgressiveMargin",
+    "Softmax",
+    "StagewiseRegression",
+]

@@ -1,0 +1,106 @@
+"""Heads that estimate a target itself: a linear layer or two, or an ARN."""
+
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sr_arn.age.heads.base import Head, layers
+from sr_arn.checks import InputError, display
+from sr_arn.nn import AnchoredRegression
+from sr_arn.nn.anchored import Similarity
+
+__all__ = ["ARN", "Direct"]
+
+Distance = Literal["l2", "l1", "huber"]
+DISTANCES = {"l2": F.mse_loss, "l1": F.l1_loss, "huber": F.smooth_l1_loss}
+
+
+class _ByDistance(Head):
+    """A network whose output is the estimate, trained by its distance to the target."""
+
+    def __init__(self, targets: int, distance: Distance, network: nn.Module) -> None:
+        super().__init__(targets)
+        if distance not in DISTANCES:
+            raise InputError(
+                f"distance: expected {', '.join(DISTANCES)}, received {display(distance)}"
+            )
+        self.distance = distance
+        self.network = network
+
+    def _loss(self, features: Tensor, target: Tensor) -> Tensor:
+        return DISTANCES[self.distance](self.predict(features), target)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return the estimates [n, targets]."""
+        estimate: Tensor = self.network(features)
+        return estimate
+
+
+class Direct(_ByDistance):
+    """Direct regression.
+
+    Parameters
+    ----------
+    features : int
+    targets : int, default 1
+    distance : {"l2", "l1", "huber"}, default "l2"
+    hidden : int, optional
+        Units of a layer before the last.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        targets: int = 1,
+        distance: Distance = "l2",
+        hidden: int | None = None,
+    ) -> None:
+        super().__init__(targets, distance, layers(features, targets, hidden))
+
+
+class ARN(_ByDistance):
+    """The anchored regression network as a head (Agustsson et al. 2017).
+
+    Parameters
+    ----------
+    features : int
+    targets : int, default 1
+    anchors : int, default 101
+    similarity : {"dot", "abs_dot", "neg_sqdist", "abs_cosine"}, default "dot"
+    sharpness : float, default 1.0
+    distance : {"l2", "l1", "huber"}, default "l2"
+        The paper names none for ages.
+
+    """
+
+    def __init__(
+        self,
+        features: int,
+        targets: int = 1,
+        anchors: int = 101,
+        similarity: Similarity = "dot",
+        sharpness: float = 1.0,
+        distance: Distance = "l2",
+    ) -> None:
+        layer = AnchoredRegression(
+            features, targets, anchors, similarity, sharpness, similarity_bias=True
+        )
+        super().__init__(targets, distance, layer)
+
+    @property
+    def layer(self) -> AnchoredRegression:
+        """The anchored regression."""
+        return cast(AnchoredRegression, self.network)
+
+    @torch.no_grad()
+    def spread(self, labels: Tensor) -> None:
+        """Begin with biases at quantiles of the labels [n, targets].
+
+        Were all anchors' regressors equal, their gradients would be nothing.
+        """
+        m = len(self.layer.anchors)
+        shares = (torch.arange(m, dtype=labels.dtype, device=labels.device) + 0.5) / m
+        bias = torch.as_tensor(self.layer.bias)
+        bias.copy_(torch.quantile(labels.reshape(len(labels), self.targets), shares, dim=0))

@@ -1,0 +1,78 @@
+"""Heads that model a density of a fixed form and are trained by its likelihood."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from sr_arn.age import losses
+from sr_arn.age.heads.base import Head, layers
+
+__all__ = ["Gaussian", "Laplace"]
+
+
+class Gaussian(Head):
+    """Mean and variance, trained by likelihood (DCTD, equations S1 to S4 and S7, S8).
+
+    Parameters
+    ----------
+    features : int
+    targets : int, default 1
+        Independent of each other, given the features.
+    hidden : int, optional
+        Units of a layer before the last, in each of two networks.
+    """
+
+    def __init__(self, features: int, targets: int = 1, hidden: int | None = None) -> None:
+        super().__init__(targets)
+        self.mean = layers(features, targets, hidden)
+        self.log_variance = layers(features, targets, hidden)
+
+    def _loss(self, features: Tensor, target: Tensor) -> Tensor:
+        return losses.gaussian_loss(self.mean(features), self.log_variance(features), target)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return the means [n, targets]."""
+        mean: Tensor = self.mean(features)
+        return mean
+
+    def density(self, features: Tensor, grid: Tensor) -> Tensor:
+        """Return the density [n, g] at points [g, targets]."""
+        mean, scale = self.mean(features), (0.5 * self.log_variance(features)).exp()
+        scaled = (grid - mean[:, None]) / scale[:, None]
+        logs = -0.5 * scaled.square() - scale[:, None].log() - 0.5 * math.log(2 * math.pi)
+        return logs.sum(dim=2).exp()
+
+
+class Laplace(Head):
+    """Location and scale of a Laplace density (DCTD, equations S5, S6 and S9, S10).
+
+    Parameters
+    ----------
+    features : int
+    targets : int, default 1
+        With more than one, S10, which for one is another loss than S6.
+    hidden : int, optional
+        Units of a layer before the last, in each of two networks.
+    """
+
+    def __init__(self, features: int, targets: int = 1, hidden: int | None = None) -> None:
+        super().__init__(targets)
+        self.mean = layers(features, targets, hidden)
+        self.log_scale = layers(features, targets, hidden)
+
+    def _loss(self, features: Tensor, target: Tensor) -> Tensor:
+        function = losses.laplace_loss if self.targets == 1 else losses.laplace_vector_loss
+        return function(self.mean(features), self.log_scale(features), target)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return the locations [n, targets]."""
+        mean: Tensor = self.mean(features)
+        return mean
+
+    def density(self, features: Tensor, grid: Tensor) -> Tensor:
+        """Return the density [n, g] at points [g, 1]; for several targets S9 has no constant."""
+        if self.targets > 1:
+            return super().density(features, grid)
+        mean, scale = self.mean(features), self.log_scale(features).exp()
+        return torch.exp(-(grid[:, 0] - mean).abs() / scale) / (2 * scale)
