@@ -24,7 +24,8 @@ from sr_arn.checks import InputError
 from sr_arn.enlarger import format_named
 from sr_arn.formats import FORMATS
 from sr_arn.sizes import Size
-from sr_arn.web.desk import MOST_BYTES, Desk, Order, Unknown
+from sr_arn.web.desk import MOST_BYTES, Desk
+from sr_arn.web.items import Order, Unknown
 from sr_arn.web.pages import local_page, static
 
 __all__ = ["application"]

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,78 +18,21 @@ from sr_arn.batch import naming
 from sr_arn.checks import InputError, display
 from sr_arn.drawing import visible
 from sr_arn.enlarger import Enlarger, Stopped
-from sr_arn.formats import SUFFIXES, Format
+from sr_arn.formats import SUFFIXES
 from sr_arn.image_io import MAX_PIXELS, read_image, write_image
 from sr_arn.metadata import Metadata
 from sr_arn.picture import Picture
 from sr_arn.sizes import Size
 from sr_arn.upscaler import BicubicModel, Upscaler
+from sr_arn.web.items import Item, Order, Unknown, plain_name
 
-__all__ = ["Desk", "Order", "Unknown"]
+__all__ = ["Desk"]
 
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 200  # pictures
 MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go, or no more come
-MOST_SHOWN = 50_000_000  # pixels that a browser is given to compare
 BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp"}
-LONGEST_NAME = 150  # bytes
-
-
-class Unknown(InputError):
-    """No such picture: it was removed, or is not there yet."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is wanted of a picture.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, as its owner calls it.
-    model : str, optional
-        One of the desk's; by default the best for the size.
-    size : Size
-    kind : Format, optional
-        Of the result; by default the picture's.
-    """
-
-    name: str
-    model: str | None = None
-    size: Size = field(default_factory=Size)
-    kind: Format | None = None
-
-
-@dataclass
-class Item:
-    """A picture on the desk: where it is, and how far the work has come."""
-
-    order: Order
-    enlarge: Enlarger
-    folder: Path
-    called: str  # the result
-    status: str = "waiting"  # working, done, failed
-    share: float = 0.0
-    outcome: dict[str, Any] = field(default_factory=dict)
-    gone: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def source(self) -> Path:
-        """The picture that was handed in."""
-        return self.folder / f"source{Path(self.order.name).suffix.lower()}"
-
-    @property
-    def result(self) -> Path:
-        """What was made of it, under a name that fits any file system."""
-        return self.folder / f"result{Path(self.called).suffix}"
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether a browser may be given the result to look at."""
-        size = self.outcome.get("width", 0) * self.outcome.get("height", 0)
-        return self.status == "done" and size <= MOST_SHOWN
 
 
 class Desk:
@@ -149,7 +92,7 @@ class Desk:
         InputError
             If such a picture, model or size is not to be had, or too many are waiting.
         """
-        name = _plain_name(order.name)
+        name = plain_name(order.name)
         if Path(name).suffix.lower() not in SUFFIXES:
             raise InputError(f"{display(name)}: no picture ({', '.join(SUFFIXES)})")
         model = order.model
@@ -327,15 +270,6 @@ class Desk:
                 self.remove(key)
                 total -= size
         return total
-
-
-def _plain_name(name: str) -> str:
-    """Return a file name without folders or control characters, not too long."""
-    name = name.replace("\\", "/").rpartition("/")[2]
-    name = "".join(c for c in name if c.isprintable()).lstrip(". ")
-    path = Path(name or "picture")
-    stem = path.stem.encode()[: LONGEST_NAME - len(path.suffix.encode())]
-    return stem.decode(errors="ignore") + path.suffix
 
 
 def _bytes_in(folder: Path) -> int:

@@ -18,7 +18,8 @@ from sr_arn import load_model
 from sr_arn.checks import InputError
 from sr_arn.web import desk as desk_module
 from sr_arn.web.app import application
-from sr_arn.web.desk import Desk, Order
+from sr_arn.web.desk import Desk
+from sr_arn.web.items import Order
 
 MODELS = {"bicubic": "bicubic", "aplus-x3": "aplus-x3"}
 ENDED = ("done", "failed", "gone")
@@ -359,7 +360,7 @@ def test_not_too_many_wait(desk, monkeypatch):
 
 
 def test_large_results_are_not_shown_but_fetched(client, small, monkeypatch):
-    monkeypatch.setattr(desk_module, "MOST_SHOWN", 1000)
+    monkeypatch.setattr("sr_arn.web.items.MOST_SHOWN", 1000)
     key = hand_in(client, png(small)).json()["key"]
     (state,) = ended(client, key)
     assert state["status"] == "done"
