@@ -1,4 +1,4 @@
-"""The course of a training: loss and held-out PSNR of every epoch, as a table and a drawing."""
+"""The course of a training: loss and held-out score of every epoch, as a table and a drawing."""
 
 import csv
 import io
@@ -12,8 +12,7 @@ __all__ = ["Curve"]
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("epoch", "loss", "psnr")
-LOSS, PSNR = "C0", "C1"  # colours
+LOSS, SCORE = "C0", "C1"  # colours
 
 
 class Curve:
@@ -25,10 +24,18 @@ class Curve:
         Of the drawing; the table lies beside it, as .csv.
     resumed : bool, default False
         Whether the table of an interrupted training goes on.
+    score : (str, str), default ("psnr", "held-out PSNR, dB")
+        What is measured on what is held out: its column and its axis.
     """
 
-    def __init__(self, path: Path, resumed: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        resumed: bool = False,
+        score: tuple[str, str] = ("psnr", "held-out PSNR, dB"),
+    ) -> None:
         self.path = path
+        self.score, self.label = score
         self.table = path.with_suffix(".csv")
         self.rows: dict[int, tuple[float, float | None]] = {}
         if resumed and self.table.is_file():
@@ -36,14 +43,14 @@ class Curve:
         if find_spec("matplotlib") is None:
             logger.info("to see the training's course drawn: pip install matplotlib")
 
-    def add(self, epoch: int, loss: float, psnr: float | None) -> None:
+    def add(self, epoch: int, loss: float, score: float | None) -> None:
         """Take note of an epoch, counted from 1; later ones, of a former run, are forgotten."""
-        self.rows = {e: row for e, row in self.rows.items() if e < epoch} | {epoch: (loss, psnr)}
+        self.rows = {e: row for e, row in self.rows.items() if e < epoch} | {epoch: (loss, score)}
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(COLUMNS)
-        for number, (value, ratio) in sorted(self.rows.items()):
-            writer.writerow((number, value, "" if ratio is None else ratio))
+        writer.writerow(("epoch", "loss", self.score))
+        for number, (value, measured) in sorted(self.rows.items()):
+            writer.writerow((number, value, "" if measured is None else measured))
         write_whole(self.table, lambda file: file.write(text.getvalue().encode()))
         if find_spec("matplotlib") is not None:
             write_whole(self.path, lambda file: file.write(self._drawn()))
@@ -53,7 +60,8 @@ class Curve:
             for row in csv.DictReader(file):
                 try:
                     number, loss = int(row["epoch"]), float(row["loss"])
-                    self.rows[number] = loss, float(row["psnr"]) if row["psnr"] else None
+                    score = float(row[self.score]) if row[self.score] else None
+                    self.rows[number] = loss, score
                 except (KeyError, TypeError, ValueError):
                     continue  # somebody else's line
 
@@ -72,9 +80,9 @@ class Curve:
         measured = [(n, self.rows[n][1]) for n in numbers if self.rows[n][1] is not None]
         if measured:
             right = axes.twinx()
-            right.set_ylabel("held-out PSNR, dB")
-            right.plot(*zip(*measured, strict=True), color=PSNR, marker=".")
-            right.yaxis.label.set_color(PSNR)
+            right.set_ylabel(self.label)
+            right.plot(*zip(*measured, strict=True), color=SCORE, marker=".")
+            right.yaxis.label.set_color(SCORE)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         whole = io.BytesIO()
         figure.savefig(whole, format="png", metadata={"Software": None})

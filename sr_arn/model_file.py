@@ -34,6 +34,7 @@ from sr_arn.checks import InputError, check_integer, display
 from sr_arn.conv_model import ConvModel
 from sr_arn.features import SCALES
 from sr_arn.files import write_whole
+from sr_arn.headers import read_entry
 from sr_arn.model_kinds import KINDS, Arrays, Axes, Header, check_fields
 from sr_arn.upscaler import BicubicModel, Upscaler
 
@@ -55,8 +56,6 @@ BOX = Path(__file__).with_name("models")
 BEST = ("conv-arn-x{}", "conv-arn-x{}-tiny", "deep-arn-x{}")  # the first in the box is taken
 DEFAULT_SCALE = 3
 LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
-LARGEST_HEADER = 1_000_000  # bytes; ours have a few thousand
-LARGEST_FILE = 1_000_000_000  # bytes; ours have a few million
 LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1000
 
 
@@ -213,17 +212,7 @@ def _check_result(model: ConvModel, where: str) -> None:
 def _read_header(file: IO[bytes], name: str) -> Header:
     """Read and check the header before anything else is read."""
     where = f"model {name}"
-    start = file.read(8)
-    size = os.fstat(file.fileno()).st_size
-    length = int.from_bytes(start, "little")
-    if len(start) < 8 or size > LARGEST_FILE or not 2 <= length <= min(size - 8, LARGEST_HEADER):
-        if start[:1] == b"\x80" or start[:2] == b"PK":
-            raise InputError(f"{where}: is a pickle or PyTorch file; only safetensors are loaded")
-        raise InputError(f"{where}: is no safetensors file, or is cut off")
-    try:
-        header = json.loads(json.loads(file.read(length))["__metadata__"][KEY])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{where}: is no sr-arn model: its header has no {KEY!r} entry") from None
+    header = read_entry(file, KEY, where)
     if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
         version = header.get("format_version") if isinstance(header, dict) else None
         raise InputError(

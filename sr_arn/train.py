@@ -130,7 +130,7 @@ def train_upscaler(
                 observe(progress)
             if progress.epoch_ended:
                 psnr = validation_set.psnr(Upscaler(model())) if validation_set else None
-                logger.info(_line(progress, psnr))
+                logger.info(progress.line("" if psnr is None else f"held out {psnr:.3f} dB"))
                 if curve is not None:
                     curve.add(progress.epoch, progress.loss, psnr)
 
@@ -182,13 +182,3 @@ def training_images(
         pairs += read_pairs(found, lr_folder, scale)
         paths += found
     return paths, Given(pairs)
-
-
-def _line(progress: "Progress", psnr: float | None) -> str:
-    """Return an epoch in one line."""
-    minutes, seconds = divmod(round(progress.seconds_left), 60)
-    return (
-        f"epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.6f}, "
-        + ("" if psnr is None else f"held out {psnr:.3f} dB, ")
-        + f"{minutes} min {seconds:02d} s left"
-    )

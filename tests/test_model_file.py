@@ -8,7 +8,8 @@ import pytest
 from safetensors.numpy import save
 
 from sr_arn import InputError, load_model, save_model
-from sr_arn.model_file import BOX, LARGEST_HEADER, models_in_the_box, read_header
+from sr_arn.headers import LARGEST_HEADER
+from sr_arn.model_file import BOX, models_in_the_box, read_header
 
 NAME = "aplus-x2"
 

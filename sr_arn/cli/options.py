@@ -3,11 +3,14 @@
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 __all__ = [
     "STDOUT",
+    "add_commands",
     "add_json",
     "add_refinement",
     "add_scale",
@@ -20,6 +23,20 @@ __all__ = [
 
 STDOUT = Path("-")
 LARGEST_SCALE = 16
+
+
+def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]) -> None:
+    """Add commands: modules with a summary, an example, arguments and what to run."""
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in commands:
+        sub = subparsers.add_parser(
+            command.__name__.rpartition(".")[2],
+            help=command.SUMMARY,
+            description=command.SUMMARY,
+            epilog=f"example: {command.EXAMPLE}",
+        )
+        sub.set_defaults(run=command.run)
+        command.add_arguments(sub)
 
 
 def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:

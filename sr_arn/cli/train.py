@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.options import add_scale
+from sr_arn.cli.terminal import show_training, shows_progress
 
 if TYPE_CHECKING:
     from sr_arn.conv_arn import ConvARN
     from sr_arn.conv_model import ConvModel
     from sr_arn.degradation import Degradation
-    from sr_arn.nn.training import Progress
     from sr_arn.regressors import Regressor
     from sr_arn.upscaler import Upscaler
 
@@ -127,8 +127,8 @@ def run(args: argparse.Namespace) -> None:
         options = {"checkpoint": checkpoint, "resume": args.resume}
         curve = Curve(args.output.with_suffix(".curve.png"), resumed=args.resume is not None)
         options["curve"] = curve
-        if sys.stderr is not None and sys.stderr.isatty() and not args.quiet:
-            options["observe"] = _show
+        if shows_progress(args.quiet):
+            options["observe"] = show_training
     elif args.resume is not None:
         raise InputError(f"resume: the regressor {regressor.name} makes no checkpoints")
     try:
@@ -219,18 +219,3 @@ def _conv_model(option: str, name_or_path: str) -> "ConvModel":
     if not isinstance(model, ConvModel):
         raise InputError(f"{option}: {display(name_or_path)} is no convolutional ARN")
     return model
-
-
-def _show(progress: "Progress") -> None:
-    """Keep one line of a terminal up to date; the end of an epoch is a line of the log."""
-    if progress.epoch_ended:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        return
-    minutes, seconds = divmod(round(progress.seconds_left), 60)
-    print(
-        f"\repoch {progress.epoch} of {progress.epochs}: {progress.share:4.0%} of all, "
-        f"loss {progress.loss:.6f}, {minutes} min {seconds:02d} s left",
-        end="\x1b[K",
-        file=sys.stderr,
-        flush=True,
-    )

@@ -18,6 +18,16 @@ ENTRIES = {
     torch.optim.SGD: {"momentum_buffer"},
 }
 """What each optimiser keeps of a parameter."""
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 def write_checkpoint(
@@ -86,7 +96,7 @@ def read_checkpoint(
             if type(epochs) is not int or not 1 <= epochs <= most_epochs:
                 raise InputError(f"{where}: is no checkpoint of sr-arn")
             _check_settings(header.get("settings"), settings, where)
-            expected = _expected_shapes(module, optimiser, average)
+            expected = _expected(module, optimiser, average)
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
             for name in expected.keys() | found.keys():
                 _check_tensor(name, expected.get(name), found.get(name), where)
@@ -110,28 +120,32 @@ def read_checkpoint(
     return epochs
 
 
-def _expected_shapes(
+def _expected(
     module: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, torch.Tensor]
-) -> dict[str, list[int]]:
-    """Return the shape of every tensor that `write_checkpoint` keeps."""
-    shapes = {f"model.{name}": list(value.shape) for name, value in module.state_dict().items()}
-    shapes |= {f"average.{name}": list(value.shape) for name, value in average.items()}
-    for number, parameter in enumerate(module.parameters()):
+) -> dict[str, tuple[str, list[int]]]:
+    """Return the kind of number and the shape of every tensor that `write_checkpoint` keeps."""
+    tensors = {f"model.{name}": value for name, value in module.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.items()}
+    expected = {name: (DTYPES[t.dtype], list(t.shape)) for name, t in tensors.items()}
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for number, parameter in enumerate(parameters):
         for entry in ENTRIES[type(optimiser)]:
             shape = [] if entry == "step" else list(parameter.shape)
-            shapes[f"optimiser.{number}.{entry}"] = shape
-    return shapes
+            expected[f"optimiser.{number}.{entry}"] = "F32", shape
+    return expected
 
 
-def _check_tensor(name: str, expected: list[int] | None, found: Any, where: str) -> None:
-    """Raise `InputError` unless a tensor is wanted, there, and float32 of the wanted shape."""
+def _check_tensor(
+    name: str, expected: tuple[str, list[int]] | None, found: Any, where: str
+) -> None:
+    """Raise `InputError` unless a tensor is wanted, there, and of the wanted kind and shape."""
     if expected is None or found is None:
         what = "is missing" if found is None else "is one too many"
         raise InputError(f"{where}: does not fit the model: {display(name)} {what}")
-    if found.get_shape() != expected or found.get_dtype() != "F32":
+    if (found.get_dtype(), found.get_shape()) != expected:
         raise InputError(
-            f"{where}: does not fit the model: {display(name)}: expected F32 {expected}, "
-            f"received {found.get_dtype()} {found.get_shape()}"
+            f"{where}: does not fit the model: {display(name)}: expected {expected[0]} "
+            f"{expected[1]}, received {found.get_dtype()} {found.get_shape()}"
         )
 
 

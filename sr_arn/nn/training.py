@@ -6,7 +6,6 @@ numbers as one that is not (on a CPU, to the last bit).
 
 import hashlib
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,13 +18,14 @@ from torch import Tensor, nn
 
 from sr_arn.checks import InputError, display
 from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
+from sr_arn.nn.progress import Progress, Watch
 
-__all__ = ["Batches", "Progress", "Recipe", "Shuffled", "find_device", "train"]
+__all__ = ["Batches", "Progress", "Recipe", "Shuffled", "find_device", "seed_of", "train"]
 
-REPORT_EVERY = 50  # steps between looks at the loss, which make a GPU wait
 WARM_UP = 0.1  # share of a cycle in which the rate rises
 FIRST_RATE = 0.04  # share of the highest rate that a cycle starts with
 HALVE_EVERY = 20  # epochs (Agustsson et al. 2017)
+FALL_EVERY, FALL = 2000, 0.9  # steps (the same, for ages)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,10 @@ class Recipe:
         The highest.
     optimiser : {"adam", "sgd"}, default "adam"
         Stochastic gradient descent has a momentum of 0.9.
-    schedule : {"one-cycle", "halving"}, default "one-cycle"
+    schedule : {"one-cycle", "halving", "falling"}, default "one-cycle"
         "one-cycle" rises for a tenth of all steps, then falls to 0 as a cosine; "halving"
-        halves the rate every 20 epochs, as Agustsson et al. 2017 do.
+        halves the rate every 20 epochs, as Agustsson et al. 2017 do for super-resolution, and
+        "falling" multiplies it by 0.9 every 2000 steps, as they do for ages.
     weight_decay : float, default 0.0
     second_moment : float, default 0.999
         Adam's decay of the mean of squared gradients.
@@ -61,7 +62,7 @@ class Recipe:
     epochs: int
     learning_rate: float
     optimiser: Literal["adam", "sgd"] = "adam"
-    schedule: Literal["one-cycle", "halving"] = "one-cycle"
+    schedule: Literal["one-cycle", "halving", "falling"] = "one-cycle"
     weight_decay: float = 0.0
     second_moment: float = 0.999
     largest_gradient: float | None = None
@@ -73,12 +74,19 @@ class Recipe:
         """Return the learning rate of a step, counted from 0 over all epochs."""
         if self.schedule == "halving":
             return float(self.learning_rate * 0.5 ** (step // (HALVE_EVERY * steps_per_epoch)))
+        if self.schedule == "falling":
+            return float(self.learning_rate * FALL ** (step // FALL_EVERY))
         done = step / (self.epochs * steps_per_epoch)
         if done < WARM_UP:
             share = FIRST_RATE + (1 - FIRST_RATE) * done / WARM_UP
         else:
             share = (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
         return self.learning_rate * share
+
+
+def seed_of(seed: int, epoch: int) -> int:
+    """Return the seed of what is drawn in an epoch: unlike that of any other seed or epoch."""
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1)
 
 
 class Batches(Protocol):
@@ -136,31 +144,6 @@ class Shuffled:
         return f"{shapes} {digest.hexdigest()} {self.batch_size} {self.seed}"
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What an observer is told.
-
-    Attributes
-    ----------
-    epoch, epochs : int
-        The epoch that runs or has just ended, counted from 1, of how many.
-    share : float
-        Of all training that is done, 0 to 1.
-    loss : float
-        Mean over the epoch so far.
-    seconds_left : float
-        Estimated.
-    epoch_ended : bool
-    """
-
-    epoch: int
-    epochs: int
-    share: float
-    loss: float
-    seconds_left: float
-    epoch_ended: bool
-
-
 def find_device(name: str) -> torch.device:
     """Return the device "cpu", "cuda" or, for "auto", the better one; else raise `InputError`."""
     if name not in ("auto", "cpu", "cuda"):
@@ -189,6 +172,7 @@ def train(
     checkpoint: Path | None = None,
     resume: Path | None = None,
     observe: Callable[[Progress], None] | None = None,
+    groups: list[dict[str, Any]] | None = None,
 ) -> None:
     """Train a module in place; it ends on the CPU.
 
@@ -205,6 +189,9 @@ def train(
         A checkpoint of the same module, data and recipe to go on from.
     observe : function of a Progress, optional
         Is called every 50 steps and after every epoch.
+    groups : list of dict, optional
+        The optimiser's groups of parameters, where they differ in "weight_decay", or in "lr":
+        each group's rate goes with the recipe's schedule.
 
     Raises
     ------
@@ -214,33 +201,41 @@ def train(
     """
     place = find_device(device)
     module.to(place).train()
-    optimiser = _optimiser(module, recipe)
+    optimiser = _optimiser(module, recipe, groups)
     average = Average(module, recipe.averaging)
-    settings = {"recipe": asdict(recipe), "model": repr(module), "data": batches.identity()}
+    settings: dict[str, Any] = {"recipe": asdict(recipe)}
+    settings |= {"model": repr(module), "data": batches.identity()}
+    if groups is not None:
+        kept = ("share", "weight_decay")
+        settings["grouping"] = [{name: g[name] for name in kept} for g in optimiser.param_groups]
     first = 0
     if resume is not None:
         first = read_checkpoint(resume, module, optimiser, average.values, settings, recipe.epochs)
-    watch = _Watch(recipe.epochs, len(batches), first, observe)
-    for epoch in range(first, recipe.epochs):
-        for number, (inputs, targets) in enumerate(batches.epoch(epoch, place)):
-            step = epoch * len(batches) + number
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.rate(step, len(batches))
-            with torch.autocast(place.type, torch.bfloat16, recipe.precision == "bfloat16"):
-                outputs = module(inputs)
-            value = loss(outputs.float(), targets, step / (recipe.epochs * len(batches)))
-            optimiser.zero_grad()
-            value.backward()  # type: ignore[no-untyped-call] # nor this
-            if recipe.largest_gradient is not None:
-                nn.utils.clip_grad_norm_(module.parameters(), recipe.largest_gradient)
-            optimiser.step()
-            average.update(step)
-            watch.step(epoch, number, value.detach())
-        watch.check_parameters(module, epoch)
-        if checkpoint is not None:
-            write_checkpoint(checkpoint, module, optimiser, average.values, settings, epoch + 1)
-        with average.in_place():
-            watch.epoch_ended(epoch)
+    watch = Watch(recipe.epochs, len(batches), first, observe)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        for epoch in range(first, recipe.epochs):
+            generator = torch.cuda if place.type == "cuda" else torch.default_generator
+            generator.manual_seed(seed_of(recipe.seed, epoch))  # dropout, samples of a loss
+            for number, (inputs, targets) in enumerate(batches.epoch(epoch, place)):
+                step = epoch * len(batches) + number
+                rate = recipe.rate(step, len(batches))
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * group["share"]
+                with torch.autocast(place.type, torch.bfloat16, recipe.precision == "bfloat16"):
+                    outputs = module(inputs)
+                value = loss(outputs.float(), targets, step / (recipe.epochs * len(batches)))
+                optimiser.zero_grad()
+                value.backward()  # type: ignore[no-untyped-call] # nor this
+                if recipe.largest_gradient is not None:
+                    nn.utils.clip_grad_norm_(module.parameters(), recipe.largest_gradient)
+                optimiser.step()
+                average.update(step)
+                watch.step(epoch, number, value.detach())
+            watch.check_parameters(module, epoch)
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, module, optimiser, average.values, settings, epoch + 1)
+            with average.in_place():
+                watch.epoch_ended(epoch)
     average.put()
     module.cpu().eval()
 
@@ -286,60 +281,17 @@ class Average:
                     parameter.copy_(present[name])
 
 
-class _Watch:
-    """Follows the loss, stops at one that is not finite, and tells the observer."""
-
-    def __init__(
-        self,
-        epochs: int,
-        steps: int,
-        first: int,
-        observe: Callable[[Progress], None] | None,
-    ) -> None:
-        self.epochs, self.steps, self.first = epochs, steps, first
-        self.observe = observe
-        self.start = time.monotonic()
-        self.total: Tensor | float = 0.0
-
-    def step(self, epoch: int, number: int, loss: Tensor) -> None:
-        """Take note of the loss of a step."""
-        self.total = loss.double() + (self.total if number else 0.0)
-        is_last = number + 1 == self.steps
-        if (number + 1) % REPORT_EVERY == 0 or is_last:
-            mean = float(self.total) / (number + 1)
-            if not math.isfinite(mean):
-                raise _diverged(f"the loss is {mean}", epoch)
-            if not is_last:
-                self._tell(epoch, number + 1, mean, ended=False)
-
-    def check_parameters(self, module: nn.Module, epoch: int) -> None:
-        """Stop before a checkpoint that would be of no use."""
-        if not all(bool(p.isfinite().all()) for p in module.parameters()):
-            raise _diverged("parameters are no longer finite", epoch)
-
-    def epoch_ended(self, epoch: int) -> None:
-        """Tell the observer that an epoch and its checkpoint are done."""
-        self._tell(epoch, self.steps, float(self.total) / self.steps, ended=True)
-
-    def _tell(self, epoch: int, steps: int, mean: float, ended: bool) -> None:
-        if self.observe is None:
-            return
-        done = epoch - self.first + steps / self.steps
-        left = (time.monotonic() - self.start) / done * (self.epochs - self.first - done)
-        share = (epoch + steps / self.steps) / self.epochs
-        self.observe(Progress(epoch + 1, self.epochs, share, mean, left, ended))
-
-
-def _diverged(what: str, epoch: int) -> InputError:
-    return InputError(
-        f"training: {what} in epoch {epoch + 1}; lower the learning rate; "
-        "the last checkpoint, if any, is kept"
-    )
-
-
-def _optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimiser(
+    module: nn.Module, recipe: Recipe, groups: list[dict[str, Any]] | None
+) -> torch.optim.Optimizer:
     settings: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    optimiser: torch.optim.Optimizer
+    parameters = list(module.parameters()) if groups is None else groups
     if recipe.optimiser == "sgd":
-        return torch.optim.SGD(module.parameters(), momentum=0.9, **settings)
-    betas = (0.9, recipe.second_moment)
-    return torch.optim.Adam(module.parameters(), betas=betas, **settings)
+        optimiser = torch.optim.SGD(parameters, momentum=0.9, **settings)
+    else:
+        betas = (0.9, recipe.second_moment)
+        optimiser = torch.optim.Adam(parameters, betas=betas, **settings)
+    for group in optimiser.param_groups:
+        group["share"] = group["lr"] / recipe.learning_rate
+    return optimiser

@@ -1,0 +1,101 @@
+"""How a training goes: what observers are told, and when it must stop."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from sr_arn.checks import InputError
+
+__all__ = ["Progress", "Watch"]
+
+REPORT_EVERY = 50  # steps between looks at the loss, which make a GPU wait
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an observer is told.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        The epoch that runs or has just ended, counted from 1, of how many.
+    share : float
+        Of all training that is done, 0 to 1.
+    loss : float
+        Mean over the epoch so far.
+    seconds_left : float
+        Estimated.
+    epoch_ended : bool
+    """
+
+    epoch: int
+    epochs: int
+    share: float
+    loss: float
+    seconds_left: float
+    epoch_ended: bool
+
+    @property
+    def left(self) -> str:
+        """The time left, in words."""
+        minutes, seconds = divmod(round(self.seconds_left), 60)
+        return f"{minutes} min {seconds:02d} s left"
+
+    def line(self, score: str = "") -> str:
+        """Return the epoch in one line, with how well what is held out does."""
+        told = f"loss {self.loss:.6f}, {score and score + ', '}{self.left}"
+        return f"epoch {self.epoch} of {self.epochs}: {told}"
+
+
+class Watch:
+    """Follows the loss, stops at one that is not finite, and tells the observer."""
+
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        first: int,
+        observe: Callable[[Progress], None] | None,
+    ) -> None:
+        self.epochs, self.steps, self.first = epochs, steps, first
+        self.observe = observe
+        self.start = time.monotonic()
+        self.total: Tensor | float = 0.0
+
+    def step(self, epoch: int, number: int, loss: Tensor) -> None:
+        """Take note of the loss of a step."""
+        self.total = loss.double() + (self.total if number else 0.0)
+        is_last = number + 1 == self.steps
+        if (number + 1) % REPORT_EVERY == 0 or is_last:
+            mean = float(self.total) / (number + 1)
+            if not math.isfinite(mean):
+                raise _diverged(f"the loss is {mean}", epoch)
+            if not is_last:
+                self._tell(epoch, number + 1, mean, ended=False)
+
+    def check_parameters(self, module: nn.Module, epoch: int) -> None:
+        """Stop before a checkpoint that would be of no use."""
+        if not all(bool(p.isfinite().all()) for p in module.parameters()):
+            raise _diverged("parameters are no longer finite", epoch)
+
+    def epoch_ended(self, epoch: int) -> None:
+        """Tell the observer that an epoch and its checkpoint are done."""
+        self._tell(epoch, self.steps, float(self.total) / self.steps, ended=True)
+
+    def _tell(self, epoch: int, steps: int, mean: float, ended: bool) -> None:
+        if self.observe is None:
+            return
+        done = epoch - self.first + steps / self.steps
+        left = (time.monotonic() - self.start) / done * (self.epochs - self.first - done)
+        share = (epoch + steps / self.steps) / self.epochs
+        self.observe(Progress(epoch + 1, self.epochs, share, mean, left, ended))
+
+
+def _diverged(what: str, epoch: int) -> InputError:
+    return InputError(
+        f"training: {what} in epoch {epoch + 1}; lower the learning rate; "
+        "the last checkpoint, if any, is kept"
+    )
