@@ -51,11 +51,14 @@ class GlobalARNRegressor(AnchoredRegressor):
     rank : int or None, default 192
         r; None, or not below m, is the exact solution.
     regularisation : float, default 1e-3
-        lambda of eq. 10, above 0, against a sum over samples; it holds biases too.
+        lambda of eq. 10, above 0, against a sum over samples.
     dictionary_samples : int, default 135_000
         Samples that K-SVD learns from at most, drawn at random.
     random_state : int, default 0
         Chooses these samples and those that K-SVD starts from.
+    penalise_bias : bool, default True
+        Whether lambda holds the biases too, as in the paper. Without, targets far from 0, as
+        ages are, are not drawn towards it.
 
     Attributes
     ----------
@@ -87,6 +90,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         regularisation: float = 1e-3,
         dictionary_samples: int = 135_000,
         random_state: int = 0,
+        penalise_bias: bool = True,
     ) -> None:
         self.anchors = anchors
         self.similarity = similarity
@@ -95,6 +99,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         self.regularisation = regularisation
         self.dictionary_samples = dictionary_samples
         self.random_state = random_state
+        self.penalise_bias = penalise_bias
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn anchors and regressors.
@@ -128,7 +133,11 @@ class GlobalARNRegressor(AnchoredRegressor):
             equations.add(alpha if mixing is None else alpha @ mixing, X[rows], targets[rows])
             done = min(rows.stop, len(X))
             logger.info("global ARN: %s of %s samples", f"{done:,}", f"{len(X):,}")
-        solution = equations.solve(self.regularisation).transpose(0, 2, 1).astype(X.dtype)
+        solution = (
+            equations.solve(self.regularisation, self.penalise_bias)
+            .transpose(0, 2, 1)
+            .astype(X.dtype)
+        )
         shape = (weights, *y.shape[1:])
         self.weight_ = np.ascontiguousarray(solution[..., :-1]).reshape(*shape, X.shape[1])
         self.bias_ = np.ascontiguousarray(solution[..., -1]).reshape(shape)

@@ -57,8 +57,15 @@ class NormalEquations:
         self.moments += other.moments
         return self
 
-    def solve(self, regularisation: float) -> NDArray[np.float64]:
+    def solve(self, regularisation: float, penalise_bias: bool = True) -> NDArray[np.float64]:
         """Return the minimiser of the squared error + lambda ||V||^2 (eq. 17).
+
+        Parameters
+        ----------
+        regularisation : float
+            lambda.
+        penalise_bias : bool, default True
+            Whether ||V||^2 has the biases too, as in the paper.
 
         Returns
         -------
@@ -73,7 +80,10 @@ class NormalEquations:
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
         system = self._full_gram()
-        system[np.diag_indices_from(system)] += regularisation
+        penalty = np.full((self.weights, self.features), regularisation)
+        if not penalise_bias:
+            penalty[:, -1] = 0
+        system[np.diag_indices_from(system)] += penalty.ravel()
         try:
             factor = cho_factor(system.T, overwrite_a=True, check_finite=False)
         except LinAlgError as error:

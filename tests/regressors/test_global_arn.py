@@ -228,3 +228,17 @@ def test_refuses_bad_arrays(samples):
             GlobalARNRegressor(4).fit(X, y).predict(bad)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         GlobalARNRegressor(4).fit(X, y[:5])
+
+
+def test_biases_that_are_not_penalised_follow_the_targets():
+    generator = np.random.default_rng(0)
+    X, y = generator.standard_normal((60, 3)), generator.standard_normal((60, 1))
+    fits = [
+        GlobalARNRegressor(anchors=4, rank=None, regularisation=5.0, penalise_bias=False)
+        .fit(X, y + shift)
+        .predict(X)
+        for shift in (0.0, 100.0)
+    ]
+    np.testing.assert_allclose(fits[0] + 100, fits[1], atol=1e-6)
+    drawn = GlobalARNRegressor(anchors=4, rank=None, regularisation=5.0).fit(X, y + 100).predict(X)
+    assert np.mean(drawn) < np.mean(fits[1]) - 1
