@@ -219,13 +219,13 @@ def test_interrupted_training_goes_on_from_its_checkpoint(
 
 
 def test_a_terminal_sees_progress_in_one_line(capsys):
-    from sr_arn.cli.train import _show
+    from sr_arn.cli.terminal import show_training
 
     pytest.importorskip("torch", reason='needs the extra "torch"')
     from sr_arn.nn.training import Progress
 
-    _show(Progress(2, 9, 0.125, 0.25, 61.4, epoch_ended=False))
-    _show(Progress(2, 9, 0.25, 0.25, 50.0, epoch_ended=True))
+    show_training(Progress(2, 9, 0.125, 0.25, 61.4, epoch_ended=False))
+    show_training(Progress(2, 9, 0.25, 0.25, 50.0, epoch_ended=True))
     shown = capsys.readouterr().err
     line = "epoch 2 of 9:  12% of all, loss 0.250000, 1 min 01 s left"
     assert shown == f"\r{line}\x1b[K\r\x1b[K"

@@ -4,6 +4,7 @@ Needs torch. The wing shares `sr_arn.nn` with super-resolution and nothing else.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ def refine(
     features: Tensor,
     initial: Tensor,
     algorithm: Callable[..., Tensor] = climb,
-    **options: float,
+    **options: Any,
 ) -> Tensor:
     """Return another head's estimates [n, targets], made better by climbing an energy.
 

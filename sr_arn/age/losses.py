@@ -112,7 +112,7 @@ def label_distribution(
 def label_distribution_loss(
     logits: Tensor, target: Tensor, values: Tensor, sigma: float | Tensor = 2.0, weight: float = 1.0
 ) -> Tensor:
-    """Return KL(label distribution | softmax) + weight |expectation - target| (DLDL-v2)."""
+    """Return KL(label distribution, softmax) + weight abs(expectation - target) (DLDL-v2)."""
     q = label_distribution(target, values, sigma)
     divergence = F.kl_div(logits.log_softmax(dim=1), q, reduction="batchmean")
     return divergence + weight * (expectation(logits, values) - target).abs().mean()
@@ -128,7 +128,7 @@ def gaussian_loss(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
 
 
 def laplace_loss(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
-    """Return mean over the batch of |y - m| / b + log b, of one dimension: [n, 1] (DCTD, S6)."""
+    """Return mean over the batch of abs(y - m) / b + log b, of one dimension: [n, 1] (DCTD, S6)."""
     if mean.shape[1] != 1:
         raise InputError(f"laplace: expected one dimension, received {mean.shape[1]}")
     return ((target - mean).abs() * torch.exp(-log_scale) + log_scale).mean()

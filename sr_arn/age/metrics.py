@@ -11,7 +11,7 @@ LEAST_SIGMA = 1e-10  # in place of annotators who all agree
 
 
 def mean_absolute_error(target: ArrayLike, estimate: ArrayLike) -> float:
-    """Return the mean of |target - estimate| over [n], in their unit; nothing is rounded."""
+    """Return the mean of abs(target - estimate) over [n], in their unit; nothing is rounded."""
     return float(np.abs(_errors(target, estimate)).mean())
 
 

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so that `--help` answers at onc
 import argparse
 import io
 import logging
+import math
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from typing import NoReturn
 
 from sr_arn import __version__
 from sr_arn.cli import (
+    age,
     benchmark,
     compare,
     completion,
@@ -28,12 +30,17 @@ from sr_arn.cli import (
     train,
     upscale,
 )
+from sr_arn.cli.options import add_commands
 
 __all__ = ["main"]
 
 USER_ERROR = 2
 INTERRUPTED = 130
-COMMANDS = (upscale, serve, train, benchmark, compare, score, models, data, doctor, completion)
+LEAST_MEMORY = 600 * 10**6  # bytes, under which the libraries hang or abort while they are loaded
+COMMANDS = (
+    *(upscale, serve, train, benchmark, compare, score, models, data, age, doctor),
+    completion,
+)
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -54,6 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 fine, 1 some of many pictures failed, 2 user error, 130 interrupted.
     """
     args, code = _parser().parse_args(argv), 0
+    if (limit := _limit_of_memory()) < LEAST_MEMORY:
+        megabytes = f"{limit // 10**6} MB of address space (ulimit -v)"
+        print(
+            f"sr-arn: error: memory: expected at least {LEAST_MEMORY // 10**6} MB, the limit is "
+            f"{megabytes}; raise it",
+            file=sys.stderr,
+        )
+        return USER_ERROR
     _prepare_process()
     try:
         with _log_to_stderr(quiet=getattr(args, "quiet", False)):
@@ -125,18 +140,22 @@ def _parser() -> argparse.ArgumentParser:
         description="Enlarge pictures by anchored regression: faithful, offline, on a CPU.",
     )
     parser.add_argument("--version", action="version", version=f"sr-arn {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
-        sub = subparsers.add_parser(
-            name,
-            help=command.SUMMARY,
-            description=command.SUMMARY,
-            epilog=f"example: {command.EXAMPLE}",
-        )
-        command.add_arguments(sub)
-        sub.set_defaults(run=command.run, parser=parser)
+    add_commands(parser, COMMANDS)
+    parser.set_defaults(parser=parser)
     return parser
+
+
+def _limit_of_memory() -> float:
+    """Return the most bytes that the process may map."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return math.inf
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return math.inf
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each maps tens of megabytes
+    return limit
 
 
 def _prepare_process() -> None:

@@ -26,10 +26,10 @@ def test_counts():
 
 def test_shapes():
     network = SSRNet().eval()
-    maps = network.maps(torch.zeros(2, 3, 64, 64))
+    maps = network.backbone.streams(torch.zeros(2, 3, 64, 64))
     assert [m.shape[1:] for m, _ in maps] == [(32, 4, 4), (32, 14, 14), (32, 31, 31)]
     assert [m.shape[1:] for _, m in maps] == [(16, 4, 4), (16, 14, 14), (16, 31, 31)]
-    flat = [s.product(*m)[0].shape[1] for s, m in zip(network.stages, maps, strict=True)]
+    flat = [f(*m)[0].shape[1] for f, m in zip(network.backbone.fusions, maps, strict=True)]
     assert flat == [160, 90, 90]
     assert network.predict(torch.zeros(2, 3, 64, 64)).shape == (2, 1)
 
@@ -47,7 +47,7 @@ def faces(golden):
 
 
 def check_parts(network, x, expected, prefix, atol):
-    for k, (p, eta, delta) in enumerate(network.parts(x), 1):
+    for k, (p, eta, delta) in enumerate(network.stages.parts(network.backbone(x)), 1):
         for name, ours in zip(INTERNALS, (p, eta, delta[:, None]), strict=True):
             theirs = torch.from_numpy(expected[f"{prefix}{name}{k}"]).to(ours.dtype)
             torch.testing.assert_close(ours, theirs, atol=atol, rtol=1e-4)
@@ -66,7 +66,7 @@ def test_every_path_gives_the_authors_numbers(golden):
         double = network.double().predict(x.double())[:, 0]
     exact = [174.98115291, 393.04063594, 117.80479249, 584.21564900, 473.73604256, 144.96772422]
     np.testing.assert_allclose(double, exact, atol=1e-6)
-    assert min(network.share_alive(x.double())) > 0
+    assert min(network.stages.share_alive(network.backbone(x.double()))) > 0
 
 
 @pytest.mark.parametrize("name", ["imdb", "wiki", "morph2", "megaface_asian"])
@@ -83,10 +83,10 @@ def test_the_released_weights_give_the_authors_ages(golden, data, name):
         torch.testing.assert_close(ages, theirs, atol=2e-3, rtol=0)
         check_parts(network, x, expected, f"{name}/", 1e-4)
         if name == "morph2":  # all that it knows is in Delta
-            assert network.share_alive(x) == [0, 0, 0]
-            network.dynamic = 0.0
+            assert network.stages.share_alive(network.backbone(x)) == [0, 0, 0]
+            network.stages.dynamic = 0.0
             np.testing.assert_allclose(network.predict(x), 39.21, atol=0.01)
-            network.local = 0.0
+            network.stages.local = 0.0
             np.testing.assert_allclose(network.predict(x), 36.851913, atol=1e-4)
 
 
@@ -113,7 +113,7 @@ def test_both_backbones_learn(data):
         optimiser.step()
     assert loss.item() < 0.6 * first
     residual = CompactResidual(8)
-    assert residual(x).shape == (16, residual.features) == (16, 32)
+    assert residual(x).shape == (16, residual.features) == (16, 64)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_equal_regressors_give_the_anchors_no_gradient_and_spread_ones_do():
     arn.loss(x, y).backward()
     assert arn.layer.anchors.grad.abs().max() == pytest.approx(0, abs=1e-4)
     arn.zero_grad()
-    arn.spread(y)
+    arn.prepare(y)
     quantiles = torch.quantile(y, torch.linspace(0.05, 0.95, 10))
     torch.testing.assert_close(arn.layer.bias[:, 0].detach(), quantiles)
     arn.loss(x, y).backward()
@@ -207,6 +207,12 @@ def test_climbing_never_falls_and_leaves_the_parameters_alone():
         (lambda: EnergyDensity(8, sigmas=(0.1, -1)), "sigmas: expected numbers above 0"),
         (lambda: EnergyDensity(8, 2, sigmas=((1, 2, 3),)), "sigmas: expected numbers above 0"),
         (lambda: EnergyDensity(8, 2).predict(torch.zeros(1, 8)), "give initial estimates"),
+        (lambda: EnergyDensity(8, unit=0.0), "unit: expected numbers above 0"),
+        (lambda: EnergyDensity(8, unit=(1.0, 2.0)), "unit: expected numbers above 0, one or 1"),
+        (lambda: EnergyDensity(8, hidden=()), "hidden: expected units of at least one layer"),
+        (lambda: EnergyDensity(8, embedding=()), "embedding: expected units of at least one"),
+        (lambda: EnergyDensity(-1), "features: expected an integer of at least 1"),
+        (lambda: Gaussian(8, hidden=(10, 0)), "units of a layer: expected an integer of at least"),
     ],
 )
 def test_what_cannot_be_is_told(make, message):
@@ -219,11 +225,11 @@ def test_the_energy_head_finds_two_modes_where_regression_finds_their_middle():
     y = (x[:, :1] > 0) * 1.0 + torch.where(torch.rand(400, 1) < 0.5, 3.0, -3.0)
     heads = {
         "direct": Direct(4, hidden=32),
-        "energy": EnergyDensity(4, sigmas=(0.3, 3.0), samples=128, hidden=(32, 32)),
+        "energy": EnergyDensity(4, sigmas=(0.3, 3.0), samples=64, hidden=(32, 32)),
     }
     for head in heads.values():
         optimiser = torch.optim.Adam(head.parameters(), 3e-3)
-        for _ in range(300):
+        for _ in range(150):
             optimiser.zero_grad()
             head.loss(x, y).backward()
             optimiser.step()
@@ -234,3 +240,37 @@ def test_the_energy_head_finds_two_modes_where_regression_finds_their_middle():
         "energy": (heads["energy"].predict(x, grid=grid) - modes).abs().amin(1).mean().item(),
     }
     assert errors["energy"] < 0.3 < 2 < errors["direct"]
+
+
+def test_an_energy_takes_its_unit_from_the_labels_unless_it_is_given():
+    labels = torch.tensor([[30.0, 1.0], [50.0, 3.0]])
+    for unit, centre, expected in (
+        (None, (40.0, 2.0), (10.0, 1.0)),
+        (5.0, (0.0, 0.0), (5.0, 5.0)),
+        ((2.0, 3.0), (0.0, 0.0), (2.0, 3.0)),
+    ):
+        head = EnergyDensity(8, 2, samples=4, hidden=(16,), unit=unit)
+        head.prepare(labels)
+        assert head.centre.tolist() == list(centre)
+        assert head.unit.tolist() == list(expected)
+    same = EnergyDensity(8, samples=4, hidden=(16,))
+    same.prepare(torch.full((5,), 7.0))
+    assert (same.centre.item(), same.unit.item()) == (7.0, 1.0)
+
+
+@pytest.mark.parametrize("kind", [Direct, Gaussian, Laplace])
+def test_heads_begin_near_the_labels(kind):
+    head, labels = kind(8), torch.tensor([20.0, 30.0, 31.0, 60.0])
+    head.prepare(labels)
+    begin = head.predict(torch.zeros(1, 8)).item()
+    assert begin == pytest.approx(30.0 if kind is Laplace else 35.25)
+    constant = head.loss(torch.zeros(4, 8), labels)
+    (slope,) = torch.autograd.grad(constant, head.parameters(), allow_unused=True)[-1:]
+    assert slope.abs().item() < 1e-4  # no other constant is better in the last bias
+
+
+def test_an_arn_begins_with_biases_at_quantiles_of_the_labels():
+    head, labels = ARN(8, anchors=10), torch.tensor([20.0, 30.0, 31.0, 60.0])
+    head.prepare(labels)
+    expected = torch.quantile(labels, torch.arange(0.05, 1, 0.1))
+    torch.testing.assert_close(head.layer.bias[:, 0], expected)

@@ -16,6 +16,7 @@ from sr_arn.age.heads.stagewise import StagewiseRegression
 __all__ = [
     "ARN",
     "DEX",
+    "HEADS",
     "Direct",
     "EnergyDensity",
     "Gaussian",
@@ -26,3 +27,17 @@ __all__ = [
     "Softmax",
     "StagewiseRegression",
 ]
+
+HEADS: dict[str, type[Head]] = {
+    "direct": Direct,
+    "gaussian": Gaussian,
+    "laplace": Laplace,
+    "dex": DEX,
+    "softmax": Softmax,
+    "ldl": LabelDistribution,
+    "arn": ARN,
+    "ssr": StagewiseRegression,
+    "pml": ProgressiveMargin,
+    "energy": EnergyDensity,
+}
+"""Heads by their names on the command line."""

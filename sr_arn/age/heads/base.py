@@ -1,25 +1,43 @@
 """What all heads share: one interface."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from sr_arn.checks import InputError, check_integer, display
 
-__all__ = ["OLDEST", "Head", "layers"]
+__all__ = ["OLDEST", "Head", "chain", "layers", "set_last_bias"]
 
 OLDEST = 100
 """Ages are classes 0 to 100."""
 
 
-def layers(inputs: int, outputs: int, hidden: int | None = None) -> nn.Module:
-    """Return a linear layer, or two with a ReLU in between."""
+def layers(inputs: int, outputs: int, hidden: int | Sequence[int] | None = None) -> nn.Module:
+    """Return linear layers with a ReLU in between; `hidden` units in all but the last."""
     check_integer(inputs, "features", 1)
     check_integer(outputs, "outputs", 1)
     if hidden is None:
         return nn.Linear(inputs, outputs)
-    check_integer(hidden, "hidden", 1)
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+    units = [hidden] if isinstance(hidden, int) else list(hidden)
+    return nn.Sequential(*chain([inputs, *units]), nn.Linear(units[-1], outputs))
+
+
+def chain(units: Sequence[int]) -> nn.Sequential:
+    """Return linear layers, each with a ReLU."""
+    for count in units:
+        check_integer(count, "units of a layer", 1)
+    pairs = pairwise(units)
+    return nn.Sequential(*(layer for a, b in pairs for layer in (nn.Linear(a, b), nn.ReLU())))
+
+
+@torch.no_grad()
+def set_last_bias(network: nn.Module, value: Tensor) -> None:
+    """Set what a network of `layers` gives where it knows nothing of its inputs."""
+    last = network[-1] if isinstance(network, nn.Sequential) else network
+    torch.as_tensor(last.bias).copy_(value)
 
 
 class Head(nn.Module, ABC):
@@ -34,6 +52,15 @@ class Head(nn.Module, ABC):
     def __init__(self, targets: int = 1) -> None:
         super().__init__()
         self.targets = check_integer(targets, "targets", 1)
+
+    def prepare(self, labels: Tensor) -> None:
+        """Take from the labels [n, targets] or [n] of training what they tell beforehand.
+
+        A head that begins near them need not first travel there from 0.
+        """
+
+    def begin_epoch(self) -> None:
+        """Forget what is gathered within an epoch."""
 
     def loss(self, features: Tensor, target: Tensor) -> Tensor:
         """Return what is minimised, one number.

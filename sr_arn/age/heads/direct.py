@@ -1,12 +1,13 @@
 """Heads that estimate a target itself: a linear layer or two, or an ARN."""
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_arn.age.heads.base import Head, layers
+from sr_arn.age.heads.base import Head, layers, set_last_bias
 from sr_arn.checks import InputError, display
 from sr_arn.nn import AnchoredRegression
 from sr_arn.nn.anchored import Similarity
@@ -46,8 +47,8 @@ class Direct(_ByDistance):
     features : int
     targets : int, default 1
     distance : {"l2", "l1", "huber"}, default "l2"
-    hidden : int, optional
-        Units of a layer before the last.
+    hidden : int or sequence of int, optional
+        Units of a layer, or several, before the last.
     """
 
     def __init__(
@@ -55,9 +56,13 @@ class Direct(_ByDistance):
         features: int,
         targets: int = 1,
         distance: Distance = "l2",
-        hidden: int | None = None,
+        hidden: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__(targets, distance, layers(features, targets, hidden))
+
+    def prepare(self, labels: Tensor) -> None:
+        """Begin at the mean of the labels [n, targets]."""
+        set_last_bias(self.network, labels.reshape(len(labels), self.targets).mean(dim=0))
 
 
 class ARN(_ByDistance):
@@ -95,7 +100,7 @@ class ARN(_ByDistance):
         return cast(AnchoredRegression, self.network)
 
     @torch.no_grad()
-    def spread(self, labels: Tensor) -> None:
+    def prepare(self, labels: Tensor) -> None:
         """Begin with biases at quantiles of the labels [n, targets].
 
         Were all anchors' regressors equal, their gradients would be nothing.

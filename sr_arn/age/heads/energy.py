@@ -8,12 +8,13 @@ regression", ECCV 2020, equations 1 to 5, algorithms 1 and S1.
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from sr_arn.age.heads.base import Head
+from sr_arn.age.heads.base import Head, chain
 from sr_arn.age.losses import energy_loss, sum_of_proposals
 from sr_arn.checks import InputError, check_integer, check_scale
 
@@ -40,11 +41,18 @@ class EnergyDensity(Head):
         Units of the layers that a target goes through by itself.
     hidden : sequence of int, default (2048,)
         Units of the layers that features and target go through together.
-    unit : float or sequence of length `targets`, default 1.0
-        A target is divided by it before it enters the network.
+    unit : float or sequence of length `targets`, optional
+        A target is divided by it before it enters the network. By default targets enter less the
+        mean of the labels that `prepare` sees, in units of their standard deviations; DCTD has 1.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or not of as many dimensions as targets.
     """
 
     sigmas: Tensor
+    centre: Tensor
     unit: Tensor
 
     def __init__(
@@ -55,30 +63,48 @@ class EnergyDensity(Head):
         samples: int = 1024,
         embedding: Sequence[int] = (16, 32, 64, 128),
         hidden: Sequence[int] = (2048,),
-        unit: float | Sequence[float] = 1.0,
+        unit: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__(targets)
         self.samples = check_integer(samples, "samples", 1)
-        spread = torch.as_tensor(sigmas, dtype=torch.get_default_dtype())
-        spread = spread[:, None].expand(-1, targets) if spread.ndim == 1 else spread
-        if spread.ndim != 2 or spread.shape[1] != targets or not bool((spread > 0).all()):
+        spread = np.asarray(sigmas, float)
+        spread = np.repeat(spread[:, None], targets, axis=1) if spread.ndim == 1 else spread
+        if spread.ndim != 2 or spread.shape[1] != targets or not (spread > 0).all():
             raise InputError(
                 f"sigmas: expected numbers above 0, or {targets} for each component, "
                 f"received {sigmas}"
             )
-        self.register_buffer("sigmas", spread.clone())
-        units = torch.as_tensor(unit, dtype=spread.dtype).expand(targets)
-        self.register_buffer("unit", units.clone())
-        self.of_target = _chain([targets, *embedding])
-        width = features + embedding[-1]
-        self.joint = nn.Sequential(_chain([width, *hidden]), nn.Linear(hidden[-1], 1))
+        self.register_buffer("sigmas", torch.tensor(spread, dtype=torch.get_default_dtype()))
+        self.learns_unit = unit is None
+        units = np.asarray(1.0 if unit is None else unit, float)
+        if units.shape not in ((), (targets,)) or not (units > 0).all():
+            raise InputError(f"unit: expected numbers above 0, one or {targets}, received {unit}")
+        for name, counts in {"embedding": embedding, "hidden": hidden}.items():
+            if not counts:
+                raise InputError(f"{name}: expected units of at least one layer, received none")
+        self.register_buffer("unit", torch.tensor(units).to(self.sigmas).expand(targets).clone())
+        self.register_buffer("centre", torch.zeros(targets))
+        check_integer(features, "features", 1)
+        self.of_target = chain([targets, *embedding])
+        self.joint = nn.Linear(features + embedding[-1], check_integer(hidden[0], "hidden", 1))
+        self.rest = nn.Sequential(nn.ReLU(), *chain(hidden), nn.Linear(hidden[-1], 1))
+
+    @torch.no_grad()
+    def prepare(self, labels: Tensor) -> None:
+        """Take the labels' mean and standard deviation as centre and unit, if none was given."""
+        if self.learns_unit:
+            labels = labels.reshape(len(labels), self.targets)
+            spread = labels.std(dim=0, correction=0)
+            self.centre.copy_(labels.mean(dim=0))
+            self.unit.copy_(torch.where(spread > 0, spread, 1.0))
 
     def energy(self, features: Tensor, targets: Tensor) -> Tensor:
         """Return f(x, y): [n, m] for features [n, k] and targets [n, m, d]."""
-        count = targets.shape[1]
-        of_target = self.of_target(targets / self.unit)
-        both = torch.cat([features[:, None].expand(-1, count, -1), of_target], dim=2)
-        energy: Tensor = self.joint(both)[..., 0]
+        k = features.shape[1]
+        of_target = self.of_target((targets - self.centre) / self.unit)
+        once = F.linear(features, self.joint.weight[:, :k], self.joint.bias)  # for all targets
+        both = once[:, None] + F.linear(of_target, self.joint.weight[:, k:])
+        energy: Tensor = self.rest(both)[..., 0]
         return energy
 
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:
@@ -97,7 +123,7 @@ class EnergyDensity(Head):
         features: Tensor,
         initial: Tensor | None = None,
         grid: Tensor | None = None,
-        step: float = 0.1,
+        step: float | Tensor = 0.1,
         steps: int = 10,
     ) -> Tensor:
         """Return estimates [n, targets]: the best of a grid, or of a start, then climbed from.
@@ -141,7 +167,7 @@ class EnergyDensity(Head):
 def ascend(
     energy: Energy,
     initial: Tensor,
-    step: float = 0.1,
+    step: float | Tensor = 0.1,
     steps: int = 10,
     decay: float = 0.5,
 ) -> Tensor:
@@ -181,7 +207,7 @@ def ascend(
 def climb(
     energy: Energy,
     initial: Tensor,
-    step: float = 3.0,
+    step: float | Tensor = 3.0,
     steps: int = 5,
     least_change: float = 1e-3,
     largest_fall: float = -1e-2,
@@ -194,7 +220,7 @@ def climb(
     energy : callable
         From targets [n, d] to [n].
     initial : Tensor [n, d]
-    step : float, default 3.0
+    step : float or Tensor [d], default 3.0
         Lambda.
     steps : int, default 5
         T.
@@ -228,12 +254,6 @@ def _height_and_slope(energy: Energy, y: Tensor) -> tuple[Tensor, Tensor]:
         height = energy(y)
         (slope,) = torch.autograd.grad(height.sum(), y)
     return height.detach(), slope
-
-
-def _chain(units: Sequence[int]) -> nn.Sequential:
-    """Return linear layers, each with a ReLU."""
-    pairs = pairwise(units)
-    return nn.Sequential(*(layer for a, b in pairs for layer in (nn.Linear(a, b), nn.ReLU())))
 
 
 def _cell(grid: Tensor) -> float:

@@ -1,14 +1,17 @@
 """Heads that model a density of a fixed form and are trained by its likelihood."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from sr_arn.age import losses
-from sr_arn.age.heads.base import Head, layers
+from sr_arn.age.heads.base import Head, layers, set_last_bias
 
 __all__ = ["Gaussian", "Laplace"]
+
+TINY = 1e-6  # spread of labels that are all the same
 
 
 class Gaussian(Head):
@@ -19,14 +22,22 @@ class Gaussian(Head):
     features : int
     targets : int, default 1
         Independent of each other, given the features.
-    hidden : int, optional
-        Units of a layer before the last, in each of two networks.
+    hidden : int or sequence of int, optional
+        Units of a layer, or several, before the last, in each of two networks.
     """
 
-    def __init__(self, features: int, targets: int = 1, hidden: int | None = None) -> None:
+    def __init__(
+        self, features: int, targets: int = 1, hidden: int | Sequence[int] | None = None
+    ) -> None:
         super().__init__(targets)
         self.mean = layers(features, targets, hidden)
         self.log_variance = layers(features, targets, hidden)
+
+    def prepare(self, labels: Tensor) -> None:
+        """Begin at the mean and variance of the labels [n, targets]."""
+        labels = labels.reshape(len(labels), self.targets)
+        set_last_bias(self.mean, labels.mean(dim=0))
+        set_last_bias(self.log_variance, labels.var(dim=0, correction=0).clamp_min(TINY).log())
 
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:
         return losses.gaussian_loss(self.mean(features), self.log_variance(features), target)
@@ -52,14 +63,25 @@ class Laplace(Head):
     features : int
     targets : int, default 1
         With more than one, S10, which for one is another loss than S6.
-    hidden : int, optional
-        Units of a layer before the last, in each of two networks.
+    hidden : int or sequence of int, optional
+        Units of a layer, or several, before the last, in each of two networks.
     """
 
-    def __init__(self, features: int, targets: int = 1, hidden: int | None = None) -> None:
+    def __init__(
+        self, features: int, targets: int = 1, hidden: int | Sequence[int] | None = None
+    ) -> None:
         super().__init__(targets)
         self.mean = layers(features, targets, hidden)
         self.log_scale = layers(features, targets, hidden)
+
+    def prepare(self, labels: Tensor) -> None:
+        """Begin at the median of the labels [n, targets] and their mean distance from it."""
+        labels = labels.reshape(len(labels), self.targets)
+        median = labels.median(dim=0).values
+        set_last_bias(self.mean, median)
+        distance = (labels - median).abs().mean(dim=0).clamp_min(TINY)
+        power = 1 if self.targets == 1 else 2  # S10's scale is a variance
+        set_last_bias(self.log_scale, power * distance.log())
 
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:
         function = losses.laplace_loss if self.targets == 1 else losses.laplace_vector_loss

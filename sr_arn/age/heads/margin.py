@@ -29,6 +29,8 @@ __all__ = ["ClassStatistics", "ProgressiveMargin", "cosine_distance", "curricula
 Variant = Literal["paper", "released"]
 LOWEST_SIGMA = 0.5  # of an ordinal margin, in classes
 HIDDEN = 128  # units of what learns margins
+FEWEST = 32  # features that outlast the strides of the released network
+FEWEST = 32  # features that outlast the strides of the released network
 RELEASED_WEIGHTS = 0.1, 0.01  # of the variational margin, and of all once standardised
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -111,11 +113,13 @@ class ProgressiveMargin(Softmax):
         authors' code, one softmax of logits less margins that are standardised over the
         classes, and the expectation's absolute error besides.
     sigma : float, default 2.0
-        Of the label distributions, which are normalised.
+        Of the label distributions.
     ordinal_weight, variational_weight : float, default 0.1, 0.01
         lambda and beta of equation 11; the paper does not give them.
     mean_spread : bool, default False
         See `ClassStatistics`.
+    normalize : bool, default True
+        Whether label distributions sum to 1; the paper's do not at the ends of the range.
 
     Raises
     ------
@@ -135,13 +139,16 @@ class ProgressiveMargin(Softmax):
         ordinal_weight: float = 0.1,
         variational_weight: float = 0.01,
         mean_spread: bool = False,
+        normalize: bool = True,
     ) -> None:
         super().__init__(features, values, 0.0, 0.0)
         if variant not in ("paper", "released"):
             raise InputError(f"variant: expected paper or released, received {variant}")
-        self.variant, self.sigma = variant, sigma
+        self.variant, self.sigma, self.normalize = variant, sigma, normalize
         self.ordinal_weight, self.variational_weight = ordinal_weight, variational_weight
         classes = len(self.values)
+        if variant == "released" and features < FEWEST:
+            raise InputError(f"features: the released margins see {FEWEST} or more, not {features}")
         width = features + 1 + classes
         self.statistics = ClassStatistics(features, classes, mean_spread)
         if variant == "paper":
@@ -150,6 +157,10 @@ class ProgressiveMargin(Softmax):
             self.margin_network = _ReleasedMargins(classes)
         self.register_buffer("frozen", torch.zeros(classes, width))
         self.register_buffer("has_frozen", torch.tensor(False))
+
+    def begin_epoch(self) -> None:
+        """Gather the classes' statistics anew, as the authors' code does."""
+        self.statistics.reset()
 
     @torch.no_grad()
     def end_curriculum(self) -> None:
@@ -184,7 +195,7 @@ class ProgressiveMargin(Softmax):
             now = self.statistics.table()
             uses_frozen = self.variant == "paper" and bool(self.has_frozen)
             margins = self.margins(now, now - (self.frozen if uses_frozen else before))[classes]
-        y = label_distribution(ages, self.values, self.sigma)
+        y = label_distribution(ages, self.values, self.sigma, self.normalize)
         margins = margins.to(logits).expand_as(logits)
         if self.variant == "paper":
             return -(y * margin_log_softmax(logits, margins)).sum(dim=1).mean()

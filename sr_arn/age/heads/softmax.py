@@ -1,10 +1,13 @@
 """Heads that classify a target and predict its expectation."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from sr_arn.age import losses
 from sr_arn.age.heads.base import OLDEST, Head, layers
+from sr_arn.checks import InputError, display
 
 __all__ = ["DEX", "LabelDistribution", "Softmax"]
 
@@ -19,8 +22,8 @@ class Softmax(Head):
         What the classes stand for; by default ages 0 to 100.
     square_weight, variance_weight : float, default 0.1, 0.05
         See `losses.mean_variance_loss`.
-    hidden : int, optional
-        Units of a layer before the last.
+    hidden : int or sequence of int, optional
+        Units of a layer, or several, before the last.
     """
 
     values: Tensor
@@ -31,10 +34,14 @@ class Softmax(Head):
         values: Tensor | None = None,
         square_weight: float = 0.1,
         variance_weight: float = 0.05,
-        hidden: int | None = None,
+        hidden: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         values = torch.arange(OLDEST + 1.0) if values is None else torch.as_tensor(values)
+        if values.ndim != 1 or len(values) < 2:
+            raise InputError(
+                f"values: expected at least 2, [c], received shape {display(list(values.shape))}"
+            )
         self.register_buffer("values", values.to(torch.get_default_dtype()))
         self.square_weight, self.variance_weight = square_weight, variance_weight
         self.network = layers(features, len(values), hidden)
@@ -68,12 +75,12 @@ class DEX(Softmax):
     features : int
     values : Tensor [c], optional
         What the classes stand for; by default ages 0 to 100.
-    hidden : int, optional
-        Units of a layer before the last.
+    hidden : int or sequence of int, optional
+        Units of a layer, or several, before the last.
     """
 
     def __init__(
-        self, features: int, values: Tensor | None = None, hidden: int | None = None
+        self, features: int, values: Tensor | None = None, hidden: int | Sequence[int] | None = None
     ) -> None:
         super().__init__(features, values, 0.0, 0.0, hidden)
 
@@ -90,8 +97,8 @@ class LabelDistribution(Softmax):
         Of the distribution around a label.
     weight : float, default 1.0
         Of the L1 loss.
-    hidden : int, optional
-        Units of a layer before the last.
+    hidden : int or sequence of int, optional
+        Units of a layer, or several, before the last.
     """
 
     def __init__(
@@ -100,7 +107,7 @@ class LabelDistribution(Softmax):
         values: Tensor | None = None,
         sigma: float = 2.0,
         weight: float = 1.0,
-        hidden: int | None = None,
+        hidden: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__(features, values, 0.0, 0.0, hidden)
         self.sigma, self.weight = sigma, weight

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sr_arn.age.heads.base import OLDEST, Head, layers
-from sr_arn.checks import InputError
+from sr_arn.checks import InputError, check_scale
 
 __all__ = ["StagewiseRegression", "stagewise"]
 
@@ -40,7 +40,7 @@ class StagewiseRegression(Head):
         super().__init__()
         if activation not in ("softmax", "relu"):
             raise InputError(f"activation: expected softmax or relu, received {activation}")
-        self.bins, self.largest, self.activation = bins, largest, activation
+        self.bins, self.largest, self.activation = bins, check_scale(largest, "largest"), activation
         self.stages = nn.ModuleList(layers(features, 2 * count + 1) for count in bins)
 
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,182 @@
+"""Training on faces: the one seeded loop of all models, with faces that vary."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from sr_arn.age.model import AgeModel
+from sr_arn.age.transfer import parameter_groups
+from sr_arn.checks import InputError, check_integer
+from sr_arn.nn.training import Progress, Recipe, seed_of, train
+
+__all__ = ["VariedFaces", "predict_ages", "to_tensor", "train_ages", "vary"]
+
+TURN = 20.0  # degrees, at most
+SHIFT = 0.1  # of the side
+ZOOM = 0.2  # 0.8 to 1.2
+LIGHT = 0.25  # gain of 0.75 to 1.25
+AT_ONCE = 256  # faces in prediction
+
+
+def to_tensor(faces: NDArray[np.uint8]) -> Tensor:
+    """Return faces [n, h, w, 3] of 0 to 255 as [n, 3, h, w] of the same levels."""
+    return torch.from_numpy(np.ascontiguousarray(faces.transpose(0, 3, 1, 2)))
+
+
+def vary(faces: Tensor, generator: torch.Generator) -> Tensor:
+    """Return faces [n, 3, h, w] mirrored, turned, shifted, zoomed and lit by chance.
+
+    About SSR-Net's: half are mirrored; up to 20 degrees, a tenth of the side, a fifth in size;
+    gains of 0.75 to 1.25. Beyond the border its pixels go on.
+    """
+
+    def drawn(*shape: int) -> Tensor:
+        """Draw from -1 to 1."""
+        return 2 * torch.rand(*shape, generator=generator) - 1
+
+    n = len(faces)
+    angle = drawn(n) * math.radians(TURN)
+    size = 1 + ZOOM * drawn(n)
+    mirror = torch.where(drawn(n) < 0, -1.0, 1.0)
+    rows = [
+        torch.stack([mirror * angle.cos() * size, -angle.sin() * size, 2 * SHIFT * drawn(n)], 1),
+        torch.stack([mirror * angle.sin() * size, angle.cos() * size, 2 * SHIFT * drawn(n)], 1),
+    ]
+    gain = 1 + LIGHT * drawn(n, 1, 1, 1)
+    places = F.affine_grid(torch.stack(rows, 1), list(faces.shape), align_corners=False)
+    moved = F.grid_sample(faces, places.to(faces), padding_mode="border", align_corners=False)
+    return moved * gain.to(faces)
+
+
+class VariedFaces:
+    """Faces in random order, each time another way.
+
+    Parameters
+    ----------
+    faces : Tensor of uint8 [n, 3, h, w]
+    ages : Tensor [n]
+    batch_size : int
+        Faces left over at the end of an epoch are left out.
+    seed : int
+    varied : bool, default True
+        Whether they are mirrored, moved and lit; see `vary`.
+    """
+
+    def __init__(
+        self, faces: Tensor, ages: Tensor, batch_size: int, seed: int, varied: bool = True
+    ) -> None:
+        if faces.dtype != torch.uint8 or faces.ndim != 4 or not 0 < len(faces) == len(ages):
+            raise InputError("faces: expected some, uint8 [n, 3, h, w], and as many ages")
+        self.faces, self.ages, self.seed, self.varied = faces, ages.float(), seed, varied
+        self.batch_size = min(check_integer(batch_size, "batch_size", 1), len(faces))
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return len(self.faces) // self.batch_size
+
+    def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield faces of levels 0 to 1, and ages."""
+        generator = torch.Generator().manual_seed(seed_of(self.seed, number))
+        order = torch.randperm(len(self.faces), generator=generator)
+        for rows in order[: len(self) * self.batch_size].reshape(len(self), -1):
+            faces = self.faces[rows].to(device).float() / 255
+            yield vary(faces, generator) if self.varied else faces, self.ages[rows].to(device)
+
+    def identity(self) -> str:
+        """Return what tells these faces from others."""
+        digest = hashlib.blake2b(self.faces.numpy().tobytes(), digest_size=16)
+        digest.update(self.ages.numpy().tobytes())
+        return f"{digest.hexdigest()} {self.batch_size} {self.seed} {self.varied}"
+
+
+def train_ages(
+    model: AgeModel,
+    faces: Tensor,
+    ages: ArrayLike,
+    recipe: Recipe,
+    batch_size: int = 64,
+    varied: bool = True,
+    head_multiplier: float = 1.0,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    resume: Path | None = None,
+    observe: Callable[[Progress], None] | None = None,
+) -> None:
+    """Train a model in place.
+
+    Parameters
+    ----------
+    model : AgeModel
+    faces : Tensor of uint8 [n, 3, h, w]
+    ages : array_like [n]
+        In years.
+    recipe : Recipe
+    batch_size : int, default 64
+    varied : bool, default True
+        See `vary`.
+    head_multiplier : float, default 1.0
+        How many times as fast the head learns; ARN's paper, which begins with a trained
+        backbone, has 10.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+    checkpoint, resume, observe : optional
+        See `sr_arn.nn.training.train`.
+
+    Raises
+    ------
+    InputError
+        As `sr_arn.nn.training.train`.
+    """
+    years = torch.as_tensor(np.asarray(ages, np.float32))
+    batches = VariedFaces(faces, years, batch_size, recipe.seed, varied)
+    model.head.prepare(years)
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+
+    def loss(features: Tensor, target: Tensor, share: float) -> Tensor:
+        if round(share * recipe.epochs * len(batches)) % len(batches) == 0:
+            model.head.begin_epoch()
+        return model.head.loss(features, target)
+
+    train(
+        model,
+        batches,
+        recipe,
+        loss,
+        device,
+        checkpoint,
+        resume,
+        observe,
+        parameter_groups(model.backbone, model.head, rate, head_multiplier, decay),
+    )
+
+
+@torch.no_grad()
+def predict_ages(model: AgeModel, faces: Tensor, mirrored: bool = False) -> NDArray[np.float64]:
+    """Return the ages [n] of faces [n, 3, h, w] of levels 0 to 255.
+
+    Parameters
+    ----------
+    model : AgeModel
+    faces : Tensor of uint8 [n, 3, h, w]
+    mirrored : bool, default False
+        Whether to take the mean of each face and its mirror image.
+    """
+    learning = [module for module in model.modules() if module.training]
+    place = next(model.parameters()).device
+    model.eval()
+    ages = []
+    try:
+        for part in torch.split(faces, AT_ONCE):
+            levels = part.to(place).float() / 255
+            seen = [model.predict(x) for x in ((levels, levels.flip(3)) if mirrored else (levels,))]
+            ages.append(torch.stack(seen).mean(dim=0).cpu())
+    finally:
+        for module in learning:
+            module.training = True
+    return torch.cat(ages).double().numpy()
