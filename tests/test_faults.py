@@ -1,0 +1,279 @@
+"""Faults: killed at random moments, full disks, little memory. Nothing is lost.
+
+Those marked slow are the same with more moments.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+CLI = [sys.executable, "-m", "sr_arn"]
+PICTURES = 12
+QUICK, LONG = 4, 20  # moments to be killed at
+MOMENTS = [
+    pytest.param(QUICK, id="quick"),
+    pytest.param(LONG, id="long", marks=pytest.mark.slow),
+]
+
+
+def run(*arguments, **options):
+    """Run the command line in a process of its own; return what it said."""
+    return subprocess.run(  # noqa: S603 - our own
+        [*CLI, *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+def files(folder):
+    """Return names and contents of all finished files."""
+    return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith(".")}
+
+
+def told_in_one_line(result, *parts):
+    """Check that a run ended as a user's error does."""
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("sr-arn: error: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+def killed_at_random(command, moments, seconds, between):
+    """Start a command so many times, and kill it after a random part of its usual time."""
+    dice = random.Random(0)  # noqa: S311 - no secret
+    killed = 0
+    for _ in range(moments):
+        process = subprocess.Popen(  # noqa: S603 - our own
+            [*CLI, *map(str, command())], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=dice.uniform(0.1, 1.1) * seconds)
+        except subprocess.TimeoutExpired:
+            killed += 1
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        between()
+    return killed
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, coffee):
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(PICTURES):
+        part = coffee[8 * number : 8 * number + 200, : 300 + number]
+        Image.fromarray(part).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(photos, tmp_path_factory):
+    """What a run makes of the pictures that nothing disturbs, and its seconds."""
+    out = tmp_path_factory.mktemp("out")
+    start = time.perf_counter()
+    assert run("upscale", photos, "-o", out, "--quiet").returncode == 0
+    return files(out), time.perf_counter() - start
+
+
+@pytest.mark.parametrize("moments", MOMENTS)
+def test_killed_over_a_folder(photos, undisturbed, tmp_path, moments):
+    expected, seconds = undisturbed
+
+    def whole():
+        for name, content in files(tmp_path).items():
+            assert content == expected[name], name
+
+    def command():
+        return ["upscale", photos, "-o", tmp_path, "--skip-existing", "--quiet"]
+
+    def begin_again():
+        whole()
+        if len(files(tmp_path)) == PICTURES:
+            for path in tmp_path.iterdir():
+                path.unlink()
+
+    assert killed_at_random(command, moments, seconds, begin_again) >= moments // 2
+    assert run(*command()).returncode == 0
+    assert files(tmp_path) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moments", MOMENTS)
+def test_killed_while_training(tmp_path, moments):
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    model, checkpoint = tmp_path / "m.safetensors", tmp_path / "m.checkpoint.safetensors"
+    training = ["train", ROOT / "data", "-o", model, "--validation", 0, "--epochs", 6, "--quiet"]
+    training += ["--regressor", "conv-arn", "--channels", 4, "--layers", 2, "--anchors", 2]
+    start = time.perf_counter()
+    first = run(*training)
+    assert first.returncode == 0, first.stderr
+    seconds, expected = time.perf_counter() - start, model.read_bytes()
+    model.unlink()
+
+    def command():
+        return [*training, "--resume", checkpoint] if checkpoint.exists() else training
+
+    def begin_again():
+        if model.exists():
+            assert model.read_bytes() == expected
+            model.unlink()
+
+    assert killed_at_random(command, moments, 0.5 * seconds, begin_again) >= moments // 2
+    if not model.exists():
+        assert run(*command()).returncode == 0
+    assert model.read_bytes() == expected
+
+
+# --- where there is no room --------------------------------------------------------
+
+
+@contextmanager
+def small_disk(folder, kilobytes):
+    """Give a folder a disk of its own, of so many kilobytes."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:  # noqa: S603
+        pytest.skip("only root may mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607
+
+
+@pytest.mark.parametrize("name", ["large.png", "large.tif", "large.jpg", "large.webp"])
+def test_a_disk_that_is_full_under_a_picture(photos, tmp_path, name):
+    with small_disk(tmp_path, 60):
+        (tmp_path / name).write_bytes(b"before")
+        noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3)).astype(np.uint8)
+        source = photos.parent / f"{tmp_path.name}.png"
+        Image.fromarray(noise).save(source)
+        result = run("upscale", source, "-o", tmp_path / name, "--model", "bicubic")
+        told_in_one_line(result, "cannot write", "No space left on device")
+        assert files(tmp_path) == {name: b"before"}
+        assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_disk_that_is_full_under_a_folder(photos, undisturbed, tmp_path):
+    with small_disk(tmp_path, 1500):
+        result = run("upscale", photos, "-o", tmp_path, "--quiet")
+        assert result.returncode == 1
+        assert result.stderr.count("No space left on device") >= 1
+        assert "Traceback" not in result.stderr
+        done = files(tmp_path)
+        assert 0 < len(done) < PICTURES
+        assert done.items() <= undisturbed[0].items()
+
+
+def test_a_disk_that_is_full_under_a_model(tmp_path):
+    with small_disk(tmp_path, 16):
+        model = tmp_path / "m.safetensors"
+        result = run("train", ROOT / "data", "-o", model, "--validation", 0, "--anchors", 32)
+        told_in_one_line(result, "cannot write", "No space left on device")
+        assert not model.exists()
+        assert not list(tmp_path.glob(".*"))
+
+
+def test_a_disk_that_is_full_under_a_report(photos, tmp_path):
+    a, b = sorted(photos.iterdir())[:1] * 2
+    with small_disk(tmp_path, 16):
+        result = run("compare", a, b, "-o", tmp_path / "page.html")
+        told_in_one_line(result, "cannot write", "No space left on device")
+        assert list(tmp_path.iterdir()) == []
+
+
+# --- where there is little memory --------------------------------------------------
+
+
+def test_little_memory_is_a_clear_line_or_smaller_tiles(photos, undisturbed, tmp_path):
+    import resource
+
+    gigabyte, seen = 2**30, set()
+    for limit in (0.3, 0.55, 0.7, 1.0, 2.0):
+
+        def confine(size=int(limit * gigabyte)):
+            resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+        target = tmp_path / f"{limit}.png"
+        result = run(
+            "upscale",
+            photos / "00.png",
+            "-o",
+            target,
+            preexec_fn=confine,
+        )
+        seen.add(result.returncode)
+        if result.returncode == 0:
+            assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+        else:
+            assert not target.exists()
+            assert result.returncode == 2, (limit, result.returncode, result.stderr[-2000:])
+            told_in_one_line(result)
+        assert not list(tmp_path.glob(".*"))
+    assert 0 in seen
+
+
+# --- with others, and without a home -----------------------------------------------
+
+
+def test_two_processes_on_one_folder(photos, undisturbed, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        ran = list(pool.map(lambda _: run("upscale", photos, "-o", tmp_path, "--quiet"), range(2)))
+    assert [r.returncode for r in ran] == [0, 0], [r.stderr for r in ran]
+    assert files(tmp_path) == undisturbed[0]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_works_without_home_cache_terminal_language(photos, undisturbed, tmp_path):
+    target = tmp_path / "ünï.png"
+    bare = {"PATH": os.environ["PATH"], "LANG": "C", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    result = run(
+        "upscale", photos / "00.png", "-o", target, env=bare, stdin=subprocess.DEVNULL, cwd="/"
+    )
+    assert result.returncode == 0, result.stderr
+    assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+
+
+READ_ONLY = """
+mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && ! touch "$1/x" 2>&- && shift && exec "$@"
+"""
+
+
+def test_works_from_a_read_only_installation(photos, undisturbed, tmp_path):
+    may = subprocess.run(["unshare", "-rm", "true"], check=False)  # noqa: S607
+    if may.returncode:
+        pytest.skip("this user may mount nothing, not even in a space of his own")
+    target = tmp_path / "o.png"
+    result = subprocess.run(  # noqa: S603
+        [
+            *("unshare", "-rm", "sh", "-c", READ_ONLY, "sh", str(ROOT)),
+            *(*CLI, "upscale", str(photos / "00.png"), "-o", str(target)),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        cwd="/",
+    )
+    assert result.returncode == 0, result.stderr
+    assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+
+
+def test_closed_streams(photos, undisturbed, tmp_path):
+    target = tmp_path / "o.png"
+    command = f'"$@" 1>&- 2>&- upscale "{photos / "00.png"}" -o "{target}"'
+    result = subprocess.run(["sh", "-c", command, "sh", *CLI], check=False)  # noqa: S603, S607
+    assert result.returncode == 0
+    assert target.read_bytes() == undisturbed[0]["00_x3.png"]
