@@ -2,9 +2,9 @@ r"""Train the models in the box, score and time them, write them where the packa
 
     python benchmarks/train_models.py --data DATA_DIR [NAME ...] [--measure]
 
-DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on
-them). Without names, every model is trained, and then all are timed. Each of them is, but for
-its scores, time and licence, what a command like these writes:
+DATA_DIR holds T91 (training; BSD200 too, for models of 291 images) and Set5, Set14, B100 (scoring
+only; nothing is chosen on them). Without names, every model is trained, and then all are timed.
+Each of them is, but for its scores, time and licence, what a command like these writes:
 
     sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
         --regressor aplus --scale 3 --anchors 1024
@@ -69,7 +69,9 @@ RECIPES |= {
     "conv-arn-x3-large": ("conv-arn", 3, LARGE | {"epochs": 32, "teacher": "teacher-x3"}),
     "conv-arn-x2-large": ("conv-arn", 2, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
     "conv-arn-x4-large": ("conv-arn", 4, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
+    "conv-arn-x3-large-291": ("conv-arn", 3, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
 }
+FOLDERS = {True: ("T91", "BSD200"), False: ("T91",)}  # of models of 291 images, and of others
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"  # and models that are not for the box
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"
@@ -91,7 +93,8 @@ def train(name: str, data: Path) -> None:
     if isinstance(regressor, TrainedInEpochs):
         CHECKPOINTS.mkdir(exist_ok=True)
         options = {"checkpoint": checkpoint, "resume": checkpoint if checkpoint.exists() else None}
-    upscaler = train_upscaler(data / "T91", regressor, scale, **options)
+    folders = [data / folder for folder in FOLDERS[name.endswith("-291")]]
+    upscaler = train_upscaler(folders, regressor, scale, **options)
     print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
     path = _path(name)
     save_model(path, upscaler, licence=LICENCE)
