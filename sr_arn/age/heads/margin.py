@@ -30,15 +30,13 @@ Variant = Literal["paper", "released"]
 LOWEST_SIGMA = 0.5  # of an ordinal margin, in classes
 HIDDEN = 128  # units of what learns margins
 FEWEST = 32  # features that outlast the strides of the released network
-FEWEST = 32  # features that outlast the strides of the released network
 RELEASED_WEIGHTS = 0.1, 0.01  # of the variational margin, and of all once standardised
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     """Return 1 - cos [...] of vectors [..., d], 0 to 2; 1 where one is 0."""
-    norms = a.norm(dim=-1) * b.norm(dim=-1)
-    cosine = (a * b).sum(dim=-1) / torch.where(norms == 0, 1.0, norms)
+    cosine = (F.normalize(a, dim=-1) * F.normalize(b, dim=-1)).sum(dim=-1)
     return (1 - cosine).clamp(0, 2)
 
 
@@ -73,13 +71,24 @@ class ClassStatistics(nn.Module):
 
     @torch.no_grad()
     def update(self, features: Tensor, classes: Tensor) -> None:
-        """Take in features [n, d] of samples of `classes` [n], one after another."""
-        for x, k in zip(features.detach().to(self.centres), classes.tolist(), strict=True):
-            old = self.centres[k].clone()
-            self.counts[k] += 1
-            self.centres[k] += (x - old) / self.counts[k]
-            product = cosine_distance(x, old) * cosine_distance(x, self.centres[k])
-            self.spread[k] += product if self.counts[k] > 1 else 0.0
+        """Take in features [n, d] of samples of `classes` [n], one after another.
+
+        All at once: what has come of a class before a sample is a difference of running sums.
+        """
+        order = classes.argsort(stable=True)
+        x, k = features.detach()[order].double(), classes[order]
+        firsts = torch.searchsorted(k, k)  # where each sample's class begins
+        ends = torch.searchsorted(k, k, right=True) - 1
+        counts = self.counts[k] + torch.arange(1, len(k) + 1, device=k.device) - firsts
+        earlier = x.cumsum(dim=0) - x
+        earlier = earlier - earlier[firsts] + self.counts[k, None] * self.centres[k]
+        old = earlier / (counts - 1).clamp_min(1)[:, None]
+        new = (earlier + x) / counts[:, None]
+        product = cosine_distance(x, old) * cosine_distance(x, new)
+        product = torch.where(counts > 1, product, 0.0)
+        self.spread.index_add_(0, k, product.to(self.spread))
+        self.centres[k] = new[ends].to(self.centres)
+        self.counts[k] = counts[ends]
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -89,8 +98,8 @@ class ClassStatistics(nn.Module):
 
     def between(self) -> Tensor:
         """Return psi [c, c], cosine distances of the centres; 0 on the diagonal (equation 7)."""
-        psi = cosine_distance(self.centres[:, None], self.centres)
-        return psi.fill_diagonal_(0)
+        directions = F.normalize(self.centres, dim=1)
+        return (1 - directions @ directions.T).clamp(0, 2).fill_diagonal_(0)
 
     def table(self) -> Tensor:
         """Return V [c, d + 1 + c]: centre, spread within, distances to the others."""
