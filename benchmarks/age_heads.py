@@ -63,7 +63,7 @@ SEEDS = (0, 1, 2)
 SHARED = Plan("residual", "ldl")  # the backbone whose features all heads of a table see
 SHARED_EPOCHS, SHARED_RATE = 40, 2e-3
 
-ENERGY = {"samples": 128, "embedding": [16, 32, 64, 64], "hidden": [128]}
+ENERGY = {"samples": 64, "embedding": [16, 32, 64], "hidden": [64]}
 HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "Direct-L2": ("direct", {}),
     "Direct-Huber": ("direct", {"distance": "huber"}),
@@ -79,7 +79,7 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "PML": ("pml", {}),
     "Energy": ("energy", ENERGY),
 }
-HEAD_RATES, DECAYS = (3e-4, 1e-3, 3e-3, 1e-2), (0.0, 1e-3, 1e-2)
+HEAD_RATES, DECAYS = (1e-3, 3e-3, 1e-2, 3e-2), (0.0, 1e-3, 1e-2, 1e-1)
 HEAD_EPOCHS = 6
 HEAD_SEEDS = tuple(range(10))
 STEPS = (0.1, 0.3, 1.0, 3.0, 10.0)

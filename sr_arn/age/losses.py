@@ -103,10 +103,10 @@ def label_distribution(
         rows sum to 0.6.
     """
     sigma = torch.as_tensor(sigma, dtype=values.dtype, device=values.device).reshape(-1, 1)
-    q = torch.exp(-0.5 * ((values - target[:, None]) / sigma).square())
+    logs = -0.5 * ((values - target[:, None]) / sigma).square()
     if normalize:
-        return q / q.sum(dim=1, keepdim=True)
-    return q / (sigma * math.sqrt(2 * math.pi))
+        return logs.softmax(dim=1)  # also where every density is too small for a number
+    return logs.exp() / (sigma * math.sqrt(2 * math.pi))
 
 
 def label_distribution_loss(

@@ -24,8 +24,10 @@ def epsilon_error(target: ArrayLike, estimate: ArrayLike, sigma: ArrayLike) -> f
     sigma : array_like [n]
         Standard deviation of what annotators said.
     """
-    scale = np.maximum(np.asarray(sigma, float), LEAST_SIGMA)
-    return float((1 - np.exp(-0.5 * (_errors(target, estimate) / scale) ** 2)).mean())
+    errors, scale = _errors(target, estimate), np.asarray(sigma, float)
+    if scale.shape != errors.shape or not (scale >= 0).all():
+        raise InputError(f"sigma: expected 0 or more, of each of {len(errors)} ages")
+    return float((1 - np.exp(-0.5 * (errors / np.maximum(scale, LEAST_SIGMA)) ** 2)).mean())
 
 
 def cumulative_accuracy(

@@ -82,7 +82,7 @@ class VariedFaces:
         return len(self.faces) // self.batch_size
 
     def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield faces of levels 0 to 1, and ages."""
+        """Yield faces of levels 0 to 1, or a little above once varied, and ages."""
         generator = torch.Generator().manual_seed(seed_of(self.seed, number))
         order = torch.randperm(len(self.faces), generator=generator)
         for rows in order[: len(self) * self.batch_size].reshape(len(self), -1):
@@ -104,6 +104,7 @@ def train_ages(
     batch_size: int = 64,
     varied: bool = True,
     head_multiplier: float = 1.0,
+    prepare: bool = True,
     device: str = "auto",
     checkpoint: Path | None = None,
     resume: Path | None = None,
@@ -124,6 +125,9 @@ def train_ages(
     head_multiplier : float, default 1.0
         How many times as fast the head learns; ARN's paper, which begins with a trained
         backbone, has 10.
+    prepare : bool, default True
+        Whether the head begins with what the ages tell, see `Head.prepare`. Not if it is trained
+        already, or has come of a DEX.
     device : {"auto", "cpu", "cuda"}, default "auto"
     checkpoint, resume, observe : optional
         See `sr_arn.nn.training.train`.
@@ -135,7 +139,8 @@ def train_ages(
     """
     years = torch.as_tensor(np.asarray(ages, np.float32))
     batches = VariedFaces(faces, years, batch_size, recipe.seed, varied)
-    model.head.prepare(years)
+    if prepare:
+        model.head.prepare(years)
     rate, decay = recipe.learning_rate, recipe.weight_decay
 
     def loss(features: Tensor, target: Tensor, share: float) -> Tensor:

@@ -13,6 +13,7 @@ from sr_arn.files import write_whole
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
 KEY = "sr_arn_checkpoint"
+KEPT = 30  # characters before a difference that are told
 ENTRIES = {
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
     torch.optim.SGD: {"momentum_buffer"},
@@ -155,7 +156,15 @@ def _check_settings(found: Any, expected: dict[str, Any], where: str) -> None:
     for name, value in expected.items():
         theirs = found.get(name) if isinstance(found, dict) else None
         if theirs != value:
+            ours, theirs = _from_where_they_differ(str(value), str(theirs))
             raise InputError(
-                f"{where}: is of another {name}: expected {display(value)}, "
+                f"{where}: is of another {name}: expected {display(ours)}, "
                 f"received {display(theirs)}; train with the same options and images"
             )
+
+
+def _from_where_they_differ(a: str, b: str) -> tuple[str, str]:
+    """Return long texts without what they begin with alike, but for a few words."""
+    alike = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+    start = max(0, alike - KEPT)
+    return ("..." * (start > 0) + a[start:], "..." * (start > 0) + b[start:])

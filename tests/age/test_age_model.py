@@ -272,7 +272,10 @@ def nested(depth):
             lambda h: h.update(plan=plain("dex", values=[[1, 2], [3, 4]])),
             "values: expected at least",
         ),
-        (lambda h: h.update(plan=plain("direct", hidden=[])), "Direct: list index out of range"),
+        (
+            lambda h: h.update(plan=plain("direct", hidden=[])),
+            "hidden: expected units of at least one layer",
+        ),
         (lambda h: h.update(plan=plain("energy", sigmas=["a"])), "EnergyDensity: "),
         (lambda h: h.update(plan=plain("energy", sigmas=[[1], [1, 2]])), "EnergyDensity: "),
         (lambda h: h.update(plan=plain("energy", sigmas=[1] * 201)), "sigmas: expected a word"),

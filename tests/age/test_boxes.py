@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402
-from sr_arn.age.boxes import DETECTION_SIGMAS, box_to_target, target_to_box  # noqa: E402
+from sr_arn.age.boxes import DETECTION, box_to_target, target_to_box  # noqa: E402
 from sr_arn.age.heads.energy import EnergyDensity  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def test_there_and_back():
 
 def test_an_energy_of_boxes():
     torch.manual_seed(0)
-    head = EnergyDensity(8, 4, sigmas=DETECTION_SIGMAS, samples=16, hidden=(16,))
+    head = EnergyDensity(8, 4, sigmas=DETECTION.sigmas, samples=16, hidden=(16,))
     box = torch.rand(5, 4) * 100 + 1
     target = box_to_target(box)
     head.loss(torch.randn(5, 8), target).backward()

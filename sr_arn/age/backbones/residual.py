@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from sr_arn.checks import check_integer
+from sr_arn.checks import InputError, check_integer, display
 
 __all__ = ["CompactResidual"]
+
+SMALLEST = 16  # pixels of a side: its stages halve it four times
 
 
 class CompactResidual(nn.Module):
@@ -37,7 +39,12 @@ class CompactResidual(nn.Module):
         self.blocks = nn.Sequential(*parts)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features [n, 8 width] of images [n, 3, h, w]."""
+        """Return the features [n, 8 width] of images [n, 3, h, w], 16 pixels a side or more."""
+        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < SMALLEST:
+            raise InputError(
+                f"faces: expected [n, 3, h, w] of {SMALLEST} pixels a side or more, "
+                f"received {display(list(images.shape))}"
+            )
         images = images.contiguous(memory_format=torch.channels_last)  # quicker on processors
         features: Tensor = self.blocks(images).mean(dim=(2, 3))
         return features

@@ -176,9 +176,11 @@ class SSRStages(Head):
             raise InputError(f"bins: expected those of three stages, received {display(bins)}")
         if activation not in ("relu", "softmax"):
             raise InputError(f"activation: expected relu or softmax, received {activation}")
-        for name, value in {"largest": largest, "1 + local": 1 + local}.items():
-            check_scale(value, name)
-        self.largest, self.local, self.dynamic = largest, local, dynamic
+        for name, value in {"local": local, "dynamic": dynamic}.items():
+            if not 0 <= value <= 1:
+                raise InputError(f"{name}: expected 0 to 1, received {display(value)}")
+        self.largest = check_scale(largest, "largest")
+        self.local, self.dynamic = local, dynamic
         self.stages = nn.ModuleList(
             _Stage(check_integer(count, "bins", 1), cells, activation)
             for count, cells in zip(bins, CELLS, strict=True)

@@ -11,6 +11,8 @@ from sr_arn.checks import InputError, display
 
 __all__ = ["Faces", "read_faces"]
 
+LARGEST = 4096  # pixels of a side that is made to fit
+
 
 class Faces(NamedTuple):
     """Files of faces, and the ages on them."""
@@ -45,7 +47,7 @@ class Faces(NamedTuple):
         )
 
 
-def read_faces(paths: Sequence[Path], side: int = 64) -> NDArray[np.uint8]:
+def read_faces(paths: Sequence[Path], side: int = 64, resize: bool = False) -> NDArray[np.uint8]:
     """Return pictures as RGB levels [n, side, side, 3].
 
     Parameters
@@ -54,11 +56,13 @@ def read_faces(paths: Sequence[Path], side: int = 64) -> NDArray[np.uint8]:
         Of RGB pictures; grey ones become RGB.
     side : int, default 64
         Pixels that each must have, a side.
+    resize : bool, default False
+        Whether square ones of another size are made to fit.
 
     Raises
     ------
     InputError
-        If one is damaged, of another size, or transparent.
+        If one is damaged, of another size or shape, or transparent.
     """
     from PIL import Image
 
@@ -66,17 +70,21 @@ def read_faces(paths: Sequence[Path], side: int = 64) -> NDArray[np.uint8]:
     for face, path in zip(faces, paths, strict=True):
         try:
             with Image.open(path) as image:
-                if image.size != (side, side):
-                    width, height = image.size
+                width, height = image.size
+                could_fit = width == height <= LARGEST
+                if (width, height) != (side, side) and not (could_fit and resize):
                     raise InputError(
                         f"faces: {display(path)}: expected {side} x {side} pixels, "
-                        f"received {width} x {height}"
+                        f"received {width} x {height}" + "; give --resize" * could_fit
                     )
                 if image.mode not in ("RGB", "L"):
                     raise InputError(
                         f"faces: {display(path)}: expected RGB or grey, received {image.mode}"
                     )
-                face[...] = np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+                fitting = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+                face[...] = np.asarray(fitting)  # of its own size it is what it was
+        except InputError:
+            raise
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(f"faces: {display(path)}: damaged or missing") from error
     return faces

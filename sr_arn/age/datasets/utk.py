@@ -16,7 +16,7 @@ FIRST = 21  # the age that Cao's files count from
 def utkface(
     folder: str | Path,
     split: Split = "train",
-    validation: int | float = VALIDATION,
+    validation: int | float | None = None,
     seed: int = 0,
 ) -> Faces:
     """Return a part of UTKFace by the split of Cao et al., ages 21 to 60.
@@ -27,8 +27,9 @@ def utkface(
         Holds `train.csv` and `test.csv` with columns file and age, or Cao's own `utk_train.csv` and
         `utk_test.csv`, whose ages count from 21; and the pictures, in `images` or beside them.
     split : {"train", "validation", "test"}, default "train"
-    validation : int or float, default 1644
-        Faces drawn from the training part, which "train" lacks: so many, or a share below 1.
+    validation : int or float, optional
+        Faces drawn from the training part, which "train" lacks: so many, or a share below 1. By
+        default 1644, as in DCTD, or of less than twice as many faces an eighth.
     seed : int, default 0
         Draws them.
 
@@ -50,4 +51,6 @@ def utkface(
     check_present(faces.paths, table)
     if split == "test":
         return faces
+    if validation is None:
+        validation = VALIDATION if len(names) >= 2 * VALIDATION else len(names) // 8
     return train_or_validation(faces, split, hold_out(len(names), validation, seed))

@@ -22,6 +22,8 @@ def layers(inputs: int, outputs: int, hidden: int | Sequence[int] | None = None)
     if hidden is None:
         return nn.Linear(inputs, outputs)
     units = [hidden] if isinstance(hidden, int) else list(hidden)
+    if not units:
+        raise InputError("hidden: expected units of at least one layer, received none")
     return nn.Sequential(*chain([inputs, *units]), nn.Linear(units[-1], outputs))
 
 
@@ -53,11 +55,17 @@ class Head(nn.Module, ABC):
         super().__init__()
         self.targets = check_integer(targets, "targets", 1)
 
+    @torch.no_grad()
     def prepare(self, labels: Tensor) -> None:
         """Take from the labels [n, targets] or [n] of training what they tell beforehand.
 
-        A head that begins near them need not first travel there from 0.
+        A head that begins near them need not first travel there from 0. What a head has learned
+        before, or taken from another, is lost where labels tell it anew.
         """
+        self._prepare(labels.reshape(len(labels), self.targets).to(torch.get_default_dtype()))
+
+    def _prepare(self, labels: Tensor) -> None:
+        """Take what labels [n, targets] tell: nothing."""
 
     def begin_epoch(self) -> None:
         """Forget what is gathered within an epoch."""
@@ -68,7 +76,8 @@ class Head(nn.Module, ABC):
         Raises
         ------
         InputError
-            If target and features do not fit together, or a target is not finite.
+            If target and features do not fit together, or a target is not finite, or none that
+            the head can tell.
         """
         wanted = (len(features), self.targets)
         if self.targets == 1 and target.ndim == 1:
@@ -79,7 +88,11 @@ class Head(nn.Module, ABC):
             )
         if not bool(target.isfinite().all()):
             raise InputError("target: expected finite numbers, received NaN or infinity")
+        self._check_target(target)
         return self._loss(features, target.to(features.dtype))
+
+    def _check_target(self, target: Tensor) -> None:
+        """Raise `InputError` for targets [n, targets] out of the head's range, if it has one."""
 
     @abstractmethod
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:
@@ -95,9 +108,16 @@ class Head(nn.Module, ABC):
         Raises
         ------
         InputError
-            If the head models none.
+            If the head models none, or the points are not of as many dimensions.
         """
         raise InputError(f"density: {type(self).__name__} models none")
+
+    def _check_grid(self, grid: Tensor) -> None:
+        """Raise `InputError` unless points are [g, targets]."""
+        if grid.ndim != 2 or grid.shape[1] != self.targets:
+            raise InputError(
+                f"grid: expected [g, {self.targets}], received {display(list(grid.shape))}"
+            )
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `predict(features)`."""

@@ -1,8 +1,9 @@
 """Heads that estimate a target itself: a linear layer or two, or an ARN."""
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -60,9 +61,9 @@ class Direct(_ByDistance):
     ) -> None:
         super().__init__(targets, distance, layers(features, targets, hidden))
 
-    def prepare(self, labels: Tensor) -> None:
+    def _prepare(self, labels: Tensor) -> None:
         """Begin at the mean of the labels [n, targets]."""
-        set_last_bias(self.network, labels.reshape(len(labels), self.targets).mean(dim=0))
+        set_last_bias(self.network, labels.mean(dim=0))
 
 
 class ARN(_ByDistance):
@@ -78,6 +79,13 @@ class ARN(_ByDistance):
     distance : {"l2", "l1", "huber"}, default "l2"
         The paper names none for ages.
 
+    Examples
+    --------
+    From a trained DEX, whose expectation it equals to begin with:
+
+    >>> from sr_arn.age import arn_from_dex
+    >>> classifier = torch.nn.Linear(8, 101)
+    >>> head = ARN.of(arn_from_dex(classifier))
     """
 
     def __init__(
@@ -94,18 +102,23 @@ class ARN(_ByDistance):
         )
         super().__init__(targets, distance, layer)
 
+    @classmethod
+    def of(cls, layer: AnchoredRegression, distance: Distance = "l2") -> Self:
+        """Return the head whose layer there is already: see `sr_arn.age.arn_from_dex`."""
+        head = cls(layer.in_features, layer.out_features, len(layer.anchors), distance=distance)
+        head.network = layer
+        return head
+
     @property
     def layer(self) -> AnchoredRegression:
         """The anchored regression."""
         return cast(AnchoredRegression, self.network)
 
-    @torch.no_grad()
-    def prepare(self, labels: Tensor) -> None:
+    def _prepare(self, labels: Tensor) -> None:
         """Begin with biases at quantiles of the labels [n, targets].
 
         Were all anchors' regressors equal, their gradients would be nothing.
         """
         m = len(self.layer.anchors)
-        shares = (torch.arange(m, dtype=labels.dtype, device=labels.device) + 0.5) / m
-        bias = torch.as_tensor(self.layer.bias)
-        bias.copy_(torch.quantile(labels.reshape(len(labels), self.targets), shares, dim=0))
+        spread = np.quantile(labels.cpu().numpy(), (np.arange(m) + 0.5) / m, axis=0)
+        torch.as_tensor(self.layer.bias).copy_(torch.from_numpy(spread))

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_arn.age.heads.base import Head, chain
+from sr_arn.age.heads.base import OLDEST, Head, chain
 from sr_arn.age.losses import energy_loss, sum_of_proposals
-from sr_arn.checks import InputError, check_integer, check_scale
+from sr_arn.checks import InputError, check_integer, check_scale, display
 
 __all__ = ["EnergyDensity", "ascend", "climb"]
+
+POINTS, WITHIN = 201, 5.0  # of the grid that a start is looked for on, units from the centre
 
 Energy = Callable[[Tensor], Tensor]
 """From targets [n, d] to the logarithm [n] of a density, but for a constant."""
@@ -89,11 +91,9 @@ class EnergyDensity(Head):
         self.joint = nn.Linear(features + embedding[-1], check_integer(hidden[0], "hidden", 1))
         self.rest = nn.Sequential(nn.ReLU(), *chain(hidden), nn.Linear(hidden[-1], 1))
 
-    @torch.no_grad()
-    def prepare(self, labels: Tensor) -> None:
+    def _prepare(self, labels: Tensor) -> None:
         """Take the labels' mean and standard deviation as centre and unit, if none was given."""
         if self.learns_unit:
-            labels = labels.reshape(len(labels), self.targets)
             spread = labels.std(dim=0, correction=0)
             self.centre.copy_(labels.mean(dim=0))
             self.unit.copy_(torch.where(spread > 0, spread, 1.0))
@@ -134,7 +134,8 @@ class EnergyDensity(Head):
         initial : Tensor [n, targets], optional
             From where; another head's estimates.
         grid : Tensor [g, targets], optional
-            Among which the start is looked for; by default, for one target, 0 to 100.
+            Among which the start is looked for; by default, for one target, 201 points within
+            5 units of the centre, or where a unit was given, of ages 0 to 100.
         step : float, default 0.1
             See `ascend`.
         steps : int, default 10
@@ -149,14 +150,22 @@ class EnergyDensity(Head):
             if grid is None:
                 if self.targets > 1:
                     raise InputError("energy: give initial estimates, or a grid")
-                grid = torch.linspace(0, 100, 101).to(features)[:, None]
+                grid = self._usual_grid().to(features)
             with torch.no_grad():
                 best = self._on(features, grid).argmax(dim=1)
             initial = grid[best]
         return ascend(lambda y: self.energy(features, y[:, None])[:, 0], initial, step, steps)
 
+    def _usual_grid(self) -> Tensor:
+        """Return points [201, 1] where a target may lie."""
+        if not self.learns_unit:
+            return torch.linspace(0, OLDEST, POINTS)[:, None]
+        around = torch.linspace(-WITHIN, WITHIN, POINTS, device=self.unit.device)
+        return (self.centre + around * self.unit)[:, None]
+
     def density(self, features: Tensor, grid: Tensor) -> Tensor:
         """Return the density [n, g] on an even grid [g, targets], whose cells hold all of it."""
+        self._check_grid(grid)
         logs = self._on(features, grid)
         return (logs - torch.logsumexp(logs, dim=1, keepdim=True)).exp() / _cell(grid)
 
@@ -188,7 +197,7 @@ def ascend(
     decay : float, default 0.5
         Eta.
     """
-    check_integer(steps, "steps", 0)
+    _check_steps(step, steps)
     check_scale(decay, "decay")
     y = initial.detach().clone()
     rate = torch.as_tensor(step, dtype=y.dtype, device=y.device).expand_as(y).clone()
@@ -229,7 +238,7 @@ def climb(
     revert : bool, default False
         Whether a step that fell so far is taken back. The paper's algorithm keeps it.
     """
-    check_integer(steps, "steps", 0)
+    _check_steps(step, steps)
     y = initial.detach().clone()
     goes_on = torch.ones(len(y), dtype=torch.bool, device=y.device)
     height, slope = _height_and_slope(energy, y)
@@ -247,6 +256,12 @@ def climb(
     return y
 
 
+def _check_steps(step: float | Tensor, steps: int) -> None:
+    check_integer(steps, "steps", 0)
+    if not bool((torch.as_tensor(step) > 0).all()):
+        raise InputError(f"step: expected numbers above 0, received {display(step)}")
+
+
 def _height_and_slope(energy: Energy, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return f and its gradient with respect to y; the parameters get none."""
     with torch.enable_grad():
@@ -259,6 +274,12 @@ def _height_and_slope(energy: Energy, y: Tensor) -> tuple[Tensor, Tensor]:
 def _cell(grid: Tensor) -> float:
     """Return the volume of a cell of an even grid [g, d]."""
     sides = [torch.unique(column) for column in grid.T]
-    if math.prod(len(side) for side in sides) != len(grid) or any(len(s) < 2 for s in sides):
+    if math.prod(len(side) for side in sides) != len(grid) or not all(map(_is_even, sides)):
         raise InputError("grid: expected an even one, of two points or more along each dimension")
     return math.prod(float((side[-1] - side[0]) / (len(side) - 1)) for side in sides)
+
+
+def _is_even(side: Tensor) -> bool:
+    """Return whether rising numbers are two or more, at equal distances."""
+    steps = side.diff()
+    return len(steps) > 0 and bool((steps - steps.mean()).abs().max() <= 1e-3 * steps.mean())

@@ -33,9 +33,8 @@ class Gaussian(Head):
         self.mean = layers(features, targets, hidden)
         self.log_variance = layers(features, targets, hidden)
 
-    def prepare(self, labels: Tensor) -> None:
+    def _prepare(self, labels: Tensor) -> None:
         """Begin at the mean and variance of the labels [n, targets]."""
-        labels = labels.reshape(len(labels), self.targets)
         set_last_bias(self.mean, labels.mean(dim=0))
         set_last_bias(self.log_variance, labels.var(dim=0, correction=0).clamp_min(TINY).log())
 
@@ -49,6 +48,7 @@ class Gaussian(Head):
 
     def density(self, features: Tensor, grid: Tensor) -> Tensor:
         """Return the density [n, g] at points [g, targets]."""
+        self._check_grid(grid)
         mean, scale = self.mean(features), (0.5 * self.log_variance(features)).exp()
         scaled = (grid - mean[:, None]) / scale[:, None]
         logs = -0.5 * scaled.square() - scale[:, None].log() - 0.5 * math.log(2 * math.pi)
@@ -74,9 +74,8 @@ class Laplace(Head):
         self.mean = layers(features, targets, hidden)
         self.log_scale = layers(features, targets, hidden)
 
-    def prepare(self, labels: Tensor) -> None:
+    def _prepare(self, labels: Tensor) -> None:
         """Begin at the median of the labels [n, targets] and their mean distance from it."""
-        labels = labels.reshape(len(labels), self.targets)
         median = labels.median(dim=0).values
         set_last_bias(self.mean, median)
         distance = (labels - median).abs().mean(dim=0).clamp_min(TINY)
@@ -96,5 +95,6 @@ class Laplace(Head):
         """Return the density [n, g] at points [g, 1]; for several targets S9 has no constant."""
         if self.targets > 1:
             return super().density(features, grid)
+        self._check_grid(grid)
         mean, scale = self.mean(features), self.log_scale(features).exp()
         return torch.exp(-(grid[:, 0] - mean).abs() / scale) / (2 * scale)

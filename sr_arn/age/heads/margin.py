@@ -22,7 +22,7 @@ from sr_arn.age.losses import (
     margin_log_softmax,
     nearest_class,
 )
-from sr_arn.checks import InputError, check_integer
+from sr_arn.checks import InputError, check_integer, check_scale
 
 __all__ = ["ClassStatistics", "ProgressiveMargin", "cosine_distance", "curricula"]
 
@@ -153,7 +153,8 @@ class ProgressiveMargin(Softmax):
         super().__init__(features, values, 0.0, 0.0)
         if variant not in ("paper", "released"):
             raise InputError(f"variant: expected paper or released, received {variant}")
-        self.variant, self.sigma, self.normalize = variant, sigma, normalize
+        self.variant, self.normalize = variant, normalize
+        self.sigma = check_scale(sigma, "sigma")
         self.ordinal_weight, self.variational_weight = ordinal_weight, variational_weight
         classes = len(self.values)
         if variant == "released" and features < FEWEST:
@@ -263,6 +264,7 @@ def curricula(classes: Tensor, shares: Sequence[float] = SHARES, seed: int = 0) 
     Parameters
     ----------
     classes : Tensor of int [n]
+        From 0.
     shares : sequence of float, default (0.2, 0.4, 0.6, 0.8, 1.0)
         Rising, above 0 to 1.
     seed : int, default 0
@@ -271,9 +273,11 @@ def curricula(classes: Tensor, shares: Sequence[float] = SHARES, seed: int = 0) 
     Raises
     ------
     InputError
-        If the shares do not rise, or there are no samples.
+        If the shares do not rise, or there are no samples, or classes are no numbers from 0.
     """
     check_integer(seed, "seed", 0)
+    if classes.ndim != 1 or classes.is_floating_point() or bool((classes < 0).any()):
+        raise InputError("curricula: expected classes [n], integers from 0")
     rises = all(a < b for a, b in zip([0.0, *shares], shares, strict=False))
     if not rises or not shares or shares[-1] > 1 or not len(classes):
         raise InputError("curricula: expected samples, and shares that rise above 0 to 1")

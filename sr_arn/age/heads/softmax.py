@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sr_arn.age import losses
 from sr_arn.age.heads.base import OLDEST, Head, layers
-from sr_arn.checks import InputError, display
+from sr_arn.checks import InputError, check_scale, display
 
 __all__ = ["DEX", "LabelDistribution", "Softmax"]
 
@@ -19,7 +19,7 @@ class Softmax(Head):
     ----------
     features : int
     values : Tensor [c], optional
-        What the classes stand for; by default ages 0 to 100.
+        What the classes stand for, rising; by default ages 0 to 100.
     square_weight, variance_weight : float, default 0.1, 0.05
         See `losses.mean_variance_loss`.
     hidden : int or sequence of int, optional
@@ -42,9 +42,20 @@ class Softmax(Head):
             raise InputError(
                 f"values: expected at least 2, [c], received shape {display(list(values.shape))}"
             )
+        if not values.is_meta and not bool((values.diff() > 0).all()):
+            raise InputError(f"values: expected rising ones, received {display(values.tolist())}")
         self.register_buffer("values", values.to(torch.get_default_dtype()))
         self.square_weight, self.variance_weight = square_weight, variance_weight
         self.network = layers(features, len(values), hidden)
+
+    def _check_target(self, target: Tensor) -> None:
+        """Raise `InputError` for targets farther out than the widest class is wide."""
+        widest = self.values.diff().max()
+        least, most = float(self.values[0] - widest), float(self.values[-1] + widest)
+        low, high = float(target.min()), float(target.max())
+        if low < least or high > most:
+            received = display(low if low < least else high)
+            raise InputError(f"target: expected {least:g} to {most:g}, received {received}")
 
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:
         weights = self.square_weight, self.variance_weight
@@ -57,6 +68,7 @@ class Softmax(Head):
 
     def density(self, features: Tensor, grid: Tensor) -> Tensor:
         """Return the density [n, g] at points [g, 1]: each class spread evenly about its value."""
+        self._check_grid(grid)
         p = self.network(features).softmax(dim=1)
         edges = (self.values[1:] + self.values[:-1]) / 2
         first, last = 2 * self.values[0] - edges[0], 2 * self.values[-1] - edges[-1]
@@ -110,7 +122,7 @@ class LabelDistribution(Softmax):
         hidden: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__(features, values, 0.0, 0.0, hidden)
-        self.sigma, self.weight = sigma, weight
+        self.sigma, self.weight = check_scale(sigma, "sigma"), weight
 
     def _loss(self, features: Tensor, target: Tensor) -> Tensor:
         return losses.label_distribution_loss(

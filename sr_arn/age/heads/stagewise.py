@@ -40,6 +40,8 @@ class StagewiseRegression(Head):
         super().__init__()
         if activation not in ("softmax", "relu"):
             raise InputError(f"activation: expected softmax or relu, received {activation}")
+        if not bins:
+            raise InputError("bins: expected those of at least one stage, received none")
         self.bins, self.largest, self.activation = bins, check_scale(largest, "largest"), activation
         self.stages = nn.ModuleList(layers(features, 2 * count + 1) for count in bins)
 

@@ -1,13 +1,21 @@
 """`sr-arn age evaluate`."""
 
 import argparse
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sr_arn.cli.age.options import add_data, check_torch, open_data
+from sr_arn.checks import InputError, display
+from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
 from sr_arn.cli.options import add_json, check_json, emit_json
+
+if TYPE_CHECKING:
+    from sr_arn.age.datasets import Faces
 
 SUMMARY = "Measure a model on faces with ages."
 EXAMPLE = "sr-arn age evaluate --data utkface:DIR --model age.safetensors"
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +43,11 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.age.training import predict_ages, to_tensor
 
     saved = load_age_model(args.model)
+    _as_trained(args, saved.training)
     faces = open_data(args, args.split)
-    images = to_tensor(read_faces(faces.paths, saved.side))
+    images = to_tensor(read_faces(faces.paths, saved.side, args.resize))
     ages = predict_ages(saved.model, images, args.mirrored)
-    always = np.full_like(faces.ages, np.median(open_data(args, "train").ages))
+    always = np.full_like(faces.ages, _median(args, faces))
     result = {
         "faces": len(ages),
         "mae": mean_absolute_error(faces.ages, ages),
@@ -58,3 +67,29 @@ def run(args: argparse.Namespace) -> None:
     if faces.sigmas is not None:
         print(f"epsilon-error {result['epsilon_error']:.3f}")
     print(f"always saying {always[0]:g}: {result['mae_of_the_median']:.2f} years")
+
+
+def _as_trained(args: argparse.Namespace, training: dict[str, Any]) -> None:
+    """Take protocol and fold from the training on the same data set; warn where they differ."""
+    if training.get("data") != chosen(args)["data"]:
+        return
+    for name in ("protocol", "fold"):
+        theirs, ours = training.get(name), getattr(args, name)
+        if ours is None:
+            setattr(args, name, theirs)
+        elif ours != theirs:
+            logger.warning(
+                "%s: the model was trained with %s, not %s: it may have seen these faces",
+                *(name, display(theirs), display(ours)),
+            )
+
+
+def _median(args: argparse.Namespace, faces: "Faces") -> float:
+    """Return the median age of the training faces, or where they are not here, of these."""
+    import numpy as np
+
+    try:
+        ages = open_data(args, "train").ages
+    except InputError:
+        ages = faces.ages
+    return float(np.median(ages))

@@ -1,7 +1,7 @@
 """What several of the age commands take."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sr_arn.age.datasets import Faces
@@ -24,6 +24,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--protocol", metavar="P", help="of morph2: arn, setting-1, ssr-net, subjects, coral"
     )
     parser.add_argument("--fold", type=int, metavar="N", help="of morph2 and fgnet, from 0")
+    parser.add_argument(
+        "--resize", action="store_true", help="make square faces of another size fit the model"
+    )
 
 
 def check_torch(device: str = "cpu") -> None:
@@ -53,3 +56,9 @@ def open_data(args: argparse.Namespace, split: str) -> "Faces":
     if name in DRAWS_NONE and args.protocol not in HAVE_THEIR_OWN:
         options["validation"] = HELD_OUT
     return DATASETS[name](folder, split, **options)
+
+
+def chosen(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the data set, protocol and fold, as a model's file tells them."""
+    name = args.data.partition(":")[0]
+    return {"data": name, "protocol": args.protocol, "fold": args.fold}

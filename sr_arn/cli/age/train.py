@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr_arn.cli.age.options import add_data, check_torch, open_data
+from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
 from sr_arn.cli.terminal import show_training, shows_progress
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone",
         default="ssrnet",
         metavar="NAME",
-        help="ssrnet (default), residual, vgg16, torchvision",
+        help="ssrnet (default), residual, vgg16, torchvision:NETWORK (mobilenet_v3_small ...)",
     )
     parser.add_argument(
         "--head",
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     side = getattr(model.backbone, "side", SIDE)
     parts = [open_data(args, split) for split in ("train", "validation")]
     (faces, ages), (held, held_ages) = (
-        (to_tensor(read_faces(part.paths, side)), part.ages) for part in parts
+        (to_tensor(read_faces(part.paths, side, args.resize)), part.ages) for part in parts
     )
     logger.info("faces: %d, %d held out", len(faces), len(held))
 
@@ -110,9 +110,8 @@ def run(args: argparse.Namespace) -> None:
             print(f"go on with --resume {display(checkpoint)}", file=sys.stderr)
         raise
     last = error()
-    name = args.data.partition(":")[0]
-    told = {"data": name, "faces": len(faces), "epochs": args.epochs, "seed": args.seed}
-    margin = MARGINS.get(name, MARGIN)
+    told = chosen(args) | {"faces": len(faces), "epochs": args.epochs, "seed": args.seed}
+    margin = MARGINS.get(told["data"], MARGIN)
     save_age_model(args.output, SavedModel(model, plan, side, margin, told, last))
     checkpoint.unlink(missing_ok=True)
     if not args.quiet:
@@ -151,7 +150,10 @@ def _plan(args: argparse.Namespace) -> "Plan":
         if args.backbone not in ("residual", "vgg16"):
             raise InputError(f"width: the backbone {args.backbone} takes none")
         backbone["width"] = args.width
-    return Plan(args.backbone, args.head, backbone, head)
+    name, _, network = args.backbone.partition(":")
+    if network:
+        backbone["network"] = network
+    return Plan(name, args.head, backbone, head)
 
 
 def _checkpoint(args: argparse.Namespace) -> Path:
