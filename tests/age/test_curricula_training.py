@@ -13,6 +13,15 @@ AGES = torch.tensor([2.0, 6, 10, 14, 18])
 COUNTS = torch.tensor([100, 60, 30, 12, 5])  # a long tail
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Work in one thread: of products this small, more would wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def trained():
     """Return losses without margins before and after each curriculum, tables and changes."""
@@ -41,7 +50,7 @@ def trained():
 def test_each_curriculum_lowers_the_loss(trained):
     losses, *_ = trained
     assert all(after < before for before, after in pairwise(losses))
-    assert losses[-1] < 0.7 * losses[0]
+    assert 0 < losses[-1] < 0.7 * losses[0]
 
 
 def test_in_the_first_curriculum_margins_vary_with_each_batch(trained):

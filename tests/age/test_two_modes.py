@@ -10,7 +10,16 @@ from sr_arn.age import ascend, climb, refine  # noqa: E402
 from sr_arn.age.boxes import box_to_target, target_to_box  # noqa: E402
 from sr_arn.age.heads import Direct, EnergyDensity  # noqa: E402
 
-TRAINING, TEST, FEATURES = 2000, 200, 4
+TRAINING, TEST, FEATURES = 1000, 200, 2
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Work in one thread: of products this small, more would wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def poses(x):
@@ -45,7 +54,7 @@ def learned(kind):
     targets = y.shape[1]
     direct = Direct(FEATURES, targets, hidden=48)
     energy = EnergyDensity(
-        FEATURES, targets, (noise, 4 * noise), 64, (24, 24), (48, 48), unit=5 * noise
+        FEATURES, targets, (noise, 4 * noise), 32, (24, 24), (48, 48), unit=5 * noise
     )
     for head in (direct, energy):
         optimiser = torch.optim.Adam(head.parameters(), 5e-3)
