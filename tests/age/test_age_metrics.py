@@ -15,6 +15,7 @@ def test_figures_of_the_arn_paper():
     assert mean_absolute_error(LAP, LAP_ARN) == pytest.approx(3.0691666667)
     assert cumulative_accuracy(LAP, LAP_DEX, 3) == pytest.approx(0.75)
     assert cumulative_accuracy(LAP, LAP_ARN, 3) == pytest.approx(7 / 12)
+    assert cumulative_accuracy(LAP, LAP_DEX, 5) == pytest.approx(0.75)
     assert cumulative_accuracy(LAP, LAP_ARN, 5) == pytest.approx(10 / 12)
 
 
