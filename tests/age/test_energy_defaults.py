@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn.age import ascend, climb, refine  # noqa: E402
-from sr_arn.age.boxes import DETECTION_SIGMAS, TRACKING_SIGMAS  # noqa: E402
+from sr_arn.age.boxes import DETECTION, TRACKING  # noqa: E402
 from sr_arn.age.heads import EnergyDensity  # noqa: E402
 
 
@@ -22,8 +22,8 @@ def bowl(curvature, middle=0.0):
 
 
 def test_proposals_of_boxes_and_of_ages():
-    assert DETECTION_SIGMAS == (0.05, 0.1, 0.2)
-    assert TRACKING_SIGMAS == (0.05, 0.5)
+    assert (DETECTION.sigmas, DETECTION.samples) == ((0.05, 0.1, 0.2), 128)
+    assert (TRACKING.sigmas, TRACKING.samples) == ((0.05, 0.5), 128)
     torch.testing.assert_close(EnergyDensity(8).sigmas, torch.tensor([[0.1], [20.0]]))
     assert EnergyDensity(8)._offsets(torch.zeros(2, 1)).shape == (1024, 1)
 
@@ -61,3 +61,18 @@ def test_refinement_is_algorithm_s1_unless_told_otherwise():
     torch.testing.assert_close(found, column(3 - 3 / 32, 3 + 3 / 32))  # each step halves the way
     found = refine(head, torch.zeros(1, 4), column(0), ascend, step=6.0)
     assert found.item() == pytest.approx(3)
+
+
+def test_boxes_climb_as_in_detection_and_in_tracking():
+    head = EnergyDensity(4, 4, hidden=(2,))
+    head.energy = lambda _, y: (y[:, 0] @ torch.tensor([2.0, 2, 2, 2]))[:, None]
+    start = torch.zeros(1, 4)
+    place, size = 10 * 2 * 1e-4, 10 * 2 * 4e-4  # ten steps of lambda times the slope
+    found = refine(head, torch.zeros(1, 4), start, DETECTION.algorithm, **DETECTION.options)
+    torch.testing.assert_close(found, torch.tensor([[place, place, size, size]]))
+    place, size = 10 * 2 * 2e-4, 10 * 2 * 1e-3
+    found = refine(head, torch.zeros(1, 4), start, TRACKING.algorithm, **TRACKING.options)
+    torch.testing.assert_close(found, torch.tensor([[place, place, size, size]]))
+    head.energy = lambda _, y: -1e4 * y[:, 0].square().sum(dim=1, keepdim=True)  # ever lower
+    found = refine(head, torch.zeros(1, 4), start + 1, TRACKING.algorithm, **TRACKING.options)
+    torch.testing.assert_close(found, torch.tensor([[(-3.0) ** 10] * 2 + [(-19.0) ** 10] * 2]))
