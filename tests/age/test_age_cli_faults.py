@@ -73,7 +73,7 @@ def test_nothing_is_wrong_before(here, capsys):
     ("size", "mode", "message"),
     [
         ((65, 64), "RGB", "expected 64 x 64 pixels, received 65 x 64"),
-        ((32, 32), "RGB", "expected 64 x 64 pixels, received 32 x 32"),
+        ((32, 32), "RGB", "expected 64 x 64 pixels, received 32 x 32; give --resize"),
         ((64, 64), "RGBA", "expected RGB or grey, received RGBA"),
         ((64, 64), "LA", "expected RGB or grey, received LA"),
     ],
