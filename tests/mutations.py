@@ -2,6 +2,9 @@
 
 import json
 import struct
+import zlib
+
+from conftest import png_chunks
 
 NUMBERS = (0, 1, -1, 2**31 - 1, 2**31, 2**63, -(2**63), 10**9, 0.5, float("nan"), float("inf"))
 VALUES = (*NUMBERS, "", "x" * 300, "../../x", "\x1b[31m", None, True, [], {}, [[[]]], {"a": 1})
@@ -35,6 +38,36 @@ def mutated(content, dice):
         else:
             del content[place:]
     return bytes(content)
+
+
+def mutated_png(content, dice):
+    """Return a PNG file with something wrong in chunks whose check sums are right.
+
+    Of pixels and profiles, also in what is deflated: else nothing wrong would get that far.
+    """
+    chunks, place = [], 8
+    while place < len(content):
+        length, kind = struct.unpack_from(">I4s", content, place)
+        inner = content[place + 8 : place + 8 + length]
+        if kind == b"IDAT" == chunks[-1][0]:  # one stream, in parts
+            chunks[-1] = kind, chunks[-1][1] + inner
+        else:
+            chunks.append((kind, inner))
+        place += 12 + length
+    number = dice.randrange(len(chunks))
+    kind, inner = chunks[number]
+    how = dice.randrange(8)
+    if how == 0:
+        del chunks[number]
+    elif how == 1:
+        chunks.insert(dice.randrange(len(chunks)), (kind, inner))
+    elif how < 5 and kind in (b"IDAT", b"iCCP"):
+        start = inner.index(b"\0") + 2 if kind == b"iCCP" else 0
+        plain = mutated(zlib.decompress(inner[start:]), dice)
+        chunks[number] = kind, inner[:start] + zlib.compress(plain)
+    else:
+        chunks[number] = kind, mutated(inner, dice)
+    return png_chunks(*chunks)
 
 
 def split_safetensors(content):

@@ -3,6 +3,9 @@
 import pytest
 
 from sr_arn import InputError
+
+pytest.importorskip("torch", reason='needs the extra "torch"')
+
 from sr_arn.age.metrics import cumulative_accuracy, epsilon_error, mean_absolute_error
 
 LAP = [20, 76, 18, 27, 21, 42, 65, 17, 30, 34, 8, 32]
