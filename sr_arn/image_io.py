@@ -6,6 +6,7 @@ name's suffix, how it is written.
 """
 
 import logging
+import math
 import os
 import struct
 import zlib
@@ -23,6 +24,7 @@ from sr_arn import png, tiff
 from sr_arn.checks import InputError, display
 from sr_arn.files import check_output, write_whole
 from sr_arn.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
+from sr_arn.memory import check_memory
 from sr_arn.picture import Frame, Picture
 from sr_arn.pil import from_pil, is_cut_to_8_bits, picture_of, to_pil
 from sr_arn.workers import available_cores
@@ -41,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 100_000_000
 """Pixels of a picture that is read without asking: 0.1 to 0.8 GB, or 3.2 GB of doubles."""
+
+BYTES_TO_READ = 12  # of a pixel: in the file, decoded, and as an array
+COPIES = 3  # of a result that Pillow writes
 
 HEAD, HEAD_OF_AVIF = 64, 4096  # bytes that tell a format, and an AVIF's depth
 METADATA = ("icc_profile", "exif", "xmp", "dpi")
@@ -139,6 +144,7 @@ def _check_size(width: int, height: int, most: int, name: str) -> None:
         raise InputError(
             f"{name}: has {width:,} x {height:,} pixels, more than {most:,}; {ALLOW_MORE}"
         )
+    check_memory(BYTES_TO_READ * width * height, f"{name}: has {width:,} x {height:,} pixels")
 
 
 def _read_tiff(file: IO[bytes], name: str, max_pixels: int) -> Picture:
@@ -285,6 +291,8 @@ def encode_strips(
     elif kind.name == "TIFF":
         tiff.encode(file, strips, frame, workers)
     else:
+        size = math.prod(frame.shape) * frame.dtype.itemsize
+        check_memory(COPIES * size, f"output: {kind.name} is written as a whole")
         pixels, filled = np.empty(frame.shape, frame.dtype), 0
         for strip in strips:
             pixels[filled : filled + len(strip)] = strip

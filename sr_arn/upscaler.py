@@ -20,6 +20,7 @@ from sr_arn.checks import InputError, check_integer, check_luminance, check_rang
 from sr_arn.conv_model import ConvModel
 from sr_arn.epochs import check_device
 from sr_arn.formats import MODES
+from sr_arn.memory import memory_left
 from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.sizes import resized
 from sr_arn.tensors import as_array, as_tensor, is_tensor
@@ -37,6 +38,8 @@ PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 MEMORY = 300
 MEMORY_PER_WORKER = 75
 """Megabytes that all tiles in work may take, or a worker's if there are many."""
+
+SHARE_OF_LEFT = 0.4  # of what a container leaves: results wait to be written
 
 MEGABYTE = 1_000_000
 
@@ -323,12 +326,14 @@ class Upscaler:
         workers = available_cores()
         if self.threads is not None:
             workers = check_integer(self.threads, "threads", 1)
-        memory = max(MEMORY, MEMORY_PER_WORKER * workers)
-        if self.memory is not None:
-            memory = check_integer(self.memory, "memory", 1)
+        memory, limit, whose = max(MEMORY, MEMORY_PER_WORKER * workers), self.memory, "received"
+        if limit is None and (left := SHARE_OF_LEFT * memory_left() / MEGABYTE) < memory:
+            limit, whose = int(left), "the container leaves"
+        if limit is not None:
+            memory = limit if self.memory is None else check_integer(limit, "memory", 1)
             least = -(-grid.bytes_of(SMALLEST) // MEGABYTE)
             if memory < least:
-                raise InputError(f"memory: expected at least {least} MB, received {memory}")
+                raise InputError(f"memory: expected at least {least} MB, {whose} {memory}")
             workers = min(workers, memory // least)
         side = max(SMALLEST, min(grid.usual_side, grid.side_within(memory * MEGABYTE / workers)))
         return workers, side if self.tile is None else check_integer(self.tile, "tile", SMALLEST)

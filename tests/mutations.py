@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from copy import deepcopy
 
 from conftest import png_chunks
 
@@ -106,7 +107,7 @@ def _change(place, dice):
         if kind == 0:
             del place[key]
         elif kind == 1 and isinstance(place, dict):
-            place[dice.choice(("x", "weight", "scale", "values"))] = dice.choice(VALUES)
+            place[dice.choice(("x", "weight", "scale", "values"))] = deepcopy(dice.choice(VALUES))
         else:
-            place[key] = dice.choice(VALUES)
+            place[key] = deepcopy(dice.choice(VALUES))
         return

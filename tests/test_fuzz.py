@@ -78,7 +78,7 @@ def test_mutated_models(models, tmp_path, count):
         assert 0 < sound < count
 
 
-@pytest.mark.parametrize("count", counts(50, 5000))
+@pytest.mark.parametrize("count", counts(50, 2500))
 def test_mutated_age_models(tmp_path, count):
     pytest.importorskip("torch", reason='needs the extra "torch"')
     from sr_arn.age.model import Plan

@@ -6,6 +6,7 @@ Those marked slow are whole campaigns; what they find goes to `golden/finds`.
 import random
 import zlib
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from io import BytesIO, StringIO
 
 import numpy as np
@@ -15,7 +16,7 @@ from mutations import mutated, mutated_png
 from PIL import Image, ImageCms, features
 from test_fuzz import FINDS, counts
 
-from sr_arn import InputError, enlarger, image_io
+from sr_arn import InputError, cli, enlarger, image_io
 from sr_arn.cli import main
 from sr_arn.image_io import write_image
 from sr_arn.metadata import Metadata
@@ -74,6 +75,12 @@ def enlarged(source, target, declared):
     return code, told.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def one_parser(monkeypatch):
+    """The parser of arguments, which takes half of the time, is made once."""
+    monkeypatch.setattr(cli, "_parser", cache(cli._parser))
+
+
 @pytest.fixture
 def declared(monkeypatch):
     """What the reader found a file to declare, in pixels, and the memory it took."""
@@ -121,8 +128,8 @@ def attempt(folder, content, declared):
     return code == 0
 
 
-@pytest.mark.parametrize("count", counts(60, 10_000))
 @pytest.mark.parametrize("kind", VARIANTS)
+@pytest.mark.parametrize("count", counts(60, 10_000))
 def test_mutated_pictures(coffee, tmp_path, declared, kind, count):
     if kind == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")

@@ -48,10 +48,16 @@ def test_code(tmp_path):
             run()
 
 
-def test_a_hang(tmp_path, monkeypatch):
-    monkeypatch.setattr(guard, "LONGEST", 0.05)
+def work():
+    while True:
+        pass
+
+
+@pytest.mark.parametrize("wait", [work, lambda: time.sleep(30)])
+def test_a_hang(tmp_path, monkeypatch, wait):
+    monkeypatch.setattr(guard, "LONGEST", 0.02)
     with pytest.raises(Hang), guarded(tmp_path):
-        time.sleep(5)
+        wait()
 
 
 @pytest.mark.skipif(not CAN_MEASURE, reason="only Linux tells the peak of memory")

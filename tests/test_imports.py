@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 # From the ground up; a module imports only what stands in an earlier row.
 FLOORS = [
     ["checks", "parameters", "workers", "strips"],
-    ["files", "tensors", "headers"],
+    ["files", "memory", "tensors", "headers"],
     ["curve"],
     ["nn.anchored", "nn.checkpoint", "nn.progress", "nn.symmetry"],
     ["nn.deep", "nn.conv", "nn.training"],

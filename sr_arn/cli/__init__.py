@@ -31,12 +31,14 @@ from sr_arn.cli import (
     upscale,
 )
 from sr_arn.cli.options import add_commands
+from sr_arn.memory import memory_left
 
 __all__ = ["main"]
 
 USER_ERROR = 2
 INTERRUPTED = 130
-LEAST_MEMORY = 600 * 10**6  # bytes, under which the libraries hang or abort while they are loaded
+LEAST_ADDRESSES = 600 * 10**6  # bytes, under which libraries hang or abort while they are loaded
+LEAST_MEMORY = 250 * 10**6  # under which a container ends us before anything can be told
 COMMANDS = (
     *(upscale, serve, train, benchmark, compare, score, models, data, age, doctor),
     completion,
@@ -61,14 +63,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 fine, 1 some of many pictures failed, 2 user error, 130 interrupted.
     """
     args, code = _parser().parse_args(argv), 0
-    if (limit := _limit_of_memory()) < LEAST_MEMORY:
-        megabytes = f"{limit // 10**6} MB of address space (ulimit -v)"
-        print(
-            f"sr-arn: error: memory: expected at least {LEAST_MEMORY // 10**6} MB, the limit is "
-            f"{megabytes}; raise it",
-            file=sys.stderr,
-        )
-        return USER_ERROR
+    for least, limit, where in (
+        (LEAST_ADDRESSES, _limit_of_memory(), "of address space (ulimit -v)"),
+        (LEAST_MEMORY, memory_left(), "that the container leaves"),
+    ):
+        if limit < least:
+            print(
+                f"sr-arn: error: memory: expected at least {least // 10**6} MB, the limit is "
+                f"{limit // 10**6} MB {where}; raise it",
+                file=sys.stderr,
+            )
+            return USER_ERROR
     _prepare_process()
     try:
         with _log_to_stderr(quiet=getattr(args, "quiet", False)):
