@@ -72,6 +72,15 @@ def random_network(scale, channels, pairs, anchors, size):
 
 
 @pytest.fixture(scope="session")
+def parts(tmp_path_factory) -> Path:
+    """A folder of small parts of the shipped pictures, to train on in seconds."""
+    folder = tmp_path_factory.mktemp("parts")
+    for path in SHIPPED.glob("*.png"):
+        opened(path).crop((200, 100, 260, 160)).save(folder / path.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Debian's Chromium, driven by Playwright."""
     sync_api = pytest.importorskip("playwright.sync_api")

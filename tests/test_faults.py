@@ -19,7 +19,7 @@ from PIL import Image
 
 CLI = [sys.executable, "-m", "sr_arn"]
 PICTURES = 12
-QUICK, LONG = 4, 20  # moments to be killed at
+QUICK, LONG = 3, 20  # moments to be killed at
 MOMENTS = [
     pytest.param(QUICK, id="quick"),
     pytest.param(LONG, id="long", marks=pytest.mark.slow),
@@ -53,22 +53,25 @@ def told_in_one_line(result, *parts):
         assert part in lines[0]
 
 
-def killed_at_random(command, moments, seconds, between):
-    """Start a command so many times, and kill it after a random part of its usual time."""
-    dice = random.Random(0)  # noqa: S311 - no secret
-    killed = 0
-    for _ in range(moments):
-        process = subprocess.Popen(  # noqa: S603 - our own
-            [*CLI, *map(str, command())], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            process.wait(timeout=dice.uniform(0.1, 1.1) * seconds)
-        except subprocess.TimeoutExpired:
-            killed += 1
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        between()
-    return killed
+def start(*arguments):
+    """Start the command line in a process of its own."""
+    return subprocess.Popen(  # noqa: S603 - our own
+        [*CLI, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def killed(process, begun, dice, longest):
+    """Kill a process so many seconds at most after it has begun; return whether that was in time.
+
+    By what it has done, not by the clock, which a busy machine makes meaningless.
+    """
+    while not begun() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(dice.uniform(0, longest))
+    in_time = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return in_time
 
 
 @pytest.fixture(scope="module")
@@ -82,60 +85,26 @@ def photos(tmp_path_factory, coffee):
 
 @pytest.fixture(scope="module")
 def undisturbed(photos, tmp_path_factory):
-    """What a run makes of the pictures that nothing disturbs, and its seconds."""
+    """What a run makes of the pictures that nothing disturbs."""
     out = tmp_path_factory.mktemp("out")
-    start = time.perf_counter()
     assert run("upscale", photos, "-o", out, "--quiet").returncode == 0
-    return files(out), time.perf_counter() - start
+    return files(out)
 
 
 @pytest.mark.parametrize("moments", MOMENTS)
 def test_killed_over_a_folder(photos, undisturbed, tmp_path, moments):
-    expected, seconds = undisturbed
-
-    def whole():
-        for name, content in files(tmp_path).items():
-            assert content == expected[name], name
-
-    def command():
-        return ["upscale", photos, "-o", tmp_path, "--skip-existing", "--quiet"]
-
-    def begin_again():
-        whole()
+    dice, number = random.Random(0), 0  # noqa: S311 - no secret
+    command = ["upscale", photos, "-o", tmp_path, "--skip-existing", "--quiet"]
+    while number < moments:
+        there = len(os.listdir(tmp_path))
+        process = start(*command)
+        number += killed(process, lambda n=there: len(os.listdir(tmp_path)) > n, dice, 0.3)
+        assert files(tmp_path).items() <= undisturbed.items()  # whole, or not there
         if len(files(tmp_path)) == PICTURES:
             for path in tmp_path.iterdir():
                 path.unlink()
-
-    assert killed_at_random(command, moments, seconds, begin_again) >= moments // 2
-    assert run(*command()).returncode == 0
-    assert files(tmp_path) == expected
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("moments", MOMENTS)
-def test_killed_while_training(tmp_path, moments):
-    pytest.importorskip("torch", reason='needs the extra "torch"')
-    model, checkpoint = tmp_path / "m.safetensors", tmp_path / "m.checkpoint.safetensors"
-    training = ["train", ROOT / "data", "-o", model, "--validation", 0, "--epochs", 6, "--quiet"]
-    training += ["--regressor", "conv-arn", "--channels", 4, "--layers", 2, "--anchors", 2]
-    start = time.perf_counter()
-    first = run(*training)
-    assert first.returncode == 0, first.stderr
-    seconds, expected = time.perf_counter() - start, model.read_bytes()
-    model.unlink()
-
-    def command():
-        return [*training, "--resume", checkpoint] if checkpoint.exists() else training
-
-    def begin_again():
-        if model.exists():
-            assert model.read_bytes() == expected
-            model.unlink()
-
-    assert killed_at_random(command, moments, 0.5 * seconds, begin_again) >= moments // 2
-    if not model.exists():
-        assert run(*command()).returncode == 0
-    assert model.read_bytes() == expected
+    assert run(*command).returncode == 0
+    assert files(tmp_path) == undisturbed
 
 
 # --- where there is no room --------------------------------------------------------
@@ -174,13 +143,13 @@ def test_a_disk_that_is_full_under_a_folder(photos, undisturbed, tmp_path):
         assert "Traceback" not in result.stderr
         done = files(tmp_path)
         assert 0 < len(done) < PICTURES
-        assert done.items() <= undisturbed[0].items()
+        assert done.items() <= undisturbed.items()
 
 
-def test_a_disk_that_is_full_under_a_model(tmp_path):
+def test_a_disk_that_is_full_under_a_model(parts, tmp_path):
     with small_disk(tmp_path, 16):
         model = tmp_path / "m.safetensors"
-        result = run("train", ROOT / "data", "-o", model, "--validation", 0, "--anchors", 32)
+        result = run("train", parts, "-o", model, "--validation", 0, "--anchors", 32)
         told_in_one_line(result, "cannot write", "No space left on device")
         assert not model.exists()
         assert not list(tmp_path.glob(".*"))
@@ -216,7 +185,7 @@ def test_little_memory_is_a_clear_line_or_smaller_tiles(photos, undisturbed, tmp
         )
         seen.add(result.returncode)
         if result.returncode == 0:
-            assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+            assert target.read_bytes() == undisturbed["00_x3.png"]
         else:
             assert not target.exists()
             assert result.returncode == 2, (limit, result.returncode, result.stderr[-2000:])
@@ -232,7 +201,7 @@ def test_two_processes_on_one_folder(photos, undisturbed, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         ran = list(pool.map(lambda _: run("upscale", photos, "-o", tmp_path, "--quiet"), range(2)))
     assert [r.returncode for r in ran] == [0, 0], [r.stderr for r in ran]
-    assert files(tmp_path) == undisturbed[0]
+    assert files(tmp_path) == undisturbed
     assert not list(tmp_path.glob(".*"))
 
 
@@ -243,7 +212,7 @@ def test_works_without_home_cache_terminal_language(photos, undisturbed, tmp_pat
         "upscale", photos / "00.png", "-o", target, env=bare, stdin=subprocess.DEVNULL, cwd="/"
     )
     assert result.returncode == 0, result.stderr
-    assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+    assert target.read_bytes() == undisturbed["00_x3.png"]
 
 
 READ_ONLY = """
@@ -268,7 +237,7 @@ def test_works_from_a_read_only_installation(photos, undisturbed, tmp_path):
         cwd="/",
     )
     assert result.returncode == 0, result.stderr
-    assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+    assert target.read_bytes() == undisturbed["00_x3.png"]
 
 
 def test_closed_streams(photos, undisturbed, tmp_path):
@@ -276,4 +245,4 @@ def test_closed_streams(photos, undisturbed, tmp_path):
     command = f'"$@" 1>&- 2>&- upscale "{photos / "00.png"}" -o "{target}"'
     result = subprocess.run(["sh", "-c", command, "sh", *CLI], check=False)  # noqa: S603, S607
     assert result.returncode == 0
-    assert target.read_bytes() == undisturbed[0]["00_x3.png"]
+    assert target.read_bytes() == undisturbed["00_x3.png"]
