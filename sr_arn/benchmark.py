@@ -98,7 +98,8 @@ def evaluate(
                 images.append(score)
                 keep(name, set_name, path, upscaler.scale, result)
             scores.append(SetScore(name, set_name, tuple(images)))
-            progress(f"{name} on {set_name}: {scores[-1].psnr:.2f} dB")
+            told = f"{display(name)} on {display(set_name)}"
+            progress(f"{told}: {scores[-1].psnr:.2f} dB")
     return scores
 
 
@@ -131,11 +132,11 @@ def _score_image(
 def table(scores: Sequence[SetScore]) -> str:
     """Return the scores as a Markdown table: a row for each model, PSNR / SSIM for each set."""
     sets = list(dict.fromkeys(score.set for score in scores))
-    rows = [["model", *sets, "microseconds per LR pixel"]]
+    rows = [["model", *map(display, sets), "microseconds per LR pixel"]]
     for model in dict.fromkeys(score.model for score in scores):
         own = [score for score in scores if score.model == model]
         cells = [f"{score.psnr:.2f} / {score.ssim:.4f}" for score in own]
-        rows.append([model, *cells, f"{fmean(s.microseconds_per_pixel for s in own):.2f}"])
+        rows.append([display(model), *cells, f"{fmean(s.microseconds_per_pixel for s in own):.2f}"])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     rows.insert(1, ["-" * width for width in widths])
     return "\n".join(

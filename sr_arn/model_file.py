@@ -198,7 +198,7 @@ def _load_file(path: Path) -> Upscaler:
     model = kind.put_together(header, _read_arrays(path, kind.axes(header), kind.most, where))
     if isinstance(model, ConvModel):
         _check_result(model, where)
-    return Upscaler(model, header, name=path.stem if path.parent == BOX else path.name)
+    return Upscaler(model, header, name=path.stem if path.parent == BOX else display(path.name))
 
 
 def _check_result(model: ConvModel, where: str) -> None:

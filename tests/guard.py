@@ -15,7 +15,7 @@ CAN_MEASURE = os.access(CLEAR, os.W_OK)
 CODE = {
     *("pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty"),
     *("os.posix_spawn", "os.spawn", "pty.spawn", "ctypes.dlopen", "webbrowser.open"),
-    *("socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request"),
+    *("exec", "socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request"),
 }
 """Events of Python's audit (PEP 578) that no file may bring about."""
 PATHS = {
@@ -23,6 +23,7 @@ PATHS = {
     **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 2),
 }
 """How many of an event's arguments are paths that it changes."""
+LOADERS = "<frozen importlib._bootstrap>", "numba/core/caching.py"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 _watching = []  # what the hook is to tell: a hook of Python's audit cannot be taken away
@@ -53,18 +54,13 @@ def guarded(*folders):
         return path in (Path(os.devnull), CLEAR) or any(place.is_relative_to(p) for p in places)
 
     def look(event, arguments):
-        if event in CODE:
-            trespasses.append((event, arguments))
-        elif event == "exec":
-            if not _is_importing():  # modules may be imported late, and make classes from text
-                trespasses.append((event, arguments))
-        elif event == "open":
+        paths = arguments[: PATHS.get(event, 0)]
+        if event == "open":
             path, _, flags = arguments
-            if flags & WRITING and not is_within(path):
-                trespasses.append((event, arguments))
-        else:
-            paths = arguments[: PATHS.get(event, 0)]
-            trespasses.extend((event, path) for path in paths if not is_within(path))
+            paths = [path] if flags & WRITING else []
+        wrong = event in CODE or not all(map(is_within, paths))
+        if wrong and not _is_loading():
+            trespasses.append((event, arguments))
 
     _watching.append(look)
     try:
@@ -94,10 +90,10 @@ def alarmed(number, timer, seconds):
         signal.signal(number, before)
 
 
-def _is_importing():
-    """Return whether a module is being imported."""
+def _is_loading():
+    """Return whether a module is being imported, or what numba compiled before is read."""
     frame = sys._getframe()
-    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+    while frame is not None and not frame.f_code.co_filename.endswith(LOADERS):
         frame = frame.f_back
     return frame is not None
 
