@@ -13,7 +13,11 @@ __all__ = ["check_memory", "memory_left"]
 MOUNT, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 FIRST = "memory.limit_in_bytes", "memory.usage_in_bytes"  # of version 1
 SECOND = "memory.max", "memory.current"
-CACHES = {FIRST: "total_inactive_file", SECOND: "inactive_file"}
+CACHES = {
+    FIRST: ("total_inactive_file", "total_active_file"),
+    SECOND: ("inactive_file", "active_file"),
+}
+"""Copies of files, which give way."""
 
 
 def check_memory(needed: int, what: str) -> None:
@@ -48,11 +52,11 @@ def memory_left() -> float:
 
 
 def _left_in(group: Path, names: tuple[str, str]) -> float:
-    """Return the limit less what is in use; files that nobody reads any more give way."""
+    """Return the limit less what is in use and does not give way."""
     try:
         most, used = (int((group / name).read_text()) for name in names)
         lines = (group / "memory.stat").read_text().splitlines()
     except (OSError, ValueError):  # there is none, or it is "max"
         return math.inf
     counts = dict(line.split() for line in lines)
-    return max(0, most - used + int(counts.get(CACHES[names], 0)))
+    return max(0, most - used + sum(int(counts.get(cache, 0)) for cache in CACHES[names]))

@@ -15,8 +15,8 @@ from sr_arn.memory import memory_left
 
 MEGABYTE = 1_000_000
 VERSIONS = {
-    "first": ("4:memory:/a/b\n3:cpu:/\n0::/a", "memory", *memory.FIRST, "total_inactive_file"),
-    "second": ("0::/a/b\n", ".", *memory.SECOND, "inactive_file"),
+    "first": ("4:memory:/a/b\n3:cpu:/\n0::/a", "memory", *memory.FIRST, "total_"),
+    "second": ("0::/a/b\n", ".", *memory.SECOND, ""),
 }
 
 
@@ -33,7 +33,9 @@ def groups(request, tmp_path, monkeypatch):
         folder.mkdir(parents=True, exist_ok=True)
         for file, figure in zip((limit, used), figures[:2], strict=True):
             (folder / file).write_text(f"{figure}\n")
-        (folder / "memory.stat").write_text(f"cache 5\n{kept} {figures[2]}\n")
+        (folder / "memory.stat").write_text(
+            f"cache 5\n{kept}inactive_file {figures[2] - 20}\n{kept}active_file 20\n"
+        )
 
     return make
 
@@ -42,11 +44,11 @@ def test_the_narrowest_group_limits(groups):
     assert memory_left() == math.inf
     groups("a/b", 1000, 400, 50)
     assert memory_left() == 650
-    groups("a", 700, 600, 0)
+    groups("a", 680, 600, 20)
     assert memory_left() == 100
-    groups("a", 500, 600, 0)
+    groups("a", 500, 600, 20)
     assert memory_left() == 0
-    groups("a", "max", 600, 0)
+    groups("a", "max", 600, 20)
     assert memory_left() == 650
 
 
