@@ -281,6 +281,7 @@ def test_models(capsys):
         "arn-x3",
         "conv-arn-x2-tiny",
         "conv-arn-x2",
+        "conv-arn-x3-large-291",
         "conv-arn-x3-large",
         "conv-arn-x3-tiny",
         "conv-arn-x3",

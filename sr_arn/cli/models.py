@@ -53,7 +53,7 @@ def _list(args: argparse.Namespace) -> None:
         trained_scales,
     )
 
-    row = "{:<20} {:>5}  {:<10} {:>7}  {:>11}  {}".format
+    row = "{:<22} {:>5}  {:<10} {:>7}  {:>11}  {}".format
     print(row("name", "scale", "regressor", "size", "s/megapixel", "PSNR on Y, dB"))
     print(row("bicubic", "any", "-", "-", "-", "-"))
     defaults = {best_models(scale)[0] for scale in trained_scales()}
