@@ -28,7 +28,7 @@ def short(number):
 
 RNG = np.random.default_rng(0)
 TILED = {"tile": (16, 16), "compression": "lzw", "photometric": "rgb"}
-LONGEST = 10  # seconds that any of them may take
+LONGEST = 10  # seconds of the processor that any of them may take
 
 
 def by_pillow(kind, mode, **options):
@@ -117,10 +117,10 @@ def outcome(data, folder, capfd, suffix=".png"):
     source, target = folder / "in", folder / f"out{suffix}"
     source.write_bytes(data)
     target.unlink(missing_ok=True)
-    start = time.monotonic()
+    start = time.process_time()
     arguments = ["upscale", str(source), "-o", str(target), "--model", "bicubic", "--scale", "2"]
     code = main(arguments)
-    assert time.monotonic() - start < LONGEST
+    assert time.process_time() - start < LONGEST
     error = capfd.readouterr().err
     if code == 0:
         assert sorted(os.listdir(folder)) == ["in", target.name]
