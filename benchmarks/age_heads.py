@@ -246,8 +246,8 @@ def values(parts: dict[str, Part], classes: int) -> list[float]:
     """
     if classes > len(np.unique(parts["train"].ages)) // 2:
         return [float(age) for age in np.linspace(0, 100, classes)]
-    ages = np.sort(parts["train"].ages)
-    means = np.array([group.mean() for group in np.array_split(ages, classes)])
+    ages = parts["train"].ages
+    means = np.array([group.mean() for group in np.array_split(np.unique(ages), classes)])
     for _ in range(100):
         nearest = np.abs(ages[:, None] - means).argmin(axis=1)
         means = np.array([ages[nearest == k].mean() for k in range(classes)])
