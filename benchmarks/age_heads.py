@@ -283,7 +283,7 @@ def table_refined(runs: Runs, parts: dict[str, Part], rows: Rows) -> Rows:
                 ]
 
             held = parts["validation"].ages
-            scores = {s: np.mean([error(held, a) for a in ages("validation", s)]) for s in STEPS}
+            scores = {s: np.median([error(held, a) for a in ages("validation", s)]) for s in STEPS}
             best = min(scores, key=lambda s: scores[s])
             return {"step": best, "test": [a.round(3).tolist() for a in ages("test", best)]}
 

@@ -23,9 +23,8 @@ def print_all(tables: dict[str, Rows], train_ages: Ages, ages: Ages) -> dict[str
     """Print every table as Markdown; return their numbers."""
     summary: dict[str, Any] = {"faces": len(ages)}
     median = float(np.median(train_ages))
-    print(
-        f"\n{len(ages)} test faces; always {median:g} years: {np.abs(ages - median).mean():.2f}\n"
-    )
+    floor = float(np.abs(ages - median).mean())
+    print(f"\n{len(ages)} test faces; always {median:g} years: {floor:.2f}\n")
     rare = np.isin(ages, rarest(train_ages))
     for name, rows in tables.items():
         if name == "shared":
@@ -39,7 +38,7 @@ def print_all(tables: dict[str, Rows], train_ages: Ages, ages: Ages) -> dict[str
             )
             summary[name] = found
             continue
-        summary[name] = {row: numbers(entry, ages, rare) for row, entry in rows.items()}
+        summary[name] = {row: numbers(entry, ages, rare, floor) for row, entry in rows.items()}
         print_table(name, summary[name])
         if name in AGAINST:
             ours, others = AGAINST[name]
@@ -59,11 +58,19 @@ def rarest(ages: Ages) -> Ages:
     return values[np.argsort(counts, kind="stable")[: round(RARE * len(values))]]
 
 
-def numbers(entry: dict[str, Any], ages: Ages, rare: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return a row's error: mean and spread over its runs, and on rare ages."""
+def numbers(
+    entry: dict[str, Any], ages: Ages, rare: NDArray[np.bool_], floor: float
+) -> dict[str, Any]:
+    """Return a row's error: mean and spread over its runs, and on rare ages.
+
+    Runs that do worse than always saying the same have diverged: they are counted apart.
+    """
     errors = np.abs(np.array(entry["runs"]) - ages)
+    sound = errors.mean(axis=1) < floor
+    errors = errors[sound]
     each, on_rare = errors.mean(axis=1), errors[:, rare].mean(axis=1)
     found = {
+        "diverged": int((~sound).sum()),
         "mae": round(float(each.mean()), 4),
         "spread": round(float(each.std(ddof=1)), 4) if len(each) > 1 else None,
         "rare": round(float(on_rare.mean()), 4),
@@ -96,6 +103,7 @@ def print_table(name: str, rows: Rows) -> None:
     print(f"| {name} | MAE, years | over seeds | rarest fifth of ages | |\n|---|---|---|---|---|")
     for row, found in rows.items():
         spread = "" if found["spread"] is None else f"+- {found['spread']:.2f} ({found['runs']})"
+        spread += f", {found['diverged']} diverged" * bool(found["diverged"])
         more = ", ".join(
             f"{key} {found[key]:,}" if isinstance(found[key], int) else f"{key} {found[key]}"
             for key in ("parameters", "rate", "settings", "step")
