@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr_arn.checks import InputError, display
 from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
 from sr_arn.cli.options import add_json, check_json, emit_json
 
@@ -71,6 +70,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _as_trained(args: argparse.Namespace, training: dict[str, Any]) -> None:
     """Take protocol and fold from the training on the same data set; warn where they differ."""
+    from sr_arn.checks import display
+
     if training.get("data") != chosen(args)["data"]:
         return
     for name in ("protocol", "fold"):
@@ -87,6 +88,8 @@ def _as_trained(args: argparse.Namespace, training: dict[str, Any]) -> None:
 def _median(args: argparse.Namespace, faces: "Faces") -> float:
     """Return the median age of the training faces, or where they are not here, of these."""
     import numpy as np
+
+    from sr_arn.checks import InputError
 
     try:
         ages = open_data(args, "train").ages
