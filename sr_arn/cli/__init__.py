@@ -167,6 +167,8 @@ def _prepare_process() -> None:
     """Fit the process to a command: names of any script, nothing half-written on SIGTERM."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stderr is None:  # it was closed; libraries write to it as if it were there
+        sys.stderr = io.StringIO()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # large pictures, odd EXIF: no lines of code
     if threading.current_thread() is threading.main_thread():
         Interrupt.watch()
