@@ -7,13 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
+from sr_arn.cluster import Cluster
 from sr_arn.enlarger import PREVIEW, Enlarger, Stopped, preview_of
 from sr_arn.formats import SUFFIXES, Format
+from sr_arn.image_io import TooManyPixels
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
 
@@ -22,6 +25,7 @@ __all__ = ["Job", "Naming", "Outcome", "find_jobs", "naming", "run"]
 
 FIELDS = ("stem", "source", "scale", "ext")
 OTHERWISE = ".png"  # for what is only read
+HUGE = 16_000_000  # pixels of a picture that all workers of a cluster enlarge together
 SIZES = {"width": "w", "height": "h", "max_side": "max", "megapixels": "mp"}
 
 
@@ -93,6 +97,10 @@ class Job:
 
     source: Path
     target: Path
+
+    def absolute(self) -> "Job":
+        """Return it as others find it, whose working directory is another."""
+        return Job(self.source.absolute(), self.target.absolute())
 
 
 @dataclass(frozen=True)
@@ -256,7 +264,9 @@ def run(
     """Yield what becomes of each job, in their order; folders of results are made.
 
     A picture that cannot be read, enlarged or written does not stop the others. `watch` is told,
-    by any of the threads, what share of a picture is done.
+    by any of the threads, what share of a picture is done. Where `enlarge` has a cluster, its
+    workers take the pictures, and `at_a_time` says nothing; pictures of more than 16 million
+    pixels are read and written here, and all workers together enlarge each.
     """
     stopped = threading.Event()
 
@@ -266,22 +276,68 @@ def run(
                 raise Stopped
             watch(job, share)
 
-        names = str(job.source), str(job.target)
-        start = time.perf_counter()
         try:
-            if skip_existing and job.target.exists():
-                return Outcome(*names, "skipped", "is there already")
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            frame, model = enlarge(job.source, job.target, watch=watch_one)
-        except (InputError, OSError, MemoryError, Stopped) as error:
-            return Outcome(*names, "failed", _reason(error))
-        height, width = frame.shape[:2]
-        spent = round(time.perf_counter() - start, 3)
-        return Outcome(*names, "done", None, width, height, model, spent)
+            return _outcome(enlarge, job, skip_existing, watch_one)
+        except TooManyPixels as error:
+            return _failed(job, error)
 
+    if enlarge.cluster is not None:
+        return _spread(jobs, enlarge, enlarge.cluster, skip_existing, work)
     if at_a_time == 1:  # here, so that Ctrl-C ends it at once
         return map(work, jobs)
     return in_order(work, jobs, at_a_time, stopped)
+
+
+def _spread(
+    jobs: list[Job],
+    enlarge: Enlarger,
+    cluster: Cluster,
+    skip_existing: bool,
+    otherwise: Callable[[Job], Outcome],
+) -> Iterator[Outcome]:
+    """Yield what becomes of each job by a worker; of the huge ones, what `otherwise` says."""
+    own = cluster.keep(copy, enlarge.for_a_worker(HUGE))
+    tasks = ((own, job.absolute(), skip_existing) for job in jobs)
+    found = cluster.in_order(_unless_huge, tasks, lambda task, error: _failed(task[1], error))
+    for job, outcome in zip(jobs, found, strict=True):
+        if outcome is None:
+            yield otherwise(job)
+        else:
+            yield replace(outcome, source=str(job.source), target=str(job.target))
+
+
+def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | None:
+    """Return what becomes of a job, None where the picture is too large for one worker."""
+    try:
+        return _outcome(enlarge, job, skip_existing)
+    except TooManyPixels:
+        return None
+
+
+def _outcome(
+    enlarge: Enlarger,
+    job: Job,
+    skip_existing: bool,
+    watch: Callable[[float], object] = lambda share: None,
+) -> Outcome:
+    """Enlarge a picture; whatever goes wrong is told, but `TooManyPixels` raised."""
+    start = time.perf_counter()
+    try:
+        if skip_existing and job.target.exists():
+            return Outcome(str(job.source), str(job.target), "skipped", "is there already")
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        frame, model = enlarge(job.source, job.target, watch=watch)
+    except TooManyPixels:
+        raise
+    except (InputError, OSError, MemoryError, Stopped) as error:
+        return _failed(job, error)
+    height, width = frame.shape[:2]
+    spent = round(time.perf_counter() - start, 3)
+    return Outcome(str(job.source), str(job.target), "done", None, width, height, model, spent)
+
+
+def _failed(job: Job, error: Exception) -> Outcome:
+    return Outcome(str(job.source), str(job.target), "failed", _reason(error))
 
 
 def _reason(error: Exception) -> str:

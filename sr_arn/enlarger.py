@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
 from sr_arn.checks import InputError, check_integer, display
+from sr_arn.cluster import Cluster
 from sr_arn.drawing import preview
 from sr_arn.files import write_whole
 from sr_arn.formats import FORMATS, Format, format_of
@@ -29,6 +31,7 @@ PREVIEW = ".preview.png"
 
 LEAST = {"threads": 1, "tile": SMALLEST, "memory": 1, "max_pixels": 1, "back_project": 0}
 QUALITIES = (1, 100)
+LOADING = Lock()  # of models, once for all threads
 
 
 class Stopped(Exception):
@@ -58,6 +61,8 @@ class Enlarger:
         Of JPEG, WebP and AVIF.
     preview : bool, default False
         Whether a picture `preview_of` the target shows a part beside what bicubic makes of it.
+    cluster : Cluster, optional
+        Whose workers enlarge the tiles of a picture, instead of threads here.
 
     Raises
     ------
@@ -77,8 +82,8 @@ class Enlarger:
     strip: bool = False
     quality: int | None = None
     preview: bool = False
+    cluster: Cluster | None = None
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
-    _loading: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -175,6 +180,22 @@ class Enlarger:
             return 1
         return self._upscaler(None).scale
 
+    def for_a_worker(self, most_pixels: int) -> "Enlarger":
+        """Return one that a worker of a cluster uses, with the models that are loaded.
+
+        Parameters
+        ----------
+        most_pixels : int
+            Of what it reads: larger pictures are for all workers together.
+        """
+        most = min(self.max_pixels, most_pixels)
+        threads = self.threads or 1
+        other = replace(self, cluster=None, threads=threads, max_pixels=most)
+        for scale, upscaler in self._upscalers.items():
+            own = other._upscalers[scale] = copy(upscaler)
+            own.cluster, own.threads = None, threads
+        return other
+
     def upscaler_for(self, height: int, width: int) -> Upscaler:
         """Return what enlarges a picture of so many pixels, to the size or beyond.
 
@@ -189,7 +210,7 @@ class Enlarger:
         return upscaler
 
     def _upscaler(self, scale: int | None) -> Upscaler:
-        with self._loading:
+        with LOADING:
             if scale not in self._upscalers:
                 self._upscalers[scale] = self._load(scale)
             return self._upscalers[scale]
@@ -232,6 +253,7 @@ class Enlarger:
                 upscaler = upscaler.on("cuda")
             upscaler = upscaler.refined(self.ensemble, self.back_project)
         upscaler.threads, upscaler.tile, upscaler.memory = self.threads, self.tile, self.memory
+        upscaler.cluster = self.cluster
         return upscaler
 
 

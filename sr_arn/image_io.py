@@ -32,6 +32,7 @@ from sr_arn.workers import available_cores
 __all__ = [
     "MAX_PIXELS",
     "Picture",
+    "TooManyPixels",
     "as_it_fits",
     "encode_strips",
     "read_image",
@@ -70,6 +71,11 @@ DAMAGE = (  # what readers raise on damaged files, by format and by place
     zlib.error,
 )
 
+
+class TooManyPixels(InputError):
+    """A picture is larger than was allowed; its header alone was read."""
+
+
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 
@@ -88,7 +94,7 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises
     ------
     InputError
-        If it is missing, no picture, damaged, too large or of another kind.
+        If it is missing, no picture, damaged or of another kind; `TooManyPixels` if too large.
     """
     if isinstance(source, str | os.PathLike):
         name = display(source)
@@ -127,7 +133,7 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
         raise
     except Image.DecompressionBombError:
         limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
-        raise InputError(f"{name}: has more than {limit:,} pixels; {ALLOW_MORE}") from None
+        raise TooManyPixels(f"{name}: has more than {limit:,} pixels; {ALLOW_MORE}") from None
     except DAMAGE as error:
         reason = display(error) or type(error).__name__
         raise InputError(f"{name}: damaged or cut off ({reason})") from error
@@ -141,7 +147,7 @@ def _check_size(width: int, height: int, most: int, name: str) -> None:
     if min(width, height) < 1:
         raise InputError(f"{name}: damaged: it has {width} x {height} pixels")
     if width * height > most:
-        raise InputError(
+        raise TooManyPixels(
             f"{name}: has {width:,} x {height:,} pixels, more than {most:,}; {ALLOW_MORE}"
         )
     check_memory(BYTES_TO_READ * width * height, f"{name}: has {width:,} x {height:,} pixels")

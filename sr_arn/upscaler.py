@@ -9,7 +9,9 @@ in the luminance model it holds, a function from an LR plane to an HR plane: a `
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
+from functools import partial
 from importlib.util import find_spec
+from itertools import tee
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
+from sr_arn.cluster import Cluster
 from sr_arn.conv_model import ConvModel
 from sr_arn.epochs import check_device
 from sr_arn.formats import MODES
@@ -69,6 +72,8 @@ class Upscaler:
         for each of more than four threads.
     name : str, optional
         What to call it: its name in the box or its file's, as `load_model` gives it.
+    cluster : Cluster, optional
+        Whose workers enlarge the tiles, instead of threads here.
 
     Notes
     -----
@@ -91,6 +96,7 @@ class Upscaler:
         tile: int | None = None,
         memory: int | None = None,
         name: str | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.model = model
         self.header = header or {}
@@ -98,6 +104,7 @@ class Upscaler:
         self.threads = threads
         self.tile = tile
         self.memory = memory
+        self.cluster = cluster
 
     @property
     def scale(self) -> int:
@@ -293,13 +300,8 @@ class Upscaler:
         if image.dtype.kind == "f":
             check_range(image, "image")
         mode = mode or MODES[channels]
-        white = np.float32(PEAKS[image.dtype.name])
-
-        def upscale_levels(levels: NDArray[Any], rim: Rim) -> NDArray[Any]:
-            pixels = levels.astype(np.float32) / white
-            return _to_levels(enlarge(self.model, pixels, mode, rim), PEAKS[dtype.name], dtype)
-
-        return upscale_levels, Grid(image.shape, self.scale, reach_of(self.model, mode))
+        work = partial(_upscale_levels, self.model, mode, dtype)
+        return work, Grid(image.shape, self.scale, reach_of(self.model, mode))
 
     def _whole(self, work: Work, grid: Grid, image: Pixels) -> Pixels:
         """Return the results of all tiles, put together."""
@@ -319,15 +321,28 @@ class Upscaler:
             halves, axis = grid.halves(tile)  # what the whole tile took is free again
             return np.concatenate([result_of(half) for half in halves], axis)
 
-        return in_order(lambda tile: (tile, result_of(tile)), grid.tiles(workers, side), workers)
+        if self.cluster is None:
+            tiles = grid.tiles(workers, side)
+            return in_order(lambda tile: (tile, result_of(tile)), tiles, workers)
+        todo, sent = tee(grid.tiles(workers, side))
+        kept = self.cluster.keep(partial, work)  # the model travels once
+        cuts = ((kept, tile.cut(image), tile.rim) for tile in sent)
+        return zip(todo, self.cluster.in_order(_call, cuts), strict=True)
 
     def _plan(self, grid: Grid) -> tuple[int, int]:
         """Return how many workers take tiles of how many LR pixels a side."""
         workers = available_cores()
-        if self.threads is not None:
+        if self.cluster is not None:
+            workers = self.cluster.threads
+        elif self.threads is not None:
             workers = check_integer(self.threads, "threads", 1)
         memory, limit, whose = max(MEMORY, MEMORY_PER_WORKER * workers), self.memory, "received"
-        if limit is None and (left := SHARE_OF_LEFT * memory_left() / MEGABYTE) < memory:
+        is_here = self.cluster is None
+        if (
+            limit is None
+            and is_here
+            and (left := SHARE_OF_LEFT * memory_left() / MEGABYTE) < memory
+        ):
             limit, whose = int(left), "the container leaves"
         if limit is not None:
             memory = limit if self.memory is None else check_integer(limit, "memory", 1)
@@ -337,6 +352,18 @@ class Upscaler:
             workers = min(workers, memory // least)
         side = max(SMALLEST, min(grid.usual_side, grid.side_within(memory * MEGABYTE / workers)))
         return workers, side if self.tile is None else check_integer(self.tile, "tile", SMALLEST)
+
+
+def _upscale_levels(
+    model: LuminanceModel, mode: str, dtype: np.dtype[Any], levels: Pixels, rim: Rim
+) -> Pixels:
+    """Return HR levels of a dtype without the rim, of LR levels with it."""
+    pixels = levels.astype(np.float32) / np.float32(PEAKS[levels.dtype.name])
+    return _to_levels(enlarge(model, pixels, mode, rim), PEAKS[dtype.name], dtype)
+
+
+def _call(work: Work, levels: Pixels, rim: Rim) -> Pixels:
+    return work(levels, rim)
 
 
 def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 # From the ground up; a module imports only what stands in an earlier row.
 FLOORS = [
     ["checks", "parameters", "workers", "strips"],
-    ["files", "memory", "tensors", "headers"],
+    ["files", "memory", "tensors", "headers", "cluster"],
     ["curve"],
     ["nn.anchored", "nn.checkpoint", "nn.progress", "nn.symmetry"],
     ["nn.deep", "nn.conv", "nn.training"],
@@ -74,6 +74,7 @@ HEAVY = {
     "scipy",
     "imagecodecs",
     "tifffile",
+    "distributed",
 }  # imported where they are used, not on loading
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sr_arn.batch import Outcome
+    from sr_arn.cluster import Cluster
     from sr_arn.enlarger import Enlarger
     from sr_arn.formats import Format
 
@@ -66,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of results in a folder (default: the input's), or on stdout (PNG)",
     )
+    machines = parser.add_argument_group(
+        'many processes or machines, pip install "sr-arn[distributed]"'
+    )
+    machines.add_argument("--workers", type=int, metavar="N", help="processes on this machine")
+    machines.add_argument(
+        "--scheduler", metavar="URL", help="of a Dask cluster, such as tcp://10.0.0.1:8786"
+    )
     parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
     parser.add_argument(
         "--preview",
@@ -109,17 +117,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Enlarge one picture or many; return the exit code."""
-    from sr_arn.batch import Job, Outcome
-    from sr_arn.checks import InputError, check_integer, display
-    from sr_arn.cli.progress import Progress
-    from sr_arn.enlarger import PIPE, format_named
+    from sr_arn.checks import InputError, check_integer
+    from sr_arn.cluster import open_cluster
 
     check_json(args.json)
     check_integer(args.jobs, "jobs", 1)
+    is_spread = args.workers is not None or args.scheduler is not None
+    for option, default in (("jobs", 1), ("device", "cpu")):
+        if is_spread and getattr(args, option) != default:
+            raise InputError(f"{option}: is for one process; leave it out with workers")
+    with open_cluster(args.workers, args.scheduler) as cluster:
+        enlarge = _enlarger(args, cluster)
+        many = _is_folder(args.inputs, args.output)
+        return _run_many(args, enlarge) if many else _run_one(args, enlarge)
+
+
+def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+    """Enlarge one picture; return the exit code."""
+    from sr_arn.batch import Job, Outcome
+    from sr_arn.checks import InputError, display
+    from sr_arn.cli.progress import Progress
+    from sr_arn.enlarger import PIPE, format_named
+
     output = _path_or_pipe(args.output)
-    enlarge = _enlarger(args)
-    if _is_folder(args.inputs, args.output):
-        return _run_many(args, enlarge)
     for option in ("name", "recursive", "skip_existing"):
         if getattr(args, option):
             shown = option.replace("_", "-")
@@ -163,7 +183,7 @@ def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Pat
     emit_json(path, data | counts)
 
 
-def _enlarger(args: argparse.Namespace) -> "Enlarger":
+def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger":
     """Return what enlarges as the options say."""
     from PIL import Image
 
@@ -192,6 +212,7 @@ def _enlarger(args: argparse.Namespace) -> "Enlarger":
         strip=args.strip,
         quality=args.quality,
         preview=args.preview,
+        cluster=cluster,
     )
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most
@@ -273,7 +294,7 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
             outcomes.append(outcome)
             progress.tell(outcome)
         progress.finish(outcomes)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InputError):  # the cluster was lost
         progress.interrupted(len(outcomes))
         raise
     finally:
