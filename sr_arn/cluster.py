@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sr_arn.checks import InputError, check_integer, display
@@ -42,6 +43,7 @@ class Cluster:
     def __init__(self, client: "Client") -> None:
         self.client = client
         self.address = client.scheduler.address
+        self.version = version("sr-arn")
 
     @property
     def threads(self) -> int:
@@ -54,10 +56,8 @@ class Cluster:
 
         Arguments may be what was kept; so may be what `in_order` and `total` are given.
         """
-        from sr_arn import __version__
-
         try:
-            return self.client.submit(_do, __version__, work, *args, pure=False)
+            return self.client.submit(_do, self.version, work, *args, pure=False)
         except Exception as error:
             raise self._translated(error) from error
 
@@ -107,9 +107,7 @@ class Cluster:
             for _, kept in pending:
                 kept.cancel()
 
-    def total(
-        self, kept: Iterable["Future[Any]"], add: Callable[[Result, Result], Result]
-    ) -> Any:
+    def total(self, kept: Iterable["Future[Any]"], add: Callable[[Result, Result], Result]) -> Any:
         """Return the sum of what was kept: neighbours are added, then their sums, by the workers.
 
         So it depends on the order of the summands, not on who is there to add them.
@@ -133,14 +131,10 @@ class Cluster:
         return error
 
 
-def _do(version: str, work: Callable[..., Result], *args: Any) -> Result:
+def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
     """Do what the client asks for, if it has the same version."""
-    from sr_arn import __version__
-
-    if version != __version__:
-        raise InputError(
-            f"scheduler: a worker has sr-arn {__version__}, expected {version}; install it there"
-        )
+    if (own := version("sr-arn")) != expected:
+        raise InputError(f"scheduler: a worker has sr-arn {own}, expected {expected}; install that")
     return work(*args)
 
 

@@ -97,7 +97,7 @@ def imports(tree, everywhere):
                 yield inner if inner.removeprefix("sr_arn.") in FLOOR else module
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        elif everywhere or not isinstance(node, ast.FunctionDef):
+        elif everywhere or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             todo.extend(ast.iter_child_nodes(node))
 
 
