@@ -34,6 +34,7 @@ __all__ = [
     "check_patch_scale",
     "gradient_map",
     "lr_windows",
+    "second_moments",
 ]
 
 SCALES = range(2, 9)
@@ -74,21 +75,20 @@ class GradientFeatures:
         InputError
             If `scale` or `energy` is out of range, or no plane holds detail.
         """
+        return self.fit_moments(second_moments(planes))
+
+    def fit_moments(self, moments: NDArray[np.float64]) -> Self:
+        """Learn the projection from the `second_moments` of LR planes: those of several add up."""
         check_patch_scale(self.scale)
         if not 0 < self.energy <= 1:
             raise InputError(f"energy: expected a number in (0, 1], received {self.energy}")
-        # 1. second moments of the LR neighbourhoods
-        moments = np.zeros((NEIGHBOURHOOD**2, NEIGHBOURHOOD**2))
-        for plane in planes:
-            for windows in _bands(lr_windows(check_luminance(plane))):
-                moments += windows.T.astype(np.float64) @ windows
-        # 2. through the linear map: second moments of the gradients (PCA without centring)
+        # 1. through the linear map: second moments of the gradients (PCA without centring)
         gradients = gradient_map(self.scale)
         energies, directions = np.linalg.eigh(gradients @ moments @ gradients.T)
         energies, directions = np.maximum(energies[::-1], 0), directions[:, ::-1]
         if energies[0] <= 0:
             raise InputError("images: expected some with detail, received only flat ones or none")
-        # 3. as many directions as hold the energy, each with its largest entry positive
+        # 2. as many directions as hold the energy, each with its largest entry positive
         share = np.cumsum(energies) / energies.sum()
         kept = directions[:, : 1 + int(np.searchsorted(share, self.energy))].T
         largest = np.abs(kept).argmax(axis=1)
@@ -116,6 +116,15 @@ def check_patch_scale(scale: int) -> None:
     """Raise `InputError` unless `scale` is an integer that patch models exist for."""
     if check_integer(scale, "scale", SCALES[0]) not in SCALES:
         raise InputError(f"scale: expected {SCALES[0]} to {SCALES[-1]}, received {scale}")
+
+
+def second_moments(planes: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:
+    """Return the sum [81, 81] of w w^T over the 9 x 9 neighbourhoods w of LR planes [h, w]."""
+    moments = np.zeros((NEIGHBOURHOOD**2, NEIGHBOURHOOD**2))
+    for plane in planes:
+        for windows in _bands(lr_windows(check_luminance(plane))):
+            moments += windows.T.astype(np.float64) @ windows
+    return moments
 
 
 def lr_windows(plane: NDArray[np.float32]) -> NDArray[np.float32]:

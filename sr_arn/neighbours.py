@@ -1,7 +1,7 @@
 """The nearest training samples of each anchor, in one pass over the samples."""
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
@@ -9,16 +9,32 @@ from numpy.typing import NDArray
 
 from sr_arn.compilation import PARALLEL, compiled
 
-__all__ = ["nearest"]
+__all__ = ["Near", "nearer", "nearest"]
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 8192  # samples whose similarities to all anchors are held at a time
 
 
-def nearest(
-    samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any]], k: int
-) -> NDArray[np.int64]:
+class Near(NamedTuple):
+    """The samples nearest to each anchor, most similar first; of equal ones the first."""
+
+    samples: NDArray[np.int64]
+    """[m, k] indices."""
+    similarities: NDArray[np.floating[Any]]
+    """[m, k]."""
+
+
+def nearer(a: Near, b: Near, k: int) -> Near:
+    """Return the k nearest to each anchor of two findings, `a` of earlier samples than `b`."""
+    samples, similarities = (np.concatenate(pair, axis=1) for pair in zip(a, b, strict=True))
+    order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+    return Near(
+        np.take_along_axis(samples, order, axis=1), np.take_along_axis(similarities, order, axis=1)
+    )
+
+
+def nearest(samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any]], k: int) -> Near:
     """Return the `k` samples with the largest inner product with each anchor.
 
     Among unit vectors these are the nearest ones. The similarities are formed block by
@@ -30,14 +46,10 @@ def nearest(
     anchors : ndarray [m, d]
         Same dtype as `samples`.
     k : int
-        1 to n.
-
-    Returns
-    -------
-    ndarray of int64 [m, k]
-        Indices of samples, most similar first; of equal ones the first comes first.
+        At least 1; all samples are returned where there are fewer.
     """
     total, m = len(samples), len(anchors)
+    k = min(k, total)
     room = 2 * k
     best = np.full((m, room), -np.inf, samples.dtype)
     where = np.zeros((m, room), np.int64)
@@ -53,7 +65,7 @@ def nearest(
         if start // BLOCK % 100 == 99:
             logger.info("neighbours: %s of %s samples", f"{start + BLOCK:,}", f"{total:,}")
     _keep_best(k, best, where, count)
-    return where[:, :k].copy()
+    return Near(where[:, :k].copy(), best[:, :k].copy())
 
 
 @compiled(parallel=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sr_arn.features import BORDER, SMALLEST, WINDOW, GradientFeatures
 from sr_arn.patches import extract
 from sr_arn.resize import imresize, resized_length
 
-__all__ = ["crop_to_multiple", "shrink", "training_pairs"]
+__all__ = ["Draw", "crop_to_multiple", "plan", "shrink", "training_pairs"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,48 +77,75 @@ def training_pairs(
     InputError
         If no image is large enough to give a pair.
     """
+    shapes = [plane.shape for plane in planes]
+    draws = plan(shapes, features.scale, max_samples, 1 if degrade.is_of_whole_planes else sizes)
+    # every sample is written once, in its place
+    total = sum(draw.share for draw in draws)
+    x = np.empty((total, len(features.projection_)), np.float32)
+    y = np.empty((total, (WINDOW * features.scale) ** 2), np.float32)
+    filled = 0
+    for number, draw in enumerate(draws, start=1):
+        end = filled + draw.share
+        x[filled:end], y[filled:end] = draw.pairs(planes[draw.plane], features, degrade)
+        filled = end
+        if number % len(planes) == 0 or filled == total:
+            logger.info("pairs: %s of %s samples", f"{filled:,}", f"{total:,}")
+    return x, y
+
+
+class Draw(NamedTuple):
+    """What is taken of one plane at one size."""
+
+    plane: int
+    """Its number."""
+    factor: float
+    """What it is resized by."""
+    share: int
+    """How many pairs are wanted: the first, or if `is_drawn` any."""
+    is_drawn: bool
+    seed: tuple[int, int]
+
+    def pairs(
+        self, plane: Plane, features: GradientFeatures, degrade: HowToDegrade
+    ) -> tuple[Plane, Plane]:
+        """Return features [n, d] and residual patches [n, (3 s)^2] of the HR plane."""
+        inputs, targets = _pairs(imresize(plane, self.factor), features, degrade)
+        if not self.is_drawn:
+            return inputs[: self.share], targets[: self.share]
+        rng = np.random.default_rng(self.seed)
+        some = np.sort(rng.choice(len(inputs), self.share, replace=False))
+        return inputs[some], targets[some]
+
+
+def plan(
+    shapes: Sequence[tuple[int, ...]], scale: int, max_samples: int, sizes: int = SIZES
+) -> list[Draw]:
+    """Return what is taken of planes of these shapes: see `training_pairs`."""
     check_integer(max_samples, "max_samples", 1)
     check_integer(sizes, "sizes", 1)
-    scale = features.scale
-    if degrade.is_of_whole_planes:
-        sizes = 1
-    jobs = [(plane, SHRINKAGE**power) for power in range(sizes) for plane in planes]
-    # 1. count, so that every sample is written once, in its place
-    counts = [_pair_count(plane, factor, scale) for plane, factor in jobs]
+    jobs = [(n, SHRINKAGE**power) for power in range(sizes) for n in range(len(shapes))]
+    counts = [_pair_count(shapes[n], factor, scale) for n, factor in jobs]
     total = min(max_samples, sum(counts))
     if total == 0:
         side = SMALLEST * scale
         raise InputError(f"images: expected some of at least {side} x {side} pixels, received none")
-    x = np.empty((total, len(features.projection_)), np.float32)
-    y = np.empty((total, (WINDOW * scale) ** 2), np.float32)
-    # 2. all of each until there are enough, or if that were too soon a share of each
-    shares = counts
-    if sum(counts[: len(planes)]) > total:
-        ends = np.cumsum(counts[: len(planes)]) * (total / sum(counts[: len(planes)]))
+    at_own_size = sum(counts[: len(shapes)])
+    if at_own_size > total:  # a share of each
+        ends = np.cumsum(counts[: len(shapes)]) * (total / at_own_size)
         shares = np.diff(ends.round().astype(np.intp), prepend=0).tolist()
-    rng = np.random.default_rng(0)
-    # 3. fill
-    filled = 0
-    for number, ((plane, factor), share) in enumerate(zip(jobs, shares, strict=False), start=1):
-        inputs, targets = _pairs(imresize(plane, factor), features, degrade)
-        if share < len(inputs):
-            some = np.sort(rng.choice(len(inputs), share, replace=False))
-            inputs, targets = inputs[some], targets[some]
-        end = min(filled + len(inputs), total)
-        x[filled:end], y[filled:end] = inputs[: end - filled], targets[: end - filled]
-        filled = end
-        if number % len(planes) == 0 or filled == total:
-            logger.info("pairs: %s of %s samples", f"{filled:,}", f"{total:,}")
-        if filled == total:
-            break
-    return x, y
+    else:  # all of each until there are enough
+        ends = np.minimum(np.cumsum(counts), total)
+        shares = np.diff(ends, prepend=0).tolist()
+    return [
+        Draw(n, factor, share, at_own_size > total, (0, number))
+        for number, ((n, factor), share) in enumerate(zip(jobs, shares, strict=False))
+        if share
+    ]
 
 
-def _pair_count(plane: Plane, factor: float, scale: int) -> int:
+def _pair_count(shape: tuple[int, ...], factor: float, scale: int) -> int:
     """Return how many pairs a plane gives once it is resized by `factor`."""
-    rows, columns = (
-        max(0, resized_length(n, factor) // scale - (SMALLEST - 1)) for n in plane.shape
-    )
+    rows, columns = (max(0, resized_length(n, factor) // scale - (SMALLEST - 1)) for n in shape)
     return rows * columns
 
 

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import InputError, check_integer
+from sr_arn.cluster import Cluster
 from sr_arn.conv_arn import ConvARN
 from sr_arn.curve import Curve
 from sr_arn.datasets import digest, find_images, pair_folders, read_luminances, read_pairs
 from sr_arn.degradation import BICUBIC, Given, HowToDegrade
 from sr_arn.epochs import TrainedInEpochs
-from sr_arn.features import SMALLEST, GradientFeatures, check_patch_scale
-from sr_arn.pairs import shrink, training_pairs
+from sr_arn.features import SMALLEST, check_patch_scale
 from sr_arn.patch_model import PatchModel
 from sr_arn.regressors.base import Regressor
+from sr_arn.samples import Held
+from sr_arn.training_samples import check_sizes, training_samples
 from sr_arn.upscaler import BicubicModel, LuminanceModel, Upscaler
 from sr_arn.validation import Validation, hold_out
 
@@ -45,6 +47,7 @@ def train_upscaler(
     observe: "Callable[[Progress], None] | None" = None,
     degrade: HowToDegrade = BICUBIC,
     curve: Curve | None = None,
+    cluster: Cluster | None = None,
     **fit_options: Any,
 ) -> Upscaler:
     """Train features and a regressor, or a convolutional ARN, on folders of images.
@@ -70,6 +73,10 @@ def train_upscaler(
         What makes LR planes of the images.
     curve : Curve, optional
         Is told loss and held-out PSNR of every epoch.
+    cluster : Cluster, optional
+        Whose workers read the images, keep the training pairs, and learn from them together: only
+        with a regressor that is not trained in epochs. Any number of them gives the same result,
+        that without a cluster to the rounding of float32.
     **fit_options
         Passed on to the regressor's `fit`, as `checkpoint` and `resume` are to one that is
         trained in epochs.
@@ -88,21 +95,17 @@ def train_upscaler(
     check_integer(max_samples, "max_samples", 1)
     if isinstance(regressor, TrainedInEpochs):
         regressor.check_parameters(fit_options.get("resume"))
-    # 1. images to luminance
+    if cluster is not None and not getattr(regressor, "learns_from_parts", False):
+        remedy = "; torchrun trains it" if isinstance(regressor, TrainedInEpochs) else ""
+        raise InputError(f"workers: {regressor.name} does not learn from samples in parts{remedy}")
+    # 1. images
     folders = [images] if isinstance(images, str | os.PathLike) else images
     if len({Path(folder).resolve() for folder in folders}) < len(folders):
         raise InputError("images: a folder is given twice")
     every_path, degrade = training_images(folders, scale, degrade)
     paths, held_out = hold_out(every_path, validation)
-    planes = list(read_luminances(paths))
     validation_set = Validation(read_luminances(held_out), scale, degrade)
     logger.info("images: %d, %d held out, x%d", len(paths), len(held_out), scale)
-    side = SMALLEST * scale
-    too_small = [path.name for path, p in zip(paths, planes, strict=True) if min(p.shape) < side]
-    if len(too_small) == len(paths):
-        raise InputError(f"images: all are smaller than {side} x {side} pixels; give larger ones")
-    if too_small:
-        logger.warning("too small to learn from: %s", display(", ".join(too_small)))
     training: dict[str, Any] = {
         "images": len(paths),
         "digest": digest(paths),
@@ -112,16 +115,21 @@ def train_upscaler(
     learn: Callable[..., object]
     model: Callable[[], LuminanceModel]
     if isinstance(regressor, ConvARN):
-        large = [plane for plane in planes if min(plane.shape) >= side]
+        planes = list(read_luminances(paths))
+        check_sizes(paths, [plane.shape for plane in planes], scale)
+        large = [plane for plane in planes if min(plane.shape) >= SMALLEST * scale]
         network = regressor
         learn = partial(network.fit, large, scale, degrade=degrade)
         model = lambda: network.model_  # noqa: E731 - shorter so
     else:
-        features = GradientFeatures(scale).fit(shrink(planes, scale, degrade))
-        x, y = training_pairs(planes, features, max_samples, degrade=degrade)
-        training["samples"] = len(x)
+        features, samples = training_samples(paths, scale, max_samples, degrade, cluster)
+        training["samples"] = len(samples)
         patch_model = PatchModel(features, regressor)
-        learn, model = partial(regressor.fit, x, y), lambda: patch_model
+        model = lambda: patch_model  # noqa: E731
+        if isinstance(samples, Held):
+            learn = partial(regressor.fit, samples.x, samples.y)
+        else:
+            learn = partial(regressor.fit_samples, samples)
     # 3. learning
     if isinstance(regressor, TrainedInEpochs):
 

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 FLOORS = [
     ["checks", "parameters", "workers", "strips"],
     ["files", "memory", "tensors", "headers", "cluster"],
+    ["samples"],
     ["curve"],
     ["nn.anchored", "nn.checkpoint", "nn.progress", "nn.symmetry"],
     ["nn.deep", "nn.conv", "nn.training"],
@@ -48,7 +49,8 @@ FLOORS = [
     ["drawing"],
     ["validation"],
     ["model_kinds"],
-    ["model_file", "train", "benchmark"],
+    ["training_samples", "model_file", "benchmark"],
+    ["train"],
     ["enlarger"],
     ["batch"],
     ["web.plot", "web.items"],

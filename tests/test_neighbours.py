@@ -16,12 +16,12 @@ def test_equals_sorting_all_distances(monkeypatch, n, k, dtype):
     monkeypatch.setattr(neighbours, "BLOCK", 1000)
     samples, anchors = units(n, 5, 0, dtype), units(9, 5, 1, dtype)
     distances = np.linalg.norm(anchors[:, None] - samples[None], axis=2)
-    found = np.take_along_axis(distances, nearest(samples, anchors, k), axis=1)
+    found = np.take_along_axis(distances, nearest(samples, anchors, k).samples, axis=1)
     # By distance, not index: the last bit of a product may order near-equals differently.
     np.testing.assert_allclose(found, np.sort(distances, axis=1)[:, :k], atol=1e-3, rtol=1e-5)
-    assert all(len(set(row)) == k for row in nearest(samples, anchors, k))
+    assert all(len(set(row)) == k for row in nearest(samples, anchors, k).samples)
 
 
 def test_of_equal_samples_the_first_come_first():
     samples = np.tile(units(1, 4, 0), (5000, 1))
-    assert nearest(samples, samples[:2], 6).tolist() == [[0, 1, 2, 3, 4, 5]] * 2
+    assert nearest(samples, samples[:2], 6).samples.tolist() == [[0, 1, 2, 3, 4, 5]] * 2

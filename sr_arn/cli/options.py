@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "STDOUT",
+    "add_cluster",
     "add_commands",
     "add_json",
     "add_refinement",
@@ -44,6 +45,15 @@ def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
     shown = "the model's" if default is None else default
     parser.add_argument(
         "--scale", type=_scale, default=default, metavar="N", help=f"factor (default: {shown})"
+    )
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Add `--workers` and `--scheduler`."""
+    group = parser.add_argument_group('many processes or machines, by Dask: ".[distributed]"')
+    group.add_argument("--workers", type=int, metavar="N", help="processes on this machine")
+    group.add_argument(
+        "--scheduler", metavar="URL", help="join its workers, such as tcp://10.0.0.1:8786"
     )
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr_arn.cli.options import add_scale
+from sr_arn.cli.options import add_cluster, add_scale
 from sr_arn.cli.terminal import show_training, shows_progress
 
 if TYPE_CHECKING:
@@ -96,12 +96,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and noise=SIGMA (in levels), such as blur=1.2,noise=3",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="default: 0")
+    add_cluster(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
     from sr_arn.checks import InputError, display
+    from sr_arn.cluster import open_cluster
     from sr_arn.curve import Curve
     from sr_arn.degradation import Degradation
     from sr_arn.epochs import TrainedInEpochs
@@ -132,14 +134,16 @@ def run(args: argparse.Namespace) -> None:
     elif args.resume is not None:
         raise InputError(f"resume: the regressor {regressor.name} makes no checkpoints")
     try:
-        upscaler = train_upscaler(
-            args.images,
-            regressor,
-            args.scale,
-            validation=args.validation,
-            degrade=degrade,
-            **options,
-        )
+        with open_cluster(args.workers, args.scheduler) as cluster:
+            upscaler = train_upscaler(
+                args.images,
+                regressor,
+                args.scale,
+                validation=args.validation,
+                degrade=degrade,
+                cluster=cluster,
+                **options,
+            )
     except KeyboardInterrupt:
         if options and checkpoint.exists():
             print(f"go on with --resume {display(checkpoint)}", file=sys.stderr)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sr_arn.cli.options import STDOUT, add_json, add_refinement, check_json, emit_json
+from sr_arn.cli.options import STDOUT, add_cluster, add_json, add_refinement, check_json, emit_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,13 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of results in a folder (default: the input's), or on stdout (PNG)",
     )
-    machines = parser.add_argument_group(
-        'many processes or machines, pip install "sr-arn[distributed]"'
-    )
-    machines.add_argument("--workers", type=int, metavar="N", help="processes on this machine")
-    machines.add_argument(
-        "--scheduler", metavar="URL", help="of a Dask cluster, such as tcp://10.0.0.1:8786"
-    )
+    add_cluster(parser)
     parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
     parser.add_argument(
         "--preview",

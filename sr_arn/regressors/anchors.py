@@ -3,10 +3,11 @@
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sr_arn.checks import InputError, check_integer
 from sr_arn.regressors.base import FloatArray
+from sr_arn.samples import Samples
 
 __all__ = ["Anchors", "are_given", "count_anchors", "given_anchors", "learn_anchors"]
 
@@ -44,11 +45,11 @@ def count_anchors(anchors: Any, samples: int, most: int = AUTO_ANCHORS) -> int:
     return count
 
 
-def given_anchors(anchors: ArrayLike, X: FloatArray) -> FloatArray:
-    """Return explicit anchors [m, d] in the dtype of the features X [n, d]."""
-    array = np.array(anchors, dtype=X.dtype)
-    if array.ndim != 2 or len(array) == 0 or array.shape[1] != X.shape[1]:
-        raise InputError(f"anchors: expected an array [m, {X.shape[1]}], received {array.shape}")
+def given_anchors(anchors: ArrayLike, features: int, dtype: np.dtype[Any]) -> FloatArray:
+    """Return explicit anchors [m, d] for d features of a dtype."""
+    array: FloatArray = np.array(anchors, dtype=dtype)
+    if array.ndim != 2 or len(array) == 0 or array.shape[1] != features:
+        raise InputError(f"anchors: expected an array [m, {features}], received {array.shape}")
     norms = np.linalg.norm(array, axis=1)
     if not np.isfinite(norms).all() or not norms.all():
         raise InputError("anchors: expected finite vectors other than zero")
@@ -56,31 +57,35 @@ def given_anchors(anchors: ArrayLike, X: FloatArray) -> FloatArray:
 
 
 def learn_anchors(
-    anchors: Anchors, X: FloatArray, dictionary_samples: int, random_state: int
+    anchors: Anchors, samples: Samples, dictionary_samples: int, random_state: int
 ) -> FloatArray:
     """Return the given anchors, or K-SVD's atoms, of unit norm, on some of the samples.
 
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto"
-    X : ndarray [n, d]
+    samples : Samples
     dictionary_samples : int
         Samples that K-SVD learns from at most, drawn at random.
     random_state : int
 
     Returns
     -------
-    ndarray [m, d], of X's dtype
+    ndarray [m, d], of the samples' dtype
     """
     from sr_arn.ksvd import KSVD
 
     if are_given(anchors):
-        return given_anchors(anchors, X)
-    is_candidate = X.any(axis=1)
-    count = count_anchors(anchors, len(X))
+        return given_anchors(anchors, samples.features, samples.dtype)
+    is_candidate = np.concatenate(list(samples.map(_are_not_zero)))
+    count = count_anchors(anchors, len(samples))
     if isinstance(anchors, str):
         count = max(1, min(count, int(is_candidate.sum())))
     draw = np.random.default_rng(random_state).permutation(np.flatnonzero(is_candidate))
-    samples = X[np.sort(draw[: max(dictionary_samples, count)])]
-    ksvd = KSVD(count, random_state=random_state).fit(samples)
-    return ksvd.dictionary_.astype(X.dtype)
+    drawn = samples.rows(np.sort(draw[: max(dictionary_samples, count)]))
+    ksvd = KSVD(count, random_state=random_state).fit(drawn)
+    return ksvd.dictionary_.astype(samples.dtype)
+
+
+def _are_not_zero(x: FloatArray, y: FloatArray) -> NDArray[np.bool_]:
+    return (x != 0).any(axis=1)

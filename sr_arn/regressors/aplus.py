@@ -7,7 +7,9 @@ fast super-resolution", ACCV 2014.
 """
 
 import logging
-from typing import Any, ClassVar, Self
+import math
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +17,16 @@ from numpy.typing import ArrayLike, NDArray
 from sr_arn.checks import InputError, check_integer
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray, Regressor
+from sr_arn.samples import Held, Samples
+
+if TYPE_CHECKING:
+    from sr_arn.neighbours import Near
 
 __all__ = ["APlusRegressor"]
 
 logger = logging.getLogger(__name__)
+
+SUMS = 2**28  # bytes of the sums over neighbourhoods that are held at a time
 
 
 class APlusRegressor(Regressor):
@@ -64,6 +72,7 @@ class APlusRegressor(Regressor):
     """
 
     name: ClassVar[str] = "aplus"
+    learns_from_parts: ClassVar[bool] = True
     anchors_: FloatArray
     projections_: FloatArray
 
@@ -99,28 +108,50 @@ class APlusRegressor(Regressor):
             If the arrays do not fit each other or a parameter is out of range; an
             explicit number of anchors may not exceed n.
         """
-        from sr_arn.neighbours import nearest
+        return self.fit_samples(Held(*self._validate_fit(X, y)))
 
-        X, y = self._validate_fit(X, y)
-        self._check_parameters(len(X))
+    def fit_samples(self, samples: Samples) -> Self:
+        """Learn from samples in parts, here or on the workers of a cluster: see `fit`."""
+        from sr_arn.neighbours import nearer
+
+        self._check_parameters(len(samples))
+        self.n_features_in_ = samples.features
         # 1. anchors
-        self.anchors_ = learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
+        self.anchors_ = learn_anchors(
+            self.anchors, samples, self.dictionary_samples, self.random_state
+        )
         if are_given(self.anchors):
             self.anchors_ /= np.linalg.norm(self.anchors_, axis=1, keepdims=True)
-        # 2. samples on the unit sphere
-        norms = np.linalg.norm(X, axis=1)
-        units = X / np.where(norms > 0, norms, 1)[:, None]
-        target_scales = np.where((norms < self.norm_floor) | (norms == 0), 1, norms)
-        # 3. each anchor's neighbourhood, 4. its ridge regression
-        neighbourhoods = nearest(units, self.anchors_, min(self.neighbours, len(X)))
-        self.projections_ = np.stack(
-            [
-                self._ridge(units[near], (y[near].T / target_scales[near]).T)
-                for near in neighbourhoods
-            ]
-        ).astype(X.dtype)
+        # 2. each anchor's neighbourhood on the unit sphere
+        near = samples.total(
+            partial(_nearest, self.anchors_, self.neighbours),
+            partial(nearer, k=self.neighbours),
+            [(start,) for start in samples.starts],
+        ).samples
+        # 3. the sums over each, 4. its ridge regression; of so many at a time as memory allows
+        size = samples.features * (samples.features + math.prod(samples.targets))
+        at_a_time = max(1, SUMS // (8 * size))
+        parts = range(0, len(near), at_a_time)
+        self.projections_ = np.concatenate(
+            [self._projections(samples, near[first : first + at_a_time]) for first in parts]
+        )
         logger.info("A+: %d anchors, %d features each", *self.anchors_.shape)
         return self
+
+    def _projections(self, samples: Samples, near: NDArray[np.int64]) -> FloatArray:
+        """Return the ridge regressions (eq. 7) over neighbourhoods [m, k]: [m, d, t] or [m, d]."""
+        ends = np.cumsum(samples.counts)
+        of_each = [
+            (near - start, (start <= near) & (near < end))
+            for start, end in zip(samples.starts, ends, strict=True)
+        ]
+        each = [(places[own], own.sum(axis=1)) for places, own in of_each]
+        grams, moments = samples.total(partial(_sums, self.norm_floor), _add, each)
+        penalty = self.regularisation * np.eye(samples.features)
+        solutions = [
+            np.linalg.solve(g + penalty, moment) for g, moment in zip(grams, moments, strict=True)
+        ]
+        return np.stack(solutions).astype(samples.dtype)
 
     @property
     def array_axes(self) -> dict[str, str]:
@@ -158,8 +189,55 @@ class APlusRegressor(Regressor):
         if not are_given(self.anchors):
             count_anchors(self.anchors, samples)
 
-    def _ridge(self, X: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        """Return one neighbourhood's ridge regression (eq. 7), transposed: [d, t] or [d]."""
-        X, y = X.astype(np.float64), y.astype(np.float64)
-        gram = X.T @ X + self.regularisation * np.eye(X.shape[1])
-        return np.linalg.solve(gram, X.T @ y)
+
+def _nearest(anchors: FloatArray, k: int, x: FloatArray, y: FloatArray, start: int) -> "Near":
+    """Return the samples of a part that are nearest to each anchor, counted over all parts."""
+    from sr_arn.neighbours import nearest
+
+    units, _ = _on_the_sphere(x)
+    near = nearest(units, anchors, k)
+    return near._replace(samples=near.samples + start)
+
+
+def _on_the_sphere(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return samples [n, d] at unit norm, and the norms they had [n]."""
+    norms = np.linalg.norm(x, axis=1)
+    return x / np.where(norms > 0, norms, 1)[:, None], norms
+
+
+Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _sums(
+    norm_floor: float,
+    x: FloatArray,
+    y: FloatArray,
+    near: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> Sums:
+    """Return X^T X [m, d, d] and X^T Y [m, d, t] or [m, d] over a part of each neighbourhood.
+
+    Parameters
+    ----------
+    norm_floor : float
+    x, y : ndarray
+        All samples of the part.
+    near : ndarray of int64
+        The samples of each neighbourhood, one after another.
+    counts : ndarray of int64 [m]
+        How many each has here.
+    """
+    d = x.shape[1]
+    grams = np.zeros((len(counts), d, d))
+    moments = np.zeros((len(counts), d, *y.shape[1:]))
+    for number, rows in enumerate(np.split(near, np.cumsum(counts)[:-1])):
+        units, norms = _on_the_sphere(x[rows])
+        scales = np.where((norms < norm_floor) | (norms == 0), 1, norms)
+        own = units.astype(np.float64)
+        grams[number] = own.T @ own
+        moments[number] = own.T @ (y[rows].T / scales).T.astype(np.float64)
+    return grams, moments
+
+
+def _add(a: Sums, b: Sums) -> Sums:
+    return a[0] + b[0], a[1] + b[1]

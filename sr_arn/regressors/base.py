@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sr_arn.parameters import Parameters
+from sr_arn.samples import Samples
 
 __all__ = ["Regressor"]
 
@@ -38,11 +39,18 @@ class Regressor(Parameters, ABC):
     settings: ClassVar[tuple[str, ...]] = ()
     """Parameters of `__init__` that `predict` depends on: a model file keeps them."""
 
+    learns_from_parts: ClassVar[bool] = False
+    """Whether it has a `fit_samples`, for samples on the workers of a cluster."""
+
     n_features_in_: int
 
     @abstractmethod
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from features X [n, d] and targets y [n, t] or [n]."""
+
+    def fit_samples(self, samples: Samples) -> Self:
+        """Learn from samples in parts; only who `learns_from_parts` defines it."""
+        raise NotImplementedError
 
     @abstractmethod
     def predict(self, X: ArrayLike) -> FloatArray:

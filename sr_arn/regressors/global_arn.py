@@ -7,6 +7,9 @@ Estimation and Super Resolution", ICCV 2017, equations 11 to 17.
 """
 
 import logging
+import operator
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -17,6 +20,7 @@ from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.normal_equations import NormalEquations
+from sr_arn.samples import Held, Samples
 from sr_arn.soft import assignments
 
 __all__ = ["GlobalARNRegressor"]
@@ -80,6 +84,7 @@ class GlobalARNRegressor(AnchoredRegressor):
     """
 
     name: ClassVar[str] = "global-arn"
+    learns_from_parts: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -117,29 +122,37 @@ class GlobalARNRegressor(AnchoredRegressor):
             If the arrays do not fit each other, a parameter is out of range, or the system
             is too large.
         """
-        X, y = self._validate_fit(X, y)
+        return self.fit_samples(Held(*self._validate_fit(X, y)))
+
+    def fit_samples(self, samples: Samples) -> Self:
+        """Learn from samples in parts, here or on the workers of a cluster: see `fit`."""
         self._check_parameters()
+        d, dtype = samples.features, samples.dtype
+        self.n_features_in_ = d
         # 1. anchors, 2. the directions of their assignments that matter
-        self._check_size(len(X), X.shape[1])
-        self.anchors_ = self._learn_anchors(X)
-        mixing = self._directions(X)
+        self._check_size(len(samples), d)
+        self.anchors_ = self._learn_anchors(samples)
+        mixing = self._directions(samples)
         weights = len(self.anchors_) if mixing is None else mixing.shape[1]
-        # 3. one pass over the samples, 4. the solution
-        targets = y.reshape(len(y), -1)
-        equations = NormalEquations(weights, X.shape[1], targets.shape[1])
-        for start in range(0, len(X), CHUNK):
-            rows = slice(start, start + CHUNK)
-            alpha = self._assignments(X[rows])
-            equations.add(alpha if mixing is None else alpha @ mixing, X[rows], targets[rows])
-            done = min(rows.stop, len(X))
-            logger.info("global ARN: %s of %s samples", f"{done:,}", f"{len(X):,}")
+        # 3. one pass over the samples for each block of sums, 4. the solution
+        assign = partial(
+            assignments,
+            anchors=self.anchors_,
+            similarity=self.similarity,
+            sharpness=self.sharpness,
+        )
+        blocks = [
+            samples.total(partial(_sums, assign, mixing, weights, block), operator.add)
+            for block in NormalEquations.blocks(weights, d, samples.largest)
+        ]
+        equations = NormalEquations.joined(blocks)
         solution = (
             equations.solve(self.regularisation, self.penalise_bias)
             .transpose(0, 2, 1)
-            .astype(X.dtype)
+            .astype(dtype)
         )
-        shape = (weights, *y.shape[1:])
-        self.weight_ = np.ascontiguousarray(solution[..., :-1]).reshape(*shape, X.shape[1])
+        shape = (weights, *samples.targets)
+        self.weight_ = np.ascontiguousarray(solution[..., :-1]).reshape(*shape, d)
         self.bias_ = np.ascontiguousarray(solution[..., -1]).reshape(shape)
         if mixing is not None:
             self.mixing_ = mixing
@@ -162,13 +175,14 @@ class GlobalARNRegressor(AnchoredRegressor):
                 f"{LARGEST_SYSTEM} fit; give a lower rank"
             )
 
-    def _learn_anchors(self, X: FloatArray) -> FloatArray:
+    def _learn_anchors(self, samples: Samples) -> FloatArray:
         if self.similarity != "neg_sqdist" or are_given(self.anchors):
-            return learn_anchors(self.anchors, X, self.dictionary_samples, self.random_state)
+            return learn_anchors(self.anchors, samples, self.dictionary_samples, self.random_state)
         rng = np.random.default_rng(self.random_state)
-        return X[rng.choice(len(X), count_anchors(self.anchors, len(X)), replace=False)]
+        count = count_anchors(self.anchors, len(samples))
+        return samples.rows(rng.choice(len(samples), count, replace=False))
 
-    def _directions(self, X: FloatArray) -> FloatArray | None:
+    def _directions(self, samples: Samples) -> FloatArray | None:
         """Return the r principal directions [m, r] of the assignments, weighted by ||x||^2.
 
         A regressor's share of the result is proportional to alpha_i and to x.
@@ -176,15 +190,33 @@ class GlobalARNRegressor(AnchoredRegressor):
         if self.rank is None:
             return None
         rng = np.random.default_rng(self.random_state)
-        drawn = rng.choice(len(X), min(MIXING_SAMPLES, len(X)), replace=False)
+        drawn = rng.choice(len(samples), min(MIXING_SAMPLES, len(samples)), replace=False)
         moment = np.zeros((len(self.anchors_),) * 2)
-        for rows in np.array_split(X[drawn], -(-len(drawn) // 4096)):
-            weighted = self._assignments(rows) * np.linalg.norm(rows, axis=1, keepdims=True)
+        for rows in np.array_split(samples.rows(drawn), -(-len(drawn) // 4096)):
+            alpha = assignments(rows, self.anchors_, self.similarity, self.sharpness)
+            weighted = alpha * np.linalg.norm(rows, axis=1, keepdims=True)
             moment += weighted.T @ weighted
         _, vectors = np.linalg.eigh(moment)
         kept = vectors[:, ::-1][:, : self.rank]
         signs = np.where(kept.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
-        return np.ascontiguousarray(kept * signs).astype(X.dtype)
+        return np.ascontiguousarray(kept * signs).astype(samples.dtype)
 
-    def _assignments(self, X: FloatArray) -> FloatArray:
-        return assignments(X, self.anchors_, self.similarity, self.sharpness)
+
+def _sums(
+    assign: Callable[[FloatArray], FloatArray],
+    mixing: FloatArray | None,
+    weights: int,
+    block: range,
+    x: FloatArray,
+    y: FloatArray,
+) -> NormalEquations:
+    """Return a block of the sums over a part of the samples."""
+    targets = y.reshape(len(y), -1)
+    equations = NormalEquations(weights, x.shape[1], targets.shape[1], block)
+    for start in range(0, len(x), CHUNK):
+        rows = slice(start, start + CHUNK)
+        alpha = assign(x[rows])
+        equations.add(alpha if mixing is None else alpha @ mixing, x[rows], targets[rows])
+        done = min(rows.stop, len(x))
+        logger.info("global ARN: %s of %s samples", f"{done:,}", f"{len(x):,}")
+    return equations

@@ -204,7 +204,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         for layer in self._torch_layers(module):
             count = len(layer.anchors)
             if are_given(self.anchors):
-                start = given_anchors(self.anchors, X)
+                start = given_anchors(self.anchors, X.shape[1], X.dtype)
                 if self.similarity == "neg_sqdist":
                     start = start * x_scale
                 elif self.similarity != "abs_cosine":  # products with samples stay as they are

@@ -6,6 +6,7 @@ E. Agustsson, R. Timofte, L. Van Gool, "Anchored Regression Networks applied to 
 Estimation and Super Resolution", ICCV 2017, equations 11 to 17.
 """
 
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -30,6 +31,8 @@ class NormalEquations:
     ----------
     weights, features, targets : int
         Lengths r, d and t of a sample's weights w, features x and targets y.
+    block : range, optional
+        The weights w_a, one after the other, whose sums are wanted; by default all.
 
     Attributes
     ----------
@@ -39,10 +42,38 @@ class NormalEquations:
         Sums of z y^T.
     """
 
-    def __init__(self, weights: int, features: int, targets: int) -> None:
+    def __init__(
+        self, weights: int, features: int, targets: int, block: range | None = None
+    ) -> None:
         self.weights, self.features = weights, features + 1
-        self.gram = np.zeros((_triangle(self.weights), _triangle(self.features)))
-        self.moments = np.zeros((self.weights * self.features, targets))
+        self.block = range(weights) if block is None else block
+        rows = sum(weights - a for a in self.block)
+        self.gram = np.zeros((rows, _triangle(self.features)))
+        self.moments = np.zeros((len(self.block) * self.features, targets))
+
+    @staticmethod
+    def blocks(weights: int, features: int, largest: float) -> list[range]:
+        """Return blocks of weights whose sums take so many bytes each, or little more."""
+        row = 8 * _triangle(features + 1)
+        blocks, start, size = [], 0, 0.0
+        for a in range(weights):
+            size += row * (weights - a)
+            if size >= largest or a == weights - 1:
+                blocks.append(range(start, a + 1))
+                start, size = a + 1, 0.0
+        return blocks
+
+    @classmethod
+    def joined(cls, blocks: "list[NormalEquations]") -> "NormalEquations":
+        """Return the sums of all weights, of those of blocks that follow each other."""
+        first = blocks[0]
+        if len(blocks) == 1:
+            return first
+        whole = cls(first.weights, first.features - 1, first.moments.shape[1], range(0))
+        whole.block = range(first.weights)
+        whole.gram = np.concatenate([block.gram for block in blocks])
+        whole.moments = np.concatenate([block.moments for block in blocks])
+        return whole
 
     def add(self, weights: FloatArray, x: FloatArray, y: FloatArray) -> Self:
         """Add samples: weights [n, r], features [n, d], targets [n, t], of one dtype."""
@@ -50,6 +81,12 @@ class NormalEquations:
             rows = slice(start, start + BLOCK)
             self._add_block(weights[rows], x[rows], y[rows])
         return self
+
+    def __add__(self, other: "NormalEquations") -> "NormalEquations":
+        """Return the sums over both sets of samples."""
+        total = copy(self)
+        total.gram, total.moments = self.gram + other.gram, self.moments + other.moments
+        return total
 
     def __iadd__(self, other: "NormalEquations") -> Self:
         """Add the sums over other samples."""
@@ -101,11 +138,12 @@ class NormalEquations:
         pairs = np.ascontiguousarray((columns[i] * columns[j]).T)
         w = np.ascontiguousarray(weights.T)
         first = 0
-        for a in range(self.weights):
+        for a in self.block:
             last = first + self.weights - a
             self.gram[first:last] += (w[a] * w[a:]) @ pairs
             first = last
-        z = (w[:, None] * columns).reshape(-1, len(x))
+        own = w[self.block.start : self.block.stop]
+        z = (own[:, None] * columns).reshape(-1, len(x))
         self.moments += z @ y
 
     def _full_gram(self) -> NDArray[np.float64]:
