@@ -1,9 +1,7 @@
 """Many pictures: what is enlarged to where, one after another or some at a time."""
 
 import glob
-import os
 import string
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +15,7 @@ from sr_arn.cluster import Cluster
 from sr_arn.enlarger import PREVIEW, Enlarger, Stopped, preview_of
 from sr_arn.formats import SUFFIXES, Format
 from sr_arn.image_io import TooManyPixels
+from sr_arn.places import identity, is_local, is_pattern, place
 from sr_arn.sizes import Size
 from sr_arn.workers import in_order
 
@@ -167,17 +166,17 @@ def find_jobs(
     jobs: list[Job] = []
     others: list[Path] = []
     for text in inputs:
-        for source, below in _files(text, recursive, os.path.realpath(folder)):
-            is_preview = source.name.endswith(PREVIEW) and source != Path(text)
+        for source, below in _files(text, recursive, identity(folder)):
+            is_preview = source.name.endswith(PREVIEW) and source != place(text)
             is_picture = source.suffix.lower() in SUFFIXES and not source.is_dir()
             if is_picture and not is_preview:
-                jobs.append(Job(source, folder / below / naming.name_of(source)))
+                jobs.append(Job(source, folder.joinpath(*below.parts, naming.name_of(source))))
             else:
                 others.append(source)
     jobs = list(dict.fromkeys(jobs))  # what is given twice is enlarged once
     if skip_existing:
-        results = {_place(job.target) for job in jobs}
-        jobs = [job for job in jobs if _place(job.source) not in results]
+        results = {identity(job.target) for job in jobs}
+        jobs = [job for job in jobs if identity(job.source) not in results]
     _check(jobs, previews)
     if not jobs:
         raise InputError(f"input: no picture found ({', '.join(SUFFIXES)})")
@@ -190,18 +189,25 @@ def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
     Folders within folders come as they are where they are not gone through. None of those in the
     folder `but`, which results go to.
     """
-    path = Path(text)
+    path = place(text)
     if path.is_dir():
         yield from _files_of(path, Path(), recursive, but)
     elif path.exists():
         yield path, Path()
-    elif glob.has_magic(text):
-        found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+    elif is_pattern(text):
+        found = _matches(path, text)
         if not found:
             raise InputError(f"{display(text)}: no file is called so")
         yield from ((name, Path()) for name in found if name.is_file())
     else:
         raise InputError(f"{display(text)}: no such file or folder")
+
+
+def _matches(path: Any, text: str) -> list[Path]:
+    """Return what a pattern means, sorted."""
+    if is_local(path):
+        return [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+    return [*path.matches()]
 
 
 def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
@@ -215,7 +221,7 @@ def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[
         elif entry.is_file():
             yield entry, below
     for entry in folders:
-        if os.path.realpath(entry) == but:
+        if identity(entry) == but:
             continue
         if recursive and not entry.is_symlink():  # a link may lead back
             yield from _files_of(entry, below / entry.name, recursive, but)
@@ -225,20 +231,20 @@ def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[
 
 def _check(jobs: list[Job], previews: bool) -> None:
     """Raise `InputError` if results would overwrite each other or a source."""
-    sources = {_place(job.source) for job in jobs}
+    sources = {identity(job.source) for job in jobs}
     taken: dict[str, Job] = {}
     for job in jobs:
-        place = _place(job.target)
-        if previews and _place(preview_of(job.target)) in sources:
+        leads = identity(job.target)
+        if previews and identity(preview_of(job.target)) in sources:
             raise InputError(
                 f"preview: {display(preview_of(job.target))} is an input; take another folder"
             )
-        if place in sources:
+        if leads in sources:
             raise InputError(
                 f"output: {display(job.target)} is an input; take another folder, or "
                 "--skip-existing to leave it as it is"
             )
-        other = taken.setdefault(place, job)
+        other = taken.setdefault(leads, job)
         if other is not job:
             is_alike = other.source.name == job.source.name
             remedy = "another folder for one" if is_alike else "--name with {source}"
@@ -246,12 +252,6 @@ def _check(jobs: list[Job], previews: bool) -> None:
                 f"output: {display(other.source)} and {display(job.source)} would both become "
                 f"{display(job.target)}; give {remedy}"
             )
-
-
-def _place(path: Path) -> str:
-    """Return where a path leads, in one spelling even where upper and lower case are alike."""
-    place = os.path.normcase(os.path.realpath(path))
-    return place.casefold() if sys.platform == "darwin" else place
 
 
 def run(

@@ -1,6 +1,7 @@
 """Guards shared by every module: one wording for what was expected and what came."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,13 @@ __all__ = [
     "check_range",
     "check_scale",
     "display",
+    "masked",
 ]
+
+SECRETS = (  # of URLs: user, password or key before the host, and what signs a link
+    (r"([a-z][a-z0-9+.-]+:/+)(?!arn:)(?:[^/\s@]+@|[^/\s@:]+:(?!\d+(?:/|$))\S*@)", r"\1***@"),
+    (r"(https?://[^\s?]*\?)[^\s'\"]+", r"\1***"),
+)
 
 
 class InputError(ValueError):
@@ -25,9 +32,19 @@ class InputError(ValueError):
 
 
 def display(value: object, limit: int = 120) -> str:
-    """Return `value` as one printable line: control characters escaped, long text cut."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+    """Return `value` as one printable line.
+
+    Control characters are escaped, secrets of URLs hidden, long text cut.
+    """
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in masked(str(value)))
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that URLs in it hold."""
+    for pattern, instead in SECRETS if ":/" in text else ():
+        text = re.sub(pattern, instead, text, flags=re.IGNORECASE)
+    return text
 
 
 def check_scale(scale: float, name: str = "scale") -> float:

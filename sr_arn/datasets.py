@@ -16,6 +16,7 @@ from sr_arn.checks import InputError, display
 from sr_arn.color import luminance
 from sr_arn.formats import SUFFIXES
 from sr_arn.image_io import read_image
+from sr_arn.places import place
 
 __all__ = [
     "State",
@@ -56,7 +57,7 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
     InputError
         If the folder is missing or holds no picture.
     """
-    folder = Path(folder)
+    folder = place(folder)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise InputError(f"images: expected a folder, {display(folder)} {what}")
@@ -72,7 +73,7 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
 
 def pair_folders(folder: str | os.PathLike[str]) -> tuple[Path, Path] | None:
     """Return the folders HR and LR within a folder, if both are there."""
-    below = {p.name.upper(): p for p in Path(folder).iterdir() if p.is_dir()}
+    below = {p.name.upper(): p for p in place(folder).iterdir() if p.is_dir()}
     return (below["HR"], below["LR"]) if {"HR", "LR"} <= below.keys() else None
 
 
@@ -149,10 +150,10 @@ def _pictures_of(folder: Path, name: str, scale: int | None) -> list[Path]:
     scales = SCALES if scale is None else (scale,)
     layouts = [(below, "") for below in HR_FOLDERS]
     layouts += [(f"image_SRF_{n}", "_HR") for n in scales]  # and how names of HR pictures end
-    for place in _places(folder, name):
+    for set_folder in _places(folder, name):
         for below, ending in layouts:
             with suppress(InputError):  # none is there
-                paths = [p for p in find_images(place / below) if p.stem.endswith(ending)]
+                paths = [p for p in find_images(set_folder / below) if p.stem.endswith(ending)]
                 if paths:
                     return paths
     return []

@@ -17,6 +17,7 @@ from sr_arn.image_io import MAX_PIXELS, as_it_fits, encode_strips, read_image, w
 from sr_arn.metadata import Metadata
 from sr_arn.model_file import load_model, trained_scales
 from sr_arn.picture import Frame, Picture
+from sr_arn.places import is_local
 from sr_arn.sizes import LARGEST_SCALE, Size
 from sr_arn.tiles import SMALLEST
 from sr_arn.upscaler import BicubicModel, Upscaler
@@ -163,7 +164,9 @@ class Enlarger:
             if not whole:
                 raise InputError("stdin: is empty or closed; expected a picture")
             return read_image(whole, self.max_pixels)
-        is_pipe = source.exists() and not source.is_file() and not source.is_dir()
+        is_pipe = (
+            is_local(source) and source.exists() and not source.is_file() and not source.is_dir()
+        )
         return read_image(source.read_bytes() if is_pipe else source, self.max_pixels)
 
     def prepare(self) -> int:

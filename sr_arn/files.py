@@ -1,15 +1,19 @@
-"""Output files that are whole or absent."""
+"""Output files that are whole or absent, and copies of what libraries read by name."""
 
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import IO, Any
 
 from sr_arn.checks import InputError, display
+from sr_arn.places import is_local, place
 
-__all__ = ["check_folder", "check_output", "write_whole"]
+__all__ = ["check_folder", "check_output", "local_copy", "write_whole"]
 
 
 def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
@@ -22,9 +26,11 @@ def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
     InputError
         If it is a folder, or its folder is missing or not writable.
     """
-    path = Path(path)
+    path = place(path)
     if path.is_dir():
         raise InputError(f"{name}: expected a file, {display(path)} is a folder")
+    if not is_local(path):
+        return _check_store(path, name)
     if not path.parent.is_dir():
         raise InputError(f"{name}: the folder {display(path.parent)} does not exist; create it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -42,8 +48,10 @@ def check_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
     InputError
         If it is no folder, or may not be written to or made.
     """
-    path = Path(path)
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    path = place(path)
+    if not is_local(path) and not path.is_file():
+        return _check_store(path, name)
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not there.is_dir():
         raise InputError(f"{name}: expected a folder, {display(there)} is a file")
     if not os.access(there, os.W_OK | os.X_OK):
@@ -51,11 +59,17 @@ def check_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
     return path
 
 
+def _check_store(path: Any, name: str) -> Path:
+    """Return the path if its store takes files; their folders need not be there."""
+    path.check_output(name)
+    return path
+
+
 def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `path`, open for reading too, then rename it.
 
-    A reader never sees a part of it, and a failure leaves what was there before. The
-    permissions are those of any new file.
+    What is meant for a store is filled on this machine, then sent. A reader never sees a part of
+    it, and a failure leaves what was there before. The permissions are those of any new file.
 
     Raises
     ------
@@ -63,6 +77,9 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
         If the folder cannot be written to or the disk is full.
     """
     path = check_output(path)
+    if not is_local(path):
+        _send(path, write)
+        return
     if path.exists() and not path.is_file():  # a device or a pipe is no file to be replaced
         whole = BytesIO()
         write(whole)
@@ -82,3 +99,28 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
         raise InputError(f"output: cannot write {display(path)}: {display(reason)}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _send(path: Any, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a temporary file of this machine, then send it to a store."""
+    try:
+        with NamedTemporaryFile() as file:  # tifffile wants a name
+            write(file)
+            file.seek(0)
+            path.put(file)
+    except OSError as error:
+        reason = display(error.strerror or error)
+        raise InputError(f"output: cannot write {display(path)}: {reason}") from error
+
+
+@contextmanager
+def local_copy(path: Path) -> Iterator[Path]:
+    """Give a file of this machine that holds what a file does: itself, or a copy for a while."""
+    if is_local(path):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        with path.open("rb") as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield copy

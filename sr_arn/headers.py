@@ -21,7 +21,8 @@ def read_entry(file: IO[bytes], key: str, where: str) -> Any:
         If it is no such file, its sizes are beyond all reason, or it has no such entry.
     """
     start = file.read(8)
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(len(start))
     length = int.from_bytes(start, "little")
     if len(start) < 8 or size > LARGEST_FILE or not 2 <= length <= min(size - 8, LARGEST_HEADER):
         if start[:1] == b"\x80" or start[:2] == b"PK":

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from sr_arn.formats import FORMATS, SUFFIXES, Format, check_format, detect, form
 from sr_arn.memory import check_memory
 from sr_arn.picture import Frame, Picture
 from sr_arn.pil import from_pil, is_cut_to_8_bits, picture_of, to_pil
+from sr_arn.places import is_place, place
 from sr_arn.workers import available_cores
 
 __all__ = [
@@ -96,11 +96,11 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     InputError
         If it is missing, no picture, damaged or of another kind; `TooManyPixels` if too large.
     """
-    if isinstance(source, str | os.PathLike):
-        name = display(source)
+    if isinstance(source, str | os.PathLike) or is_place(source):
+        name, path = display(source), place(source)
         try:
-            with open(source, "rb") as file:
-                return _decode(file, name, max_pixels, Path(source).suffix.lower())
+            with path.open("rb") as file:
+                return _decode(file, name, max_pixels, path.suffix.lower())
         except FileNotFoundError:
             raise InputError(f"{name}: no such file") from None
         except IsADirectoryError:
@@ -261,7 +261,7 @@ def write_strips(
     quality: int | None = None,
 ) -> None:
     """Write a picture as its pixels come: `encode_strips`, to a file that is whole or absent."""
-    kind = format_of(Path(path))
+    kind = format_of(place(path))
     write_whole(path, lambda file: encode_strips(file, kind, frame, strips, threads, quality))
 
 

@@ -33,9 +33,10 @@ from numpy.typing import NDArray
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.conv_model import ConvModel
 from sr_arn.features import SCALES
-from sr_arn.files import write_whole
+from sr_arn.files import local_copy, write_whole
 from sr_arn.headers import read_entry
 from sr_arn.model_kinds import KINDS, Arrays, Axes, Header, check_fields
+from sr_arn.places import place
 from sr_arn.upscaler import BicubicModel, Upscaler
 
 __all__ = [
@@ -165,7 +166,7 @@ def best_models(scale: int) -> list[str]:
 
 def read_header(path: str | os.PathLike[str]) -> Header:
     """Return the JSON header of a model file, checked; the arrays stay on disk."""
-    path = Path(path)
+    path = place(path)
     try:
         with path.open("rb") as file:
             return _read_header(file, display(path))
@@ -178,7 +179,7 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the file of a model given by its name in the box or its path."""
     if str(name_or_path) in models_in_the_box():
         return BOX / f"{name_or_path}{SUFFIX}"
-    path = Path(name_or_path)
+    path = place(name_or_path)
     if not path.exists():
         raise InputError(
             f"model: {display(name_or_path)} is neither a file nor in the box; {_box_listing()}"
@@ -195,7 +196,9 @@ def _load_file(path: Path) -> Upscaler:
     header = read_header(path)
     kind = KINDS[header["kind"]]
     where = f"model {display(path)}"
-    model = kind.put_together(header, _read_arrays(path, kind.axes(header), kind.most, where))
+    with local_copy(path) as file:
+        arrays = _read_arrays(file, kind.axes(header), kind.most, where)
+    model = kind.put_together(header, arrays)
     if isinstance(model, ConvModel):
         _check_result(model, where)
     return Upscaler(model, header, name=path.stem if path.parent == BOX else display(path.name))

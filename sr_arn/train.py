@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sr_arn.degradation import BICUBIC, Given, HowToDegrade
 from sr_arn.epochs import TrainedInEpochs
 from sr_arn.features import SMALLEST, check_patch_scale
 from sr_arn.patch_model import PatchModel
+from sr_arn.places import identity, is_place, place
 from sr_arn.regressors.base import Regressor
 from sr_arn.samples import Held
 from sr_arn.training_samples import check_sizes, training_samples
@@ -99,8 +100,8 @@ def train_upscaler(
         remedy = "; torchrun trains it" if isinstance(regressor, TrainedInEpochs) else ""
         raise InputError(f"workers: {regressor.name} does not learn from samples in parts{remedy}")
     # 1. images
-    folders = [images] if isinstance(images, str | os.PathLike) else images
-    if len({Path(folder).resolve() for folder in folders}) < len(folders):
+    folders = cast(Sequence[Any], [images] if is_place(images) else images)
+    if len({identity(place(folder)) for folder in folders}) < len(folders):
         raise InputError("images: a folder is given twice")
     every_path, degrade = training_images(folders, scale, degrade)
     paths, held_out = hold_out(every_path, validation)
@@ -174,7 +175,7 @@ def training_images(
         for in spite of them.
     """
     for folder in folders:
-        if not Path(folder).is_dir():
+        if not place(folder).is_dir():
             find_images(folder)  # which tells what it is instead
     known = [pair_folders(folder) for folder in folders]
     if not any(known):

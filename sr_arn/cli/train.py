@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.options import add_cluster, add_scale
@@ -35,12 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
         "images",
-        type=Path,
         nargs="+",
         metavar="IMAGES_DIR",
         help="folders of HR images, or one with folders HR and LR of both versions of each",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL")
+    parser.add_argument("-o", "--output", required=True, metavar="MODEL")
     parser.add_argument(
         "--regressor",
         default="aplus",
@@ -79,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of torch's products: float32 (default), or bfloat16, faster where the CPU has it",
     )
     parser.add_argument(
-        "--resume", type=Path, metavar="CKPT", help="go on from a checkpoint of the same training"
+        "--resume", metavar="CKPT", help="go on from a checkpoint of the same training"
     )
     parser.add_argument(
         "--validation",
@@ -109,8 +107,11 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.epochs import TrainedInEpochs
     from sr_arn.files import check_output
     from sr_arn.model_file import SUFFIX, save_model
+    from sr_arn.places import place
     from sr_arn.train import train_upscaler
 
+    args.images, args.output = [place(folder) for folder in args.images], place(args.output)
+    args.resume = args.resume and place(args.resume)
     if check_output(args.output).suffix != SUFFIX:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF, a folder of them, or - for stdin",
+        help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF, a folder of them, a URL, or - for stdin",
     )
     parser.add_argument(
         "-o",
@@ -214,19 +214,24 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
 
 
 def _path_or_pipe(text: str) -> Path:
-    """Return a path; only the dash alone is `PIPE`, not a file that is called so."""
-    path = Path(text)
+    """Return a place; only the dash alone is `PIPE`, not a file that is called so."""
+    from sr_arn.places import place
+
+    path = place(text)
     return path.absolute() if path == Path("-") and text != "-" else path
 
 
 def _is_folder(inputs: list[str], output: str) -> bool:
     """Return whether results go to a folder: there may be many, or the output says so."""
+    from sr_arn.places import is_pattern, place
+
     if output == "-":
         return len(inputs) > 1
-    many = len(inputs) > 1 or Path(inputs[0]).is_dir()
-    if not many and not Path(inputs[0]).exists():
-        many = any(sign in inputs[0] for sign in "*?[")
-    return many or output.endswith(("/", "\\")) or Path(output).is_dir()
+    first = place(inputs[0])
+    many = len(inputs) > 1 or first.is_dir()
+    if not many and not first.exists():
+        many = is_pattern(inputs[0])
+    return many or output.endswith(("/", "\\")) or place(output).is_dir()
 
 
 def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
@@ -235,6 +240,7 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
     from sr_arn.enlarger import PIPE, preview_of
     from sr_arn.files import check_output
     from sr_arn.formats import format_of
+    from sr_arn.places import identity, is_local
 
     if output != PIPE:
         check_output(output)
@@ -250,8 +256,13 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
         raise InputError("preview: lies beside a result; give -o a file")
     written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]
     for path in written:
-        both = PIPE not in (source, path) and source.exists() and path.exists()
-        if both and path.samefile(source):
+        if PIPE in (source, path):
+            continue
+        if is_local(source) and is_local(path):
+            is_same = source.exists() and path.exists() and path.samefile(source)
+        else:
+            is_same = identity(source) == identity(path)
+        if is_same:
             raise InputError(f"output: {display(path)} is the input; take another name")
     enlarge.prepare()
 
@@ -264,8 +275,9 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     from sr_arn.enlarger import format_named
     from sr_arn.files import check_folder
     from sr_arn.formats import SUFFIXES
+    from sr_arn.places import place
 
-    folder = Path(args.output)
+    folder = place(args.output)
     if "-" in (*args.inputs, args.output):
         raise InputError("input: stdin and stdout are for one picture; give -o a file, or -")
     is_picture = folder.suffix.lower() in SUFFIXES and not args.output.endswith(("/", "\\"))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sr_arn.checks import InputError, display
-from sr_arn.files import write_whole
+from sr_arn.files import local_copy, write_whole
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
@@ -91,7 +91,7 @@ def read_checkpoint(
     if not path.is_file():
         raise InputError(f"{where}: there is no such file")
     try:
-        with safe_open(path, framework="pt") as file:
+        with local_copy(path) as copy, safe_open(copy, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             epochs = header.get("epochs") if isinstance(header, dict) else None
             if type(epochs) is not int or not 1 <= epochs <= most_epochs:
