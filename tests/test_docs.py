@@ -44,8 +44,9 @@ def test_python_of_the_pages_runs(page, monkeypatch):
     monkeypatch.chdir(ROOT)
     names = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-        if find_spec("torch") is None and "torch" in block:
-            pytest.skip("torch is not installed")
+        for package in ("torch", "upath"):
+            if find_spec(package) is None and package in block:
+                pytest.skip(f"{package} is not installed")
         exec(block, names)  # noqa: S102 - our own
 
 

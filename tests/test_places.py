@@ -15,15 +15,17 @@ from sr_arn.batch import Naming, find_jobs
 from sr_arn.checks import display
 from sr_arn.cli import main
 from sr_arn.datasets import find_images
-from sr_arn.files import local_copy, write_whole
+from sr_arn.files import check_output, local_copy, write_whole
 from sr_arn.image_io import read_image, write_image
-from sr_arn.places import identity, is_local, place
+from sr_arn.places import identity, is_local, is_pattern, place
 
 pytest.importorskip("upath")
 
 from fsspec import AbstractFileSystem, register_implementation
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from upath import UPath
+
+from sr_arn.stores import Store, _own
 
 FAST = ("--model", "aplus-x2", "--quiet")
 NAMING = Naming("{stem}_x{scale}{ext}", "2")
@@ -410,8 +412,6 @@ def test_a_driver_that_cannot_write_whole_is_refused():
     ],
 )
 def test_mistakes_are_told(memory, capsys, source, reason):
-    if source.startswith("s3"):
-        pytest.importorskip("s3fs")
     for output in ("memory://o.png", "memory://out/")["*" in source :]:
         assert cli("upscale", source, "-o", output, *FAST) == 2
         told(capsys, reason)
@@ -449,13 +449,16 @@ def test_files_of_this_machine_import_nothing_more(photos, tmp_path):
     subprocess.run(command, check=True)  # noqa: S603
 
 
-def test_links_take_no_files_and_lose_their_query(capsys, photos):
-    pytest.importorskip("aiohttp")
-    assert cli("upscale", photos / "a.png", "-o", "https://u:pw@host/o.png?sig=x", *FAST) == 2
-    told(capsys, "takes files, received https://***@host/o.png?***")
-    link = place("https://host/a.png?sig=x")
-    assert (link.name, link.stem, link.suffix) == ("a.png", "a", ".png")
-    assert not link.is_dir()
+def test_links_take_no_files_and_lose_their_query():
+    link = Store._from_upath(UPath("https://u:pw@host/a.png?sig=x"))  # aiohttp is not asked for
+    assert (str(link), link.name) == ("https://***@host/a.png?***", "a.png")
+    assert (link.stem, link.suffix, link.is_dir()) == ("a", ".png", False)
+    with pytest.raises(
+        InputError, match=r"takes files, received https://\*\*\*@host/a.png\?\*\*\*$"
+    ):
+        check_output(link)
+    assert not is_pattern("HTTPS://host/a.png?sig=x")
+    assert is_pattern("s3://host/a?.png")
 
 
 @pytest.mark.parametrize(
@@ -586,10 +589,6 @@ def test_mistakes_of_training_are_told(memory, capsys):
         ),
         (("memory://gone", "-o", "memory://m.png"), "expected a name ending in .safetensors"),
         (("nope://gone", "-o", "memory://m.safetensors"), "Unsupported filesystem: 'nope'"),
-        (
-            ("data", "-o", "https://u:pw@host/m.safetensors"),
-            "received https://***@host/m.safetensors",
-        ),
     ):
         assert cli("train", *arguments) == 2
         told(capsys, reason)
@@ -624,3 +623,95 @@ def test_a_training_by_torch_goes_on_in_a_store(parts, tmp_path, memory, monkeyp
     undisturbed = (tmp_path / "m.curve.csv").read_bytes()
     assert made["m.curve.csv"].splitlines()[-1] == undisturbed.splitlines()[-1]
     assert "m.checkpoint.safetensors" not in made
+
+
+# --- a store by its real protocol --------------------------------------------------
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A server of S3's protocol on this machine, with an empty bucket; the client of boto3."""
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()  # of other servers
+    _own.cache_clear()
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = pytest.importorskip("boto3").client("s3")
+    client.create_bucket(Bucket="bucket")
+    yield client
+    server.stop()
+
+
+def kept(client, below):
+    """Return what a bucket holds below a prefix."""
+    found = client.list_objects_v2(Bucket="bucket", Prefix=below).get("Contents", [])
+    return {
+        entry["Key"].removeprefix(below): client.get_object(Bucket="bucket", Key=entry["Key"])[
+            "Body"
+        ].read()
+        for entry in found
+    }
+
+
+@pytest.mark.slow
+def test_s3(photos, parts, tmp_path, bucket, capsys):
+    for folder in (photos, parts):
+        send(folder, f"s3://bucket/{folder.name}")
+    bucket.put_object(Bucket="bucket", Key="photos/../up.png", Body=b"")
+    # 1. pictures
+    expected = tmp_path / "expected"
+    assert cli("upscale", photos, "-o", expected, *FAST, "--recursive") == 0
+    command = ("upscale", "s3://bucket/photos/", "-o", "s3://bucket/large/", "--recursive", *FAST)
+    assert cli(*command, "--jobs", 2) == 0
+    assert kept(bucket, "large/") == local_contents(expected)
+    bucket.delete_object(Bucket="bucket", Key="large/a_x2.png")
+    capsys.readouterr()
+    assert cli(*command[:-1], "--skip-existing") == 0
+    assert capsys.readouterr().out == "1 done, 3 skipped, 0 failed\n"
+    # 2. a model
+    options = ("--anchors", 8, "--scale", 2, "--quiet")
+    assert cli("train", parts, "-o", tmp_path / "m.safetensors", *options) == 0
+    source = f"s3://bucket/{parts.name}"
+    assert cli("train", source, "-o", "s3://bucket/m.safetensors", *options) == 0
+    model = (tmp_path / "m.safetensors").read_bytes()
+    assert kept(bucket, "m.safetensors") == {"": model}
+    assert load_model("s3://bucket/m.safetensors").scale == 2
+    # 3. mistakes
+    for arguments, reason in (
+        (("s3://bucket/gone.png", "-o", "o.png"), "s3://bucket/gone.png: no such file"),
+        (("s3://none/gone.png", "-o", "o.png"), "The specified bucket does not exist"),
+        ((photos, "-o", "s3://none/large/"), "none does not exist or cannot be reached"),
+        ((photos / "a.png", "-o", "s3://none/o.png"), "none does not exist or cannot be reached"),
+    ):
+        capsys.readouterr()
+        assert cli("upscale", *arguments, *FAST) == 2
+        told(capsys, reason)
+    assert [entry["Name"] for entry in bucket.list_buckets()["Buckets"]] == ["bucket"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ConnectionError])
+def test_s3_keeps_what_was_there(bucket, monkeypatch, error):
+    bucket.put_object(Bucket="bucket", Key="a", Body=b"before")
+
+    def send_some(source, target, size):
+        for _ in range(2):
+            target.write(source.read(size))
+        assert bucket.list_multipart_uploads(Bucket="bucket")["Uploads"]
+        raise error
+
+    def write(file):
+        file.write(bytes(30_000_000))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sr_arn.stores.shutil.copyfileobj", send_some)
+        with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else InputError):
+            write_whole("s3://bucket/a", write)
+    assert kept(bucket, "a") == {"": b"before"}
+    assert "Uploads" not in bucket.list_multipart_uploads(Bucket="bucket")
+    write_whole("s3://bucket/a", write)
+    assert kept(bucket, "a") == {"": bytes(30_000_000)}
