@@ -597,9 +597,13 @@ def test_mistakes_of_training_are_told(memory, capsys):
 
 def test_a_training_by_torch_goes_on_in_a_store(parts, tmp_path, memory, monkeypatch):
     pytest.importorskip("torch")
-    send(parts, "memory://parts")
+    small = tmp_path / "small"
+    small.mkdir()
+    with Image.open(min(parts.iterdir())) as image:
+        image.crop((0, 0, 24, 24)).save(small / "a.png")
+    send(small, "memory://small")
     options = ("--regressor", "arn", "--epochs", 2, "--device", "cpu", *TRAIN)
-    assert cli("train", parts, "-o", tmp_path / "m.safetensors", *options) == 0
+    assert cli("train", small, "-o", tmp_path / "m.safetensors", *options) == 0
     url = "memory://out/m.safetensors"
     count = []
 
@@ -612,12 +616,12 @@ def test_a_training_by_torch_goes_on_in_a_store(parts, tmp_path, memory, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr("sr_arn.nn.training.write_checkpoint", write_then_stop)
-        assert cli("train", "memory://parts", "-o", url, *options) == 130
+        assert cli("train", "memory://small", "-o", url, *options) == 130
     assert len(count) == 1
     checkpoint = "memory://out/m.checkpoint.safetensors"
     assert contents(memory, "out").keys() >= {"m.checkpoint.safetensors"}
-    assert cli("train", "memory://parts", "-o", url, *options) == 2
-    assert cli("train", "memory://parts", "-o", url, "--resume", checkpoint, *options) == 0
+    assert cli("train", "memory://small", "-o", url, *options) == 2
+    assert cli("train", "memory://small", "-o", url, "--resume", checkpoint, *options) == 0
     made = contents(memory, "out")
     assert made["m.safetensors"] == (tmp_path / "m.safetensors").read_bytes()
     undisturbed = (tmp_path / "m.curve.csv").read_bytes()
