@@ -23,7 +23,10 @@ __all__ = ["Cluster", "open_cluster"]
 AHEAD = 4  # tasks for each thread of the workers that wait there, so that none is idle
 KNOCKING = 10  # seconds for the scheduler to answer
 PATIENCE = 60  # and for the first worker to come
-SILENT = logging.CRITICAL + 1
+NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 
 Result = TypeVar("Result")
 
@@ -161,29 +164,39 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
         raise InputError("workers: are those of the scheduler; give one of the two")
     count = None if workers is None else check_integer(workers, "workers", 1)
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ModuleNotFoundError:
         raise InputError(
             'scheduler: Dask is not installed; pip install "sr-arn[distributed]"'
         ) from None
-    for logger in ("distributed", "tornado", "asyncio"):  # what they find, we tell in our words
-        logging.getLogger(logger).setLevel(SILENT)
+    _silence()
     if scheduler is not None:
         asyncio.run(_knock(scheduler))
         with Client(scheduler, set_as_default=False) as client:
             yield _with_workers(client)
         return
     with (
+        dask.config.set(NO_PAGES),
         LocalCluster(
             n_workers=count,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             security=True,
-            silence_logs=SILENT,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield _with_workers(client)
+
+
+def _silence() -> None:
+    """Keep Dask's log from the terminal: what goes wrong is told in our words."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        is_dasks = name.partition(".")[0] in ("distributed", "tornado", "asyncio")
+        if is_dasks and isinstance(logger, logging.Logger):
+            logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 async def _knock(scheduler: str) -> None:

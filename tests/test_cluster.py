@@ -212,7 +212,7 @@ def test_too_large_is_too_large_on_a_cluster_too(cluster, photos, tmp_path, monk
     enlarge = Enlarger(MODEL, cluster=cluster, max_pixels=3000)
     outcomes = list(sr_arn.batch.run(jobs_of(photos, tmp_path), enlarge))
     assert {o.status for o in outcomes} == {"failed"}
-    assert sum("more than 3,000" in o.reason for o in outcomes) == 8
+    assert all("more than 3,000" in o.reason for o in outcomes)
 
 
 @pytest.mark.parametrize("kind", ["L", "LA", "RGB", "RGBA", "I;16", "float"])
@@ -353,7 +353,7 @@ REGRESSORS = {
     "A+": lambda: APlusRegressor(24, neighbours=300, dictionary_samples=2000),
     "global ARN": lambda: GlobalARNRegressor(24, rank=12, dictionary_samples=2000),
     "global ARN, exact": lambda: GlobalARNRegressor(8, rank=None, dictionary_samples=2000),
-    "distances": lambda: GlobalARNRegressor(8, "neg_sqdist", rank=None),
+    "distances": lambda: GlobalARNRegressor(8, "neg_sqdist", rank=None, regularisation=1.0),
 }
 SETTINGS = {"scale": 2, "max_samples": 9000}
 
@@ -378,17 +378,27 @@ def arrays_of(upscaler):
     return {"features": upscaler.model.features.projection_, **upscaler.model.regressor.arrays()}
 
 
+def assert_alike(found, expected):
+    """Check anchors, and what is made of a picture; regressors may be poorly determined."""
+    theirs = arrays_of(found)
+    for key, array in arrays_of(expected).items():
+        assert (theirs[key].dtype, theirs[key].shape) == (array.dtype, array.shape)
+        if key in ("features", "anchors"):
+            np.testing.assert_allclose(theirs[key], array, atol=1e-5)
+    lr = opened(SHIPPED / "camera.png").convert("L").crop((100, 100, 200, 180))
+    lr = np.array(lr, np.float32) / 255
+    ours = found.upscale_luminance(lr)
+    np.testing.assert_allclose(ours, expected.upscale_luminance(lr), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_training_by_workers(cluster, several, in_many_parts, name, monkeypatch):
     make = REGRESSORS[name]
+    monkeypatch.setattr(Spread, "largest", 20_000.0)  # sums by blocks of anchors
     alone = train_upscaler(several, make(), **SETTINGS)
     spread = train_upscaler(several, make(), cluster=cluster, **SETTINGS)
     assert spread.header == alone.header
-    for key, array in arrays_of(alone).items():
-        found = arrays_of(spread)[key]
-        assert found.dtype == array.dtype
-        np.testing.assert_allclose(found, array, rtol=1e-4, atol=1e-5 * np.abs(array).max())
-    monkeypatch.setattr(Spread, "largest", 20_000.0)  # sums by blocks of anchors
+    assert_alike(spread, alone)
     with open_cluster(1, None) as one:
         other = train_upscaler(several, make(), cluster=one, **SETTINGS)
     for key, array in arrays_of(spread).items():
@@ -427,10 +437,7 @@ def test_pictures_in_two_versions_by_workers(cluster, several, in_many_parts, tm
     spread = train_upscaler(tmp_path, REGRESSORS["A+"](), scale=2, cluster=cluster)
     assert spread.header == alone.header
     assert spread.header["training"]["degradation"] == "given"
-    for key, array in arrays_of(alone).items():
-        np.testing.assert_allclose(
-            arrays_of(spread)[key], array, rtol=1e-4, atol=1e-5 * np.abs(array).max()
-        )
+    assert_alike(spread, alone)
 
 
 def test_rows_of_samples_in_parts(cluster):
@@ -463,9 +470,7 @@ def test_training_from_the_command_line(several, tmp_path):
     assert run(*command, "-o", tmp_path / "a.safetensors").returncode == 0
     result = run(*command, "-o", tmp_path / "b.safetensors", "--workers", "1")
     assert result.returncode == 0, result.stderr
-    a, b = (arrays_of(load_model(tmp_path / f"{n}.safetensors")) for n in "ab")
-    for key, array in a.items():
-        np.testing.assert_allclose(b[key], array, rtol=1e-3, atol=1e-4 * np.abs(array).max())
+    assert_alike(*(load_model(tmp_path / f"{name}.safetensors") for name in "ba"))
 
 
 def test_what_torch_trains_is_not_for_dask(several, tmp_path):
