@@ -26,8 +26,11 @@ CONTRASTS = (0.5, 1.3)
 TAUGHT = 0.75  # share of planes of which a teacher gives the details
 UNSHRUNK = 1 / 3  # share of those that it enlarges as they are: beyond what any picture shows
 LARGEST_UNSHRUNK = 200  # LR pixels a side of such a plane
+ALL = slice(None)
 
 Plane = NDArray[np.float32]
+Way = tuple[int, int, int, bool, np.float32]
+"""Of a crop: top, left, quarter turns, whether it is mirrored, contrast."""
 
 
 class Crops:
@@ -79,8 +82,13 @@ class Crops:
         """Return the number of batches of an epoch."""
         return self.batches
 
-    def epoch(self, number: int, device: "torch.device") -> "Iterator[tuple[Tensor, Tensor]]":
-        """Yield LR crops [n, 1, c, c] and details [n, 1, s c, s c] of an epoch, counted from 0."""
+    def epoch(
+        self, number: int, device: "torch.device", share: slice = ALL
+    ) -> "Iterator[tuple[Tensor, Tensor]]":
+        """Yield LR crops [n, 1, c, c] and details [n, 1, s c, s c] of an epoch, counted from 0.
+
+        Of each batch only the crops `share` are cut; what is drawn does not depend on it.
+        """
         import torch
 
         rng = np.random.default_rng((self.seed, number))
@@ -91,7 +99,8 @@ class Crops:
         areas = np.array([lr.size for lr, _ in pairs], np.float64)
         for _ in range(self.batches):
             drawn = rng.choice(len(pairs), self.batch_size, p=areas / areas.sum())
-            crops = [self._cut(pairs[pair], rng) for pair in drawn]
+            ways = [(pairs[pair], self._way(pairs[pair][0], rng)) for pair in drawn]
+            crops = [self._cut(*way) for way in ways[share]]
             inputs, targets = (np.stack(side)[:, None] for side in zip(*crops, strict=True))
             yield torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
 
@@ -149,12 +158,17 @@ class Crops:
             hr = self.teacher(np.ascontiguousarray(lr))
         return lr, hr - imresize(lr, scale)
 
-    def _cut(self, pair: tuple[Plane, Plane], rng: np.random.Generator) -> tuple[Plane, Plane]:
-        """Return a random crop of both planes, varied in the same way."""
-        lr, details = pair
+    def _way(self, lr: Plane, rng: np.random.Generator) -> Way:
+        """Draw where a crop lies in an LR plane, and how it is varied."""
         top, left = (rng.integers(n - self.crop + 1) for n in lr.shape)
         turns, is_mirrored = int(rng.integers(4)), rng.random() < 0.5
         contrast = np.float32(rng.uniform(*CONTRASTS) * rng.choice((-1, 1)))
+        return top, left, turns, is_mirrored, contrast
+
+    def _cut(self, pair: tuple[Plane, Plane], way: Way) -> tuple[Plane, Plane]:
+        """Return a crop of both planes, varied in the same way."""
+        lr, details = pair
+        top, left, turns, is_mirrored, contrast = way
         parts = []
         for plane, unit in ((lr, 1), (details, self.scale)):
             rows, columns = (slice(n * unit, (n + self.crop) * unit) for n in (top, left))

@@ -146,7 +146,7 @@ def train_upscaler(
         fit_options["observe"] = follow
     learn(**fit_options)
     upscaler = Upscaler(model())
-    if validation_set:
+    if validation_set and logger.isEnabledFor(logging.INFO):
         bicubic, ours = (validation_set.psnr(u) for u in (Upscaler(BicubicModel(scale)), upscaler))
         logger.info("held out: bicubic %.2f dB, %s %.2f dB", bicubic, regressor.name, ours)
     training["parameters"] = {

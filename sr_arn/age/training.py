@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from sr_arn.age.model import AgeModel
 from sr_arn.age.transfer import parameter_groups
 from sr_arn.checks import InputError, check_integer
-from sr_arn.nn.training import Progress, Recipe, seed_of, train
+from sr_arn.nn.ranks import Ranks
+from sr_arn.nn.training import ALL, Progress, Recipe, seed_of, train
 
 __all__ = ["VariedFaces", "predict_ages", "to_tensor", "train_ages", "vary"]
 
@@ -30,26 +31,29 @@ def to_tensor(faces: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(faces.transpose(0, 3, 1, 2)))
 
 
-def vary(faces: Tensor, generator: torch.Generator) -> Tensor:
+def vary(
+    faces: Tensor, generator: torch.Generator, batch: int | None = None, share: slice = ALL
+) -> Tensor:
     """Return faces [n, 3, h, w] mirrored, turned, shifted, zoomed and lit by chance.
 
     About SSR-Net's: half are mirrored; up to 20 degrees, a tenth of the side, a fifth in size;
-    gains of 0.75 to 1.25. Beyond the border its pixels go on.
+    gains of 0.75 to 1.25. Beyond the border its pixels go on. If the faces are the rows `share` of
+    a larger `batch`, they come out as they would in that.
     """
+    n = len(faces) if batch is None else batch
 
     def drawn(*shape: int) -> Tensor:
-        """Draw from -1 to 1."""
-        return 2 * torch.rand(*shape, generator=generator) - 1
+        """Draw from -1 to 1, for each face."""
+        return (2 * torch.rand(n, *shape, generator=generator) - 1)[share]
 
-    n = len(faces)
-    angle = drawn(n) * math.radians(TURN)
-    size = 1 + ZOOM * drawn(n)
-    mirror = torch.where(drawn(n) < 0, -1.0, 1.0)
+    angle = drawn() * math.radians(TURN)
+    size = 1 + ZOOM * drawn()
+    mirror = torch.where(drawn() < 0, -1.0, 1.0)
     rows = [
-        torch.stack([mirror * angle.cos() * size, -angle.sin() * size, 2 * SHIFT * drawn(n)], 1),
-        torch.stack([mirror * angle.sin() * size, angle.cos() * size, 2 * SHIFT * drawn(n)], 1),
+        torch.stack([mirror * angle.cos() * size, -angle.sin() * size, 2 * SHIFT * drawn()], 1),
+        torch.stack([mirror * angle.sin() * size, angle.cos() * size, 2 * SHIFT * drawn()], 1),
     ]
-    gain = 1 + LIGHT * drawn(n, 1, 1, 1)
+    gain = 1 + LIGHT * drawn(1, 1, 1)
     places = F.affine_grid(torch.stack(rows, 1), list(faces.shape), align_corners=False)
     moved = F.grid_sample(faces, places.to(faces), padding_mode="border", align_corners=False)
     return moved * gain.to(faces)
@@ -81,13 +85,21 @@ class VariedFaces:
         """Return the number of batches of an epoch."""
         return len(self.faces) // self.batch_size
 
-    def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield faces of levels 0 to 1, or a little above once varied, and ages."""
+    def epoch(
+        self, number: int, device: torch.device, share: slice = ALL
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield faces of levels 0 to 1, or a little above once varied, and ages.
+
+        Of each batch only the rows `share`; what is drawn does not depend on it.
+        """
         generator = torch.Generator().manual_seed(seed_of(self.seed, number))
         order = torch.randperm(len(self.faces), generator=generator)
-        for rows in order[: len(self) * self.batch_size].reshape(len(self), -1):
+        for batch in order[: len(self) * self.batch_size].reshape(len(self), -1):
+            rows = batch[share]
             faces = self.faces[rows].to(device).float() / 255
-            yield vary(faces, generator) if self.varied else faces, self.ages[rows].to(device)
+            if self.varied:
+                faces = vary(faces, generator, len(batch), share)
+            yield faces, self.ages[rows].to(device)
 
     def identity(self) -> str:
         """Return what tells these faces from others."""
@@ -112,6 +124,12 @@ def train_ages(
 ) -> None:
     """Train a model in place.
 
+    In a process group each process sees its share of every batch: see `sr_arn.nn.training.train`.
+    What is not a mean over the rows of a batch then differs from one process, on CPUs and GPUs:
+    norms take mean and variance of their process' rows, and those of rank 0 are kept for
+    prediction, as are the statistics of classes of the head "pml"; dropout leaves out the same
+    units in all processes. The head "energy" draws the same samples in all, as in one.
+
     Parameters
     ----------
     model : AgeModel
@@ -135,10 +153,17 @@ def train_ages(
     Raises
     ------
     InputError
-        As `sr_arn.nn.training.train`.
+        As `sr_arn.nn.training.train`; or if a process would see fewer than two faces at a time,
+        of which norms take no variance.
     """
     years = torch.as_tensor(np.asarray(ages, np.float32))
     batches = VariedFaces(faces, years, batch_size, recipe.seed, varied)
+    processes = Ranks.present().count
+    if processes > 1 and batches.batch_size < 2 * processes:
+        raise InputError(
+            f"batch-size: expected at least 2 faces for each of {processes} processes, received "
+            f"{batches.batch_size}"
+        )
     if prepare:
         model.head.prepare(years)
     rate, decay = recipe.learning_rate, recipe.weight_decay

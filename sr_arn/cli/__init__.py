@@ -31,6 +31,7 @@ from sr_arn.cli import (
     upscale,
 )
 from sr_arn.cli.options import add_commands
+from sr_arn.cli.torchrun import ended, is_first, speaks
 from sr_arn.memory import memory_left
 
 __all__ = ["main"]
@@ -54,7 +55,8 @@ class OneLineParser(argparse.ArgumentParser):
         for name in sys.argv[1:]:
             if name.startswith("-") and os.path.lexists(name):
                 line += f"; a file that begins with a dash is given as ./{name}"
-        self.exit(USER_ERROR, f"sr-arn: error: {line} (see {self.prog} --help)\n")
+        line = f"sr-arn: error: {line} (see {self.prog} --help)\n"
+        self.exit(USER_ERROR, line if speaks() else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,8 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _discard_output()
         if not isinstance(error, InputError):
             raise  # a defect of ours: its traceback is wanted
-        print(f"sr-arn: error: {error}", file=sys.stderr)
-        return USER_ERROR
+        if speaks():
+            print(f"sr-arn: error: {error}", file=sys.stderr)
+        return ended(USER_ERROR)
     return code
 
 
@@ -135,8 +138,9 @@ class Interrupt:
 
 
 def _interrupted() -> int:
-    print("sr-arn: interrupted", file=sys.stderr)
-    return INTERRUPTED
+    if speaks():
+        print("sr-arn: interrupted", file=sys.stderr)
+    return ended(INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -190,14 +194,15 @@ def _discard_output() -> None:
 
 @contextmanager
 def _log_to_stderr(quiet: bool) -> Iterator[None]:
-    """Show the package's log on stderr: progress, or with `quiet` only warnings."""
+    """Show the package's log on stderr: progress, or with `quiet` only warnings; of one process."""
     logger, handler = logging.getLogger("sr_arn"), logging.StreamHandler()
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     handler.setFormatter(
         logging.Formatter("\r\x1b[K" * on_terminal + "%(message)s")
     )  # no bar's rest
     logger.addHandler(handler)
-    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    level = logging.WARNING if quiet else logging.INFO
+    logger.setLevel(level if is_first() else logging.ERROR)
     for reader in ("PIL", "tifffile"):  # what they find, we tell in our words
         logging.getLogger(reader).setLevel(logging.CRITICAL + 1)
     try:

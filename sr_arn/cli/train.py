@@ -1,11 +1,11 @@
 """`sr-arn train`."""
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.options import add_cluster, add_scale
 from sr_arn.cli.terminal import show_training, shows_progress
+from sr_arn.cli.torchrun import is_first, processes, together
 
 if TYPE_CHECKING:
     from sr_arn.conv_arn import ConvARN
@@ -134,21 +134,25 @@ def run(args: argparse.Namespace) -> None:
             options["observe"] = show_training
     elif args.resume is not None:
         raise InputError(f"resume: the regressor {regressor.name} makes no checkpoints")
-    try:
-        with open_cluster(args.workers, args.scheduler) as cluster:
-            upscaler = train_upscaler(
-                args.images,
-                regressor,
-                args.scale,
-                validation=args.validation,
-                degrade=degrade,
-                cluster=cluster,
-                **options,
-            )
-    except KeyboardInterrupt:
-        if options and checkpoint.exists():
-            print(f"go on with --resume {display(checkpoint)}", file=sys.stderr)
-        raise
+    elif processes() > 1:
+        raise InputError(
+            f"regressor: {regressor.name} is trained without torch; leave out torchrun"
+        )
+    with (
+        together(args.device or "auto", checkpoint),
+        open_cluster(args.workers, args.scheduler) as cluster,
+    ):
+        upscaler = train_upscaler(
+            args.images,
+            regressor,
+            args.scale,
+            validation=args.validation,
+            degrade=degrade,
+            cluster=cluster,
+            **options,
+        )
+    if not is_first():
+        return
     save_model(args.output, upscaler)
     if options:
         checkpoint.unlink(missing_ok=True)

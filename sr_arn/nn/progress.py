@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sr_arn.checks import InputError
+from sr_arn.nn.ranks import Ranks
 
 __all__ = ["Progress", "Watch"]
 
@@ -51,7 +52,10 @@ class Progress:
 
 
 class Watch:
-    """Follows the loss, stops at one that is not finite, and tells the observer."""
+    """Follows the loss, stops at one that is not finite, and tells the observer.
+
+    The loss is that of all ranks together, and the observer that of the first.
+    """
 
     def __init__(
         self,
@@ -59,22 +63,25 @@ class Watch:
         steps: int,
         first: int,
         observe: Callable[[Progress], None] | None,
+        ranks: Ranks,
     ) -> None:
         self.epochs, self.steps, self.first = epochs, steps, first
-        self.observe = observe
+        self.observe = observe if ranks.is_first else None
+        self.ranks = ranks
         self.start = time.monotonic()
         self.total: Tensor | float = 0.0
+        self.mean = 0.0
 
     def step(self, epoch: int, number: int, loss: Tensor) -> None:
-        """Take note of the loss of a step."""
+        """Take note of this rank's part of the loss of a step."""
         self.total = loss.double() + (self.total if number else 0.0)
         is_last = number + 1 == self.steps
         if (number + 1) % REPORT_EVERY == 0 or is_last:
-            mean = float(self.total) / (number + 1)
-            if not math.isfinite(mean):
-                raise _diverged(f"the loss is {mean}", epoch)
+            self.mean = self.ranks.total(self.total) / (number + 1)
+            if not math.isfinite(self.mean):
+                raise _diverged(f"the loss is {self.mean}", epoch)
             if not is_last:
-                self._tell(epoch, number + 1, mean, ended=False)
+                self._tell(epoch, number + 1, ended=False)
 
     def check_parameters(self, module: nn.Module, epoch: int) -> None:
         """Stop before a checkpoint that would be of no use."""
@@ -83,15 +90,15 @@ class Watch:
 
     def epoch_ended(self, epoch: int) -> None:
         """Tell the observer that an epoch and its checkpoint are done."""
-        self._tell(epoch, self.steps, float(self.total) / self.steps, ended=True)
+        self._tell(epoch, self.steps, ended=True)
 
-    def _tell(self, epoch: int, steps: int, mean: float, ended: bool) -> None:
+    def _tell(self, epoch: int, steps: int, ended: bool) -> None:
         if self.observe is None:
             return
         done = epoch - self.first + steps / self.steps
         left = (time.monotonic() - self.start) / done * (self.epochs - self.first - done)
         share = (epoch + steps / self.steps) / self.epochs
-        self.observe(Progress(epoch + 1, self.epochs, share, mean, left, ended))
+        self.observe(Progress(epoch + 1, self.epochs, share, self.mean, left, ended))
 
 
 def _diverged(what: str, epoch: int) -> InputError:

@@ -1,10 +1,13 @@
 """The one training loop of every torch model: seeded, observed, resumable.
 
 With the same data, recipe and seed, a run that is stopped and resumed ends with the same
-numbers as one that is not (on a CPU, to the last bit).
+numbers as one that is not (on a CPU, to the last bit). In a process group of `torch.distributed`
+all processes train one model: each takes its share of every batch, and the gradients are those of
+whole batches.
 """
 
 import hashlib
+import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from sr_arn.checks import InputError, display
 from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
 from sr_arn.nn.progress import Progress, Watch
+from sr_arn.nn.ranks import Ranks
 
 __all__ = ["Batches", "Progress", "Recipe", "Shuffled", "find_device", "seed_of", "train"]
 
@@ -26,6 +30,7 @@ WARM_UP = 0.1  # share of a cycle in which the rate rises
 FIRST_RATE = 0.04  # share of the highest rate that a cycle starts with
 HALVE_EVERY = 20  # epochs (Agustsson et al. 2017)
 FALL_EVERY, FALL = 2000, 0.9  # steps (the same, for ages)
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -90,14 +95,27 @@ def seed_of(seed: int, epoch: int) -> int:
 
 
 class Batches(Protocol):
-    """Training data: the same batches whenever the same epoch is asked for."""
+    """Training data: the same batches whenever the same epoch is asked for.
+
+    Attributes
+    ----------
+    batch_size : int
+        Rows of every batch.
+    """
+
+    batch_size: int
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
         ...
 
-    def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the inputs and targets of each batch of an epoch, counted from 0."""
+    def epoch(
+        self, number: int, device: torch.device, share: slice = ALL
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the inputs and targets of each batch of an epoch, counted from 0.
+
+        Of each batch only the rows `share`; what is drawn does not depend on it.
+        """
         ...
 
     def identity(self) -> str:
@@ -126,13 +144,15 @@ class Shuffled:
         """Return the number of batches of an epoch."""
         return len(self.inputs) // self.batch_size
 
-    def epoch(self, number: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches of an epoch, counted from 0."""
+    def epoch(
+        self, number: int, device: torch.device, share: slice = ALL
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of an epoch, counted from 0, or only some rows of each."""
         self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
         order = np.random.default_rng((self.seed, number)).permutation(len(self.inputs))
         rows = torch.from_numpy(order).to(device)
         for batch in rows[: len(self) * self.batch_size].reshape(len(self), -1):
-            yield self.inputs[batch], self.targets[batch]
+            yield self.inputs[batch[share]], self.targets[batch[share]]
 
     def identity(self) -> str:
         """Return shapes, order and a digest of the data."""
@@ -176,6 +196,9 @@ def train(
 ) -> None:
     """Train a module in place; it ends on the CPU.
 
+    In a process group every process calls this with the same arguments. That of rank 0 alone
+    writes checkpoints and calls the observer, while the others wait.
+
     Parameters
     ----------
     module : Module
@@ -196,10 +219,11 @@ def train(
     Raises
     ------
     InputError
-        If the device is missing, the checkpoint is of another run or damaged, or the loss
-        becomes infinite or NaN; the last checkpoint then stays.
+        If the device is missing, the checkpoint is of another run or damaged, the loss
+        becomes infinite or NaN (the last checkpoint then stays), or processes differ in what they
+        were given.
     """
-    place = find_device(device)
+    place, ranks = find_device(device), Ranks.present()
     module.to(place).train()
     optimiser = _optimiser(module, recipe, groups)
     average = Average(module, recipe.averaging)
@@ -211,28 +235,32 @@ def train(
     first = 0
     if resume is not None:
         first = read_checkpoint(resume, module, optimiser, average.values, settings, recipe.epochs)
-    watch = Watch(recipe.epochs, len(batches), first, observe)
+    ranks.check_alike(json.dumps([settings, first]), place)
+    share, part = ranks.share(batches.batch_size)
+    parallel = ranks.parallel(module)
+    watch = Watch(recipe.epochs, len(batches), first, observe, ranks)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         for epoch in range(first, recipe.epochs):
             generator = torch.cuda if place.type == "cuda" else torch.default_generator
             generator.manual_seed(seed_of(recipe.seed, epoch))  # dropout, samples of a loss
-            for number, (inputs, targets) in enumerate(batches.epoch(epoch, place)):
+            for number, (inputs, targets) in enumerate(batches.epoch(epoch, place, share)):
                 step = epoch * len(batches) + number
                 rate = recipe.rate(step, len(batches))
                 for group in optimiser.param_groups:
                     group["lr"] = rate * group["share"]
                 with torch.autocast(place.type, torch.bfloat16, recipe.precision == "bfloat16"):
-                    outputs = module(inputs)
+                    outputs = parallel(inputs)
                 value = loss(outputs.float(), targets, step / (recipe.epochs * len(batches)))
                 optimiser.zero_grad()
-                value.backward()  # type: ignore[no-untyped-call] # nor this
+                value = value * part  # of the whole batch's
+                (value * ranks.count).backward()  # type: ignore[no-untyped-call] # nor this
                 if recipe.largest_gradient is not None:
                     nn.utils.clip_grad_norm_(module.parameters(), recipe.largest_gradient)
                 optimiser.step()
                 average.update(step)
                 watch.step(epoch, number, value.detach())
             watch.check_parameters(module, epoch)
-            if checkpoint is not None:
+            if checkpoint is not None and ranks.is_first:
                 write_checkpoint(checkpoint, module, optimiser, average.values, settings, epoch + 1)
             with average.in_place():
                 watch.epoch_ended(epoch)

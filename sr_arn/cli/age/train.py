@@ -2,13 +2,13 @@
 
 import argparse
 import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
 from sr_arn.cli.terminal import show_training, shows_progress
+from sr_arn.cli.torchrun import is_first, together
 
 if TYPE_CHECKING:
     from sr_arn.age.model import Plan
@@ -83,16 +83,16 @@ def run(args: argparse.Namespace) -> None:
     recipe, plan, checkpoint = _recipe(args), _plan(args), _checkpoint(args)
     model = plan.build(args.seed)
     side = getattr(model.backbone, "side", SIDE)
-    parts = [open_data(args, split) for split in ("train", "validation")]
-    (faces, ages), (held, held_ages) = (
-        (to_tensor(read_faces(part.paths, side, args.resize)), part.ages) for part in parts
-    )
-    logger.info("faces: %d, %d held out", len(faces), len(held))
 
     def error() -> float:
         return mean_absolute_error(held_ages, predict_ages(model, held))
 
-    try:
+    with together(args.device, checkpoint):
+        parts = [open_data(args, split) for split in ("train", "validation")]
+        (faces, ages), (held, held_ages) = (
+            (to_tensor(read_faces(part.paths, side, args.resize)), part.ages) for part in parts
+        )
+        logger.info("faces: %d, %d held out", len(faces), len(held))
         train_ages(
             model,
             faces,
@@ -105,10 +105,8 @@ def run(args: argparse.Namespace) -> None:
             resume=args.resume,
             observe=_observer(args, error),
         )
-    except KeyboardInterrupt:
-        if checkpoint.exists():
-            print(f"go on with --resume {display(checkpoint)}", file=sys.stderr)
-        raise
+    if not is_first():
+        return
     last = error()
     told = chosen(args) | {"faces": len(faces), "epochs": args.epochs, "seed": args.seed}
     margin = MARGINS.get(told["data"], MARGIN)

@@ -1,0 +1,136 @@
+"""Several processes that train one model, each on its share of every batch.
+
+The only module that knows of `torch.distributed`. Without a process group there is one process,
+and nothing here does anything.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from sr_arn.checks import InputError
+
+__all__ = ["Ranks", "first_to_tell", "is_lost", "join", "leave"]
+
+LONGEST_WAIT = timedelta(minutes=20)  # for another process, that of rank 0 while it measures
+LONGEST_TALK = timedelta(seconds=10)  # with torchrun
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this one is.
+
+    Attributes
+    ----------
+    rank : int, default 0
+        That of rank 0 writes and tells.
+    count : int, default 1
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @classmethod
+    def present(cls) -> "Ranks":
+        """Return those of torch's default process group; one where there is none."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return cls()
+        return cls(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and tells."""
+        return self.rank == 0
+
+    def share(self, rows: int) -> tuple[slice, float]:
+        """Return which rows of a batch are this process', and how much of the batch they are.
+
+        Every so manieth. Where there are fewer rows than processes, one that has none is given
+        the first, which counts for nothing.
+        """
+        own = len(range(self.rank, rows, self.count))
+        return slice(self.rank, None, self.count) if own else slice(0, 1), own / rows
+
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """Return what runs a module and, going back, takes the mean of all processes' gradients.
+
+        Buffers, such as the running statistics of norms, stay each process' own.
+        """
+        if self.count == 1:
+            return module
+        buffers = [name for name, _ in module.named_buffers()]
+        ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
+        ignore(module, buffers)  # type: ignore[no-untyped-call] # torch does not type it
+        return DistributedDataParallel(module)
+
+    def total(self, number: Tensor) -> float:
+        """Return the sum of a number over all processes."""
+        if self.count > 1:
+            number = number.clone()
+            dist.all_reduce(number)
+        return float(number)
+
+    def check_alike(self, what: str, device: torch.device) -> None:
+        """Raise `InputError`, in all processes, unless they were all given the same text."""
+        if self.count == 1:
+            return
+        digest = hashlib.blake2b(what.encode(), digest_size=7).digest()
+        number = int.from_bytes(digest, "big")
+        extremes = torch.tensor([number, -number], device=device)
+        dist.all_reduce(extremes, dist.ReduceOp.MAX)
+        if int(extremes.sum()) != 0:
+            raise InputError(
+                "training: expected the same images, options and checkpoint in all processes, "
+                "received others in some"
+            )
+
+
+def join(on_gpus: bool) -> None:
+    """Meet the other processes that torchrun started: by NCCL, each on its GPU, or by Gloo.
+
+    Raises
+    ------
+    InputError
+        If the machine has fewer GPUs than processes.
+    """
+    if on_gpus:
+        local, gpus = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+        if local >= gpus:
+            raise InputError(
+                f"device: expected a GPU for each process, received {gpus}; start {gpus} processes "
+                "a machine (--nproc-per-node), or take cpu"
+            )
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if on_gpus else "gloo", timeout=LONGEST_WAIT)
+
+
+def leave() -> None:
+    """Part from the others, once all is well."""
+    dist.destroy_process_group()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error is that another process no longer answers."""
+    return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
+
+
+def first_to_tell() -> bool:
+    """Whether no other process of torchrun has asked this, since it last started them.
+
+    By torchrun's own store, which outlives the processes; where it is gone too, all tell.
+    """
+    try:
+        from torch.distributed import TCPStore  # type: ignore[attr-defined] # nor says it exports it
+
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = TCPStore(address, port, is_master=False, timeout=LONGEST_TALK)
+        start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        return int(store.add(f"sr_arn/told/{start}", 1)) == 1
+    except (RuntimeError, ValueError, KeyError):
+        return True
