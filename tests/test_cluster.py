@@ -171,6 +171,12 @@ def test_who_cannot_be_reached_is_told_of(monkeypatch):
         assert none is None
 
 
+def test_workers_of_ones_own_let_nobody_else_in(cluster):
+    assert cluster.address.startswith("tls://127.0.0.1:")
+    with pytest.raises(InputError, match="cannot be reached"), open_cluster(None, cluster.address):
+        pass  # without its certificate
+
+
 # --- pictures ----------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sr_arn import neighbours
-from sr_arn.neighbours import nearest
+from sr_arn.neighbours import nearer, nearest
 
 
 def units(n, d, seed, dtype=np.float64):
@@ -25,3 +25,19 @@ def test_equals_sorting_all_distances(monkeypatch, n, k, dtype):
 def test_of_equal_samples_the_first_come_first():
     samples = np.tile(units(1, 4, 0), (5000, 1))
     assert nearest(samples, samples[:2], 6).samples.tolist() == [[0, 1, 2, 3, 4, 5]] * 2
+
+
+@pytest.mark.parametrize("cuts", [[400], [3, 5, 600], [999]])
+def test_what_is_near_in_parts_is_near_in_all(cuts):
+    samples, anchors = np.round(units(1000, 3, 0), 1), np.round(units(7, 3, 1), 1)  # many ties
+    whole = nearest(samples, anchors, 50)
+    starts = [0, *cuts]
+    found = None
+    for start, part in zip(starts, np.split(samples, cuts), strict=True):
+        near = nearest(part, anchors, 50)
+        near = near._replace(samples=near.samples + start)
+        found = near if found is None else nearer(found, near, 50)
+    np.testing.assert_array_equal(found.samples, whole.samples)
+    np.testing.assert_allclose(found.similarities, whole.similarities)
+    expected = np.sort(anchors @ samples.T, axis=1)[:, :-51:-1]
+    np.testing.assert_allclose(whole.similarities, expected)

@@ -77,6 +77,23 @@ def test_sums_over_parts_add_up(samples):
     np.testing.assert_allclose(parts.solve(0.1), whole.solve(0.1), atol=1e-10)
 
 
+@pytest.mark.parametrize("largest", [1.0, 400.0, 1000.0, 1e9])
+def test_sums_over_blocks_of_weights_are_joined(samples, largest):
+    X, y = samples
+    alpha = np.abs(X)
+    whole = NormalEquations(4, 4, 3).add(alpha, X, y)
+    ranges = NormalEquations.blocks(4, 4, largest)
+    assert [a for block in ranges for a in block] == [0, 1, 2, 3]
+    assert len(ranges) == {1.0: 4, 400.0: 3, 1000.0: 2, 1e9: 1}[largest]
+    blocks = [NormalEquations(4, 4, 3, block).add(alpha, X, y) for block in ranges]
+    joined = NormalEquations.joined(blocks)
+    np.testing.assert_allclose(joined.gram, whole.gram, rtol=1e-12)
+    np.testing.assert_allclose(joined.solve(0.1), whole.solve(0.1), atol=1e-10)
+    twice = NormalEquations.joined([block + block for block in blocks])
+    np.testing.assert_allclose(twice.moments, 2 * whole.moments, rtol=1e-12)
+    assert blocks[0].gram.sum() < twice.gram.sum()  # the summands stay as they are
+
+
 def test_the_full_rank_is_the_exact_solution_and_less_confines_it(samples):
     X, y = samples
     exact = GlobalARNRegressor(8, sharpness=3, rank=None).fit(X, y)
