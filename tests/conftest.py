@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import struct
 import zlib
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ import pytest
 from PIL import Image
 
 from sr_arn.color import luminance
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell tells its background jobs:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests of Ctrl-C mean it
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "data"
