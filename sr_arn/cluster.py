@@ -113,13 +113,19 @@ class Cluster:
     def total(self, kept: Iterable["Future[Any]"], add: Callable[[Result, Result], Result]) -> Any:
         """Return the sum of what was kept: neighbours are added, then their sums, by the workers.
 
-        So it depends on the order of the summands, not on who is there to add them.
+        So it depends on the order of the summands, not on who is there to add them. Sums are asked
+        for as soon as they can be, so that summands do not pile up.
         """
-        row = list(kept)
-        while len(row) > 1:
-            pairs = [row[n : n + 2] for n in range(0, len(row), 2)]
-            row = [self.keep(add, *pair) if len(pair) > 1 else pair[0] for pair in pairs]
-        return self.result(row[0])
+        sums: list[tuple[int, Future[Any]]] = []  # and of how many summands, as a binary counter
+        for future in kept:
+            size = 1
+            while sums and sums[-1][0] == size:
+                future, size = self.keep(add, sums.pop()[1], future), 2 * size
+            sums.append((size, future))
+        _, total = sums.pop()
+        while sums:
+            total = self.keep(add, sums.pop()[1], total)
+        return self.result(total)
 
     def _translated(self, error: BaseException) -> BaseException:
         """Return an error as the user's, where it is one of the cluster's."""

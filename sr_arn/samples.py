@@ -157,7 +157,7 @@ class Spread(Samples):
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Result:
         """Let workers add what they make of the parts; return the sum."""
-        kept = [self.cluster.keep(_apply, *task) for task in self._tasks(work, each)]
+        kept = (self.cluster.keep(_apply, *task) for task in self._tasks(work, each))
         total: Result = self.cluster.total(kept, add)
         return total
 
