@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
-from sr_arn.cluster import Cluster
+from sr_arn.cluster import Cluster, asks_if_wanted
 from sr_arn.enlarger import PREVIEW, Enlarger, Stopped, preview_of
 from sr_arn.formats import SUFFIXES, Format
 from sr_arn.image_io import TooManyPixels
@@ -308,8 +308,14 @@ def _spread(
 
 def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | None:
     """Return what becomes of a job, None where the picture is too large for one worker."""
+    is_wanted = asks_if_wanted()
+
+    def watch(share: float) -> None:
+        if not is_wanted():  # Ctrl-C say
+            raise Stopped
+
     try:
-        return _outcome(enlarge, job, skip_existing)
+        return _outcome(enlarge, job, skip_existing, watch)
     except TooManyPixels:
         return None
 

@@ -6,24 +6,32 @@ of it. Results come in order. What a worker does not live to finish, another one
 
 import asyncio
 import logging
+import math
+import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sr_arn.checks import InputError, check_integer, display
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Worker
 
-__all__ = ["Cluster", "open_cluster"]
+__all__ = ["Cluster", "asks_if_wanted", "open_cluster"]
 
 AHEAD = 4  # tasks for each thread of the workers that wait there, so that none is idle
 KNOCKING = 10  # seconds for the scheduler to answer
 PATIENCE = 60  # and for the first worker to come
-NO_PAGES: dict[str, list[str]] = {
+LAST = 10  # for tasks that are running when all is over
+COUNTED = 2  # seconds for which a count of the workers, which the scheduler is asked for, holds
+UNREADABLE = "deserialization of the task graph"  # what a scheduler says that lacks our modules
+QUIET: dict[str, Any] = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
+NO_PAGES: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
@@ -47,22 +55,28 @@ class Cluster:
         self.client = client
         self.address = client.scheduler.address
         self.version = version("sr-arn")
+        self._threads, self._counted = 1, -math.inf
 
     @property
     def threads(self) -> int:
-        """How many tasks the workers do at a time, at least 1."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        return max(1, sum(worker["nthreads"] for worker in workers))
+        """How many tasks the workers do at a time, or did a moment ago; at least 1."""
+        if time.monotonic() - self._counted > COUNTED:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+            self._threads = max(1, sum(worker["nthreads"] for worker in workers))
+            self._counted = time.monotonic()
+        return self._threads
 
-    def keep(self, work: Callable[..., Any], *args: Any) -> "Future[Any]":
+    def keep(self, work: Callable[..., Any], *args: Any, priority: int = 0) -> "Future[Any]":
         """Let a worker do `work(*args)` and keep the result, for other tasks to take.
 
-        Arguments may be what was kept; so may be what `in_order` and `total` are given.
+        Arguments may be what was kept; so may be what `in_order` and `total` are given. What has
+        a higher priority is done first.
         """
         try:
-            return self.client.submit(_do, self.version, work, *args, pure=False)
+            return self.client.submit(_do, self.version, work, *args, pure=False, priority=priority)
         except Exception as error:
-            raise self._translated(error) from error
+            self._tell(error)
+            raise
 
     def result(self, kept: "Future[Any]") -> Any:
         """Return what was kept, or raise what went wrong.
@@ -74,8 +88,9 @@ class Cluster:
         """
         try:
             return kept.result()
-        except (Exception, CancelledError) as error:
-            raise self._translated(error) from error
+        except Exception as error:
+            self._tell(error)
+            raise
 
     def in_order(
         self,
@@ -114,30 +129,34 @@ class Cluster:
         """Return the sum of what was kept: neighbours are added, then their sums, by the workers.
 
         So it depends on the order of the summands, not on who is there to add them. Sums are asked
-        for as soon as they can be, so that summands do not pile up.
+        for as soon as they can be, so that summands do not pile up, if the caller keeps none.
         """
         sums: list[tuple[int, Future[Any]]] = []  # and of how many summands, as a binary counter
         for future in kept:
             size = 1
             while sums and sums[-1][0] == size:
-                future, size = self.keep(add, sums.pop()[1], future), 2 * size
+                future, size = self.keep(add, sums.pop()[1], future, priority=1), 2 * size
             sums.append((size, future))
         _, total = sums.pop()
         while sums:
-            total = self.keep(add, sums.pop()[1], total)
+            total = self.keep(add, sums.pop()[1], total, priority=1)
         return self.result(total)
 
-    def _translated(self, error: BaseException) -> BaseException:
-        """Return an error as the user's, where it is one of the cluster's."""
+    def _tell(self, error: Exception) -> None:
+        """Raise `InputError` if an error is one of the cluster's."""
         from distributed import KilledWorker
 
         if isinstance(error, KilledWorker):
-            return WorkersDied("workers of the cluster died of it, one after another")
+            raise WorkersDied("workers of the cluster died of it, one after another") from error
+        where = f"scheduler {self.address}"
         if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("sr_arn"):
-            return InputError(f"scheduler {self.address}: a worker lacks sr-arn; install it there")
+            raise InputError(f"{where}: a worker lacks sr-arn; install it there") from error
+        if isinstance(error, RuntimeError) and UNREADABLE in str(error):
+            raise InputError(
+                f"{where}: it lacks sr-arn, or has another version; install this one there, too"
+            ) from error
         if isinstance(error, CancelledError) or self.client.status != "running":
-            return InputError(f"scheduler {self.address}: was lost")
-        return error
+            raise InputError(f"{where}: was lost") from error
 
 
 def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
@@ -145,6 +164,20 @@ def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
     if (own := version("sr-arn")) != expected:
         raise InputError(f"scheduler: a worker has sr-arn {own}, expected {expected}; install that")
     return work(*args)
+
+
+def asks_if_wanted() -> Callable[[], bool]:
+    """Return, in a task of a worker, what tells if its result is still waited for."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def is_wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state != "cancelled"
+
+    return is_wanted
 
 
 @contextmanager
@@ -179,22 +212,56 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
     _silence()
     if scheduler is not None:
         asyncio.run(_knock(scheduler))
-        with Client(scheduler, set_as_default=False) as client:
+        with dask.config.set(QUIET), Client(scheduler, set_as_default=False) as client:
             yield _with_workers(client)
         return
-    with (
-        dask.config.set(NO_PAGES),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            security=True,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield _with_workers(client)
+    with dask.config.set(QUIET | NO_PAGES):
+        with _deaf_to_ctrl_c():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                security=True,
+                silence_logs=logging.CRITICAL,
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
+            try:
+                yield _with_workers(client)
+            finally:
+                _let_end(client)
+
+
+def _let_end(client: "Client") -> None:
+    """Wait a little for tasks that are running, which would leave half a file if they were killed.
+
+    Those whose results are not wanted may end before their time: see `asks_if_wanted`.
+    """
+    until = time.monotonic() + LAST
+    with suppress(OSError, RuntimeError):  # of workers that are gone
+        while any(client.run(_is_busy).values()) and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _is_busy(dask_worker: "Worker") -> bool:
+    return bool(dask_worker.active_threads)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let no thread or process that is started now hear Ctrl-C, nor what those start later.
+
+    A terminal sends it to workers, too, which would show tracebacks. Here it is heard afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would make its thread hear again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _silence() -> None:

@@ -47,10 +47,13 @@ def training_samples(
     paths = [path.absolute() for path in paths]
     how = cluster.keep(copy, degrade)
     tasks = ((paths[n : n + AT_A_TIME], scale, how) for n in range(0, len(paths), AT_A_TIME))
-    looks = list(cluster.in_order(_look, tasks))
-    shapes = [shape for shapes, _ in looks for shape in shapes]
+    shapes: list[tuple[int, ...]] = []
+    moments = np.zeros(())
+    for some_shapes, some_moments in cluster.in_order(_look, tasks):
+        shapes += some_shapes
+        moments = moments + some_moments
     check_sizes(paths, shapes, scale)
-    features.fit_moments(sum((moments for _, moments in looks), start=np.zeros(())))
+    features.fit_moments(moments)
     # 2. the pairs, where they are made
     draws = plan(shapes, scale, max_samples, 1 if degrade.is_of_whole_planes else SIZES)
     groups = _grouped(draws, PART)
