@@ -56,7 +56,7 @@ PLANS = {
 }
 ABLATED = {"SSR-Net without dynamic range": ("SSR-Net", {"dynamic": 0.0})}
 RATES = (1e-3, 3e-3, 1e-2)
-EPOCHS = 30
+EPOCHS = 24
 TUNING_SHARE = 5  # rates are compared by trainings of a fifth of the epochs
 SEEDS = (0, 1, 2)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
-from sr_arn.cluster import Cluster, asks_if_wanted
+from sr_arn.cluster import Cluster, ClusterLost, asks_if_wanted
 from sr_arn.enlarger import PREVIEW, Enlarger, Stopped, preview_of
 from sr_arn.formats import SUFFIXES, Format
 from sr_arn.image_io import TooManyPixels
 from sr_arn.places import identity, is_local, is_pattern, place
 from sr_arn.sizes import Size
-from sr_arn.workers import in_order
+from sr_arn.workers import hush_readers, in_order
 
 __all__ = ["Job", "Naming", "Outcome", "find_jobs", "naming", "run"]
 
@@ -303,11 +303,15 @@ def _spread(
         if outcome is None:
             yield otherwise(job)
         else:
-            yield replace(outcome, source=str(job.source), target=str(job.target))
+            reason = outcome.reason
+            for given, sent in ((job.source, outcome.source), (job.target, outcome.target)):
+                reason = reason and reason.replace(display(sent), display(given))
+            yield replace(outcome, source=str(job.source), target=str(job.target), reason=reason)
 
 
 def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | None:
     """Return what becomes of a job, None where the picture is too large for one worker."""
+    hush_readers()
     is_wanted = asks_if_wanted()
 
     def watch(share: float) -> None:
@@ -326,14 +330,14 @@ def _outcome(
     skip_existing: bool,
     watch: Callable[[float], object] = lambda share: None,
 ) -> Outcome:
-    """Enlarge a picture; whatever goes wrong is told, but `TooManyPixels` raised."""
+    """Enlarge a picture; whatever goes wrong is told, but these two are raised."""
     start = time.perf_counter()
     try:
         if skip_existing and job.target.exists():
             return Outcome(str(job.source), str(job.target), "skipped", "is there already")
         job.target.parent.mkdir(parents=True, exist_ok=True)
         frame, model = enlarge(job.source, job.target, watch=watch)
-    except TooManyPixels:
+    except (TooManyPixels, ClusterLost):
         raise
     except (InputError, OSError, MemoryError, Stopped) as error:
         return _failed(job, error)

@@ -8,12 +8,12 @@ import asyncio
 import logging
 import math
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,7 @@ from sr_arn.checks import InputError, check_integer, display
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
 
-__all__ = ["Cluster", "asks_if_wanted", "open_cluster"]
+__all__ = ["Cluster", "ClusterLost", "asks_if_wanted", "open_cluster"]
 
 AHEAD = 4  # tasks for each thread of the workers that wait there, so that none is idle
 KNOCKING = 10  # seconds for the scheduler to answer
@@ -43,6 +43,10 @@ class WorkersDied(InputError):
     """What one worker after another died of."""
 
 
+class ClusterLost(InputError):
+    """The scheduler no longer answers."""
+
+
 class Cluster:
     """The workers of a Dask scheduler.
 
@@ -54,7 +58,7 @@ class Cluster:
     def __init__(self, client: "Client") -> None:
         self.client = client
         self.address = client.scheduler.address
-        self.version = version("sr-arn")
+        self.version = _version()
         self._threads, self._counted = 1, -math.inf
 
     @property
@@ -156,14 +160,19 @@ class Cluster:
                 f"{where}: it lacks sr-arn, or has another version; install this one there, too"
             ) from error
         if isinstance(error, CancelledError) or self.client.status != "running":
-            raise InputError(f"{where}: was lost") from error
+            raise ClusterLost(f"{where}: was lost") from error
 
 
 def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
     """Do what the client asks for, if it has the same version."""
-    if (own := version("sr-arn")) != expected:
+    if (own := _version()) != expected:
         raise InputError(f"scheduler: a worker has sr-arn {own}, expected {expected}; install that")
     return work(*args)
+
+
+def _version() -> str:
+    """Return that of the package, which is loaded: to import it from here would point upward."""
+    return str(sys.modules["sr_arn"].__version__)
 
 
 def asks_if_wanted() -> Callable[[], bool]:
@@ -211,7 +220,8 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
         ) from None
     _silence()
     if scheduler is not None:
-        asyncio.run(_knock(scheduler))
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own may run a loop
+            thread.submit(asyncio.run, _knock(scheduler)).result()
         with dask.config.set(QUIET), Client(scheduler, set_as_default=False) as client:
             yield _with_workers(client)
         return

@@ -1,13 +1,15 @@
-"""Threads that share work whose results are wanted in order."""
+"""Threads that share work whose results are wanted in order, and what every process needs."""
 
+import logging
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["available_cores", "in_order"]
+__all__ = ["available_cores", "hush_readers", "in_order"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,3 +46,10 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS and Windows
+
+
+def hush_readers() -> None:
+    """Keep what libraries say of pictures from the terminal: we tell it in our words."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # large pictures, odd EXIF: lines of code
+    for reader in ("PIL", "tifffile"):
+        logging.getLogger(reader).setLevel(logging.CRITICAL + 1)

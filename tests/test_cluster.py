@@ -185,7 +185,7 @@ def test_a_folder_by_workers(cluster, photos, alone, tmp_path):
     outcomes = list(sr_arn.batch.run(jobs, Enlarger(MODEL, cluster=cluster)))
     assert told(outcomes) == alone[0]
     assert [o.status for o in outcomes] == ["done"] * 8 + ["failed"]
-    assert "damaged" in outcomes[-1].reason
+    assert outcomes[-1].reason.startswith(f"{photos / 'damaged.png'}: damaged")
     assert files(tmp_path / "new") == alone[1]
     assert [(o.source, o.target) for o in outcomes] == [
         (str(j.source), str(j.target)) for j in jobs
@@ -306,6 +306,37 @@ def test_the_command_line_with_workers_of_its_own(photos, alone, tmp_path):
     assert "8 done, 0 skipped, 1 failed" in result.stdout
     assert "Traceback" not in result.stderr
     assert files(tmp_path / "o") == alone[1]
+
+
+def test_nothing_is_said_that_was_not_asked_for(photos, tmp_path):
+    result = run(
+        *("upscale", photos / "0.png", "-o", tmp_path / "0.png", "--model", "aplus-x3"),
+        *("--workers", "1", "--quiet"),
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="of POSIX")
+def test_ctrl_c_at_a_terminal(photos, tmp_path):
+    process = subprocess.Popen(  # noqa: S603 - our own
+        [*CLI, "upscale", photos, "-o", tmp_path, "--ensemble", "--workers", "2", "--quiet"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until = time.monotonic() + PATIENCE
+    while not files(tmp_path):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # all that run there, the workers too
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert err.splitlines()[-1] == "sr-arn: interrupted"
+    assert "Traceback" not in err
+    assert len(list(tmp_path.iterdir())) == len(files(tmp_path)) < 8  # nothing half-written
 
 
 def test_a_scheduler_that_is_lost_is_told_of_and_the_rest_done_later(photos, alone, tmp_path):

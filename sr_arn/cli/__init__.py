@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -33,6 +32,7 @@ from sr_arn.cli import (
 from sr_arn.cli.options import add_commands
 from sr_arn.cli.torchrun import ended, is_first, speaks
 from sr_arn.memory import memory_left
+from sr_arn.workers import hush_readers
 
 __all__ = ["main"]
 
@@ -173,7 +173,7 @@ def _prepare_process() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stderr is None:  # it was closed; libraries write to it as if it were there
         sys.stderr = io.StringIO()
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # large pictures, odd EXIF: no lines of code
+    hush_readers()
     if threading.current_thread() is threading.main_thread():
         Interrupt.watch()
         for name in ("SIGTERM", "SIGHUP"):
@@ -203,8 +203,6 @@ def _log_to_stderr(quiet: bool) -> Iterator[None]:
     logger.addHandler(handler)
     level = logging.WARNING if quiet else logging.INFO
     logger.setLevel(level if is_first() else logging.ERROR)
-    for reader in ("PIL", "tifffile"):  # what they find, we tell in our words
-        logging.getLogger(reader).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
