@@ -105,14 +105,16 @@ class Cluster:
         """Yield `work(*item)` of each item, in their order.
 
         Items are taken, and results kept, no further ahead than keeps the workers busy. `instead`
-        is asked for the result of an item that workers die of.
+        is asked for the result of an item that workers die of, which is tried twice.
         """
         pending: deque[tuple[tuple[Any, ...], Future[Any]]] = deque()
 
         def first() -> Any:
             item, kept = pending.popleft()
-            try:
+            with suppress(WorkersDied):  # of another task beside it, maybe
                 return self.result(kept)
+            try:
+                return self.result(self.keep(work, *item))
             except WorkersDied as error:
                 if instead is None:
                     raise

@@ -127,10 +127,19 @@ class Interrupt:
         cls.came = True
         raise KeyboardInterrupt
 
+    @staticmethod
+    def _interrupt_main() -> None:
+        """Wake the main thread, which a signal to this one would not."""
+        main = threading.main_thread().ident
+        if hasattr(signal, "pthread_kill") and main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
+        else:  # on Windows
+            signal.raise_signal(signal.SIGINT)
+
     @classmethod
     def _swallowed(cls, unraisable: "sys.UnraisableHookArgs") -> None:
         if unraisable.exc_type is KeyboardInterrupt:
-            again = threading.Timer(cls.AGAIN, signal.raise_signal, [signal.SIGINT])
+            again = threading.Timer(cls.AGAIN, cls._interrupt_main)
             again.daemon = True
             again.start()
         else:
