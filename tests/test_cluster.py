@@ -43,6 +43,13 @@ def cluster():
 
 
 @pytest.fixture(scope="module")
+def one():
+    """One worker."""
+    with open_cluster(1, None) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
 def photos(tmp_path_factory, coffee):
     """A folder of small pictures of several kinds, and one that is damaged."""
     folder = tmp_path_factory.mktemp("photos")
@@ -131,9 +138,13 @@ def test_what_is_kept_goes_into_other_tasks(cluster):
     assert list(cluster.in_order(operator.add, ((kept, n) for n in range(3)))) == [9, 10, 11]
 
 
-def test_an_item_that_workers_die_of_does_not_stop_the_others(cluster):
+def test_an_item_that_workers_die_of_is_told_of(cluster, monkeypatch):
+    monkeypatch.setattr(cluster.client.cluster.scheduler, "allowed_failures", 0)
     with pytest.raises(WorkersDied, match="died of it"):
         list(cluster.in_order(die, [(1,)]))
+
+
+def test_an_item_that_workers_die_of_does_not_stop_the_others(cluster):
     items = [(fast, 3), (die, 1), (fast, 4)]
     found = cluster.in_order(_call, items, instead=lambda item, error: f"{item[1]} {error}")
     assert list(found) == [9, "1 workers of the cluster died of it, one after another", 16]
@@ -429,15 +440,14 @@ def assert_alike(found, expected):
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
-def test_training_by_workers(cluster, several, in_many_parts, name, monkeypatch):
+def test_training_by_workers(cluster, one, several, in_many_parts, name, monkeypatch):
     make = REGRESSORS[name]
     monkeypatch.setattr(Spread, "largest", 20_000.0)  # sums by blocks of anchors
     alone = train_upscaler(several, make(), **SETTINGS)
     spread = train_upscaler(several, make(), cluster=cluster, **SETTINGS)
     assert spread.header == alone.header
     assert_alike(spread, alone)
-    with open_cluster(1, None) as one:
-        other = train_upscaler(several, make(), cluster=one, **SETTINGS)
+    other = train_upscaler(several, make(), cluster=one, **SETTINGS)
     for key, array in arrays_of(spread).items():
         np.testing.assert_array_equal(arrays_of(other)[key], array)
 

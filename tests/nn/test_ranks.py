@@ -101,7 +101,7 @@ def one(tmp_path_factory):
         return ranks_cases.results(folder), folder / f"kept.{STOPPED}"
 
 
-@pytest.fixture(scope="module", params=[2, 3])
+@pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
 def many(request, one, tmp_path_factory):
     """What each of several ranks makes of them, and the folder with their checkpoint."""
     folder = tmp_path_factory.mktemp("many")
