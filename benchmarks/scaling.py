@@ -32,8 +32,8 @@ from sr_arn.train import train_upscaler
 
 PICTURES = Path(__file__).parents[1] / "data"
 MODEL = "aplus-x3"
-SIDES = {"small": (64, 96), "usual": (400, 40)}  # pixels a side, and how many
-EMPTY = 2000  # tasks that do nothing
+SIDES = {"small": (64, 96), "usual": (400, 24)}  # pixels a side, and how many
+EMPTY = 1000  # tasks that do nothing
 MANY_WORKERS, MANY_IMAGES, MEGAPIXELS = 1000, 10**9, 1.0  # that are reckoned for
 
 
