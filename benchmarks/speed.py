@@ -265,7 +265,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
     """Draw PSNR at x3 against time."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9.5, 5), layout="constrained")
     points = [Point(name, row["us_per_lr_pixel"], row["set5"]) for name, row in result.items()]
     values = {point.name: point for point in points}
     for mark in scatter(points, "", "").points:
