@@ -30,7 +30,7 @@ from sr_arn.validation import Validation, hold_out
 if TYPE_CHECKING:
     from sr_arn.nn.training import Progress
 
-__all__ = ["train_upscaler", "training_images"]
+__all__ = ["check_learns_from_parts", "train_upscaler", "training_images"]
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +96,8 @@ def train_upscaler(
     check_integer(max_samples, "max_samples", 1)
     if isinstance(regressor, TrainedInEpochs):
         regressor.check_parameters(fit_options.get("resume"))
-    if cluster is not None and not getattr(regressor, "learns_from_parts", False):
-        remedy = "; torchrun trains it" if isinstance(regressor, TrainedInEpochs) else ""
-        raise InputError(f"workers: {regressor.name} does not learn from samples in parts{remedy}")
+    if cluster is not None:
+        check_learns_from_parts(regressor)
     # 1. images
     folders = cast(Sequence[Any], [images] if is_place(images) else images)
     if len({identity(place(folder)) for folder in folders}) < len(folders):
@@ -159,6 +158,13 @@ def train_upscaler(
         training["degradation"] = asdict(degrade)
     upscaler.header = {"training": training}
     return upscaler
+
+
+def check_learns_from_parts(regressor: Regressor | ConvARN) -> None:
+    """Raise `InputError` unless workers of a cluster can train it."""
+    if not getattr(regressor, "learns_from_parts", False):
+        remedy = "; torchrun trains it" if isinstance(regressor, TrainedInEpochs) else ""
+        raise InputError(f"workers: {regressor.name} does not learn from samples in parts{remedy}")
 
 
 def training_images(

@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.files import check_output
     from sr_arn.model_file import SUFFIX, save_model
     from sr_arn.places import place
-    from sr_arn.train import train_upscaler
+    from sr_arn.train import check_learns_from_parts, train_upscaler
 
     args.images, args.output = [place(folder) for folder in args.images], place(args.output)
     args.resume = args.resume and place(args.resume)
@@ -118,6 +118,8 @@ def run(args: argparse.Namespace) -> None:
         )
     regressor = _regressor(args.regressor)
     _set_parameters(regressor, args)
+    if args.workers is not None or args.scheduler is not None:
+        check_learns_from_parts(regressor)  # before workers are started
     checkpoint = args.output.with_suffix(f".checkpoint{SUFFIX}")
     options: dict[str, Any] = {}
     degrade = Degradation.parse(args.degradation)

@@ -246,6 +246,7 @@ def test_ctrl_c(parts, tmp_path):
     assert lines == [f"go on with --resume {checkpoint}", "sr-arn: interrupted"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_under_the_first_rank(parts, whole, tmp_path):
     small, size = tmp_path / "small", whole.stat().st_size
     small.mkdir()

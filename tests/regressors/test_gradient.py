@@ -36,7 +36,7 @@ def samples():
 
 
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit", "ignore:Skipping check")
-@pytest.mark.parametrize("model", [ARNRegressor(epochs=20), DeepARNRegressor(layers=2, epochs=20)])
+@pytest.mark.parametrize("model", [ARNRegressor(epochs=10), DeepARNRegressor(layers=2, epochs=10)])
 def test_scikit_learn_accepts_it(model):
     results = check_estimator(model, on_fail=None)
     assert len(results) > 40
