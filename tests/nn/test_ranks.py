@@ -227,7 +227,8 @@ def test_a_rank_is_killed_and_one_process_goes_on(parts, whole, tmp_path, count,
     assert lines == [f"sr-arn: error: {LOST}; go on with --resume {checkpoint}"]
     assert set(codes) <= {2, -signal.SIGKILL}
     assert (out, model.exists()) == ("", False)
-    assert not list(tmp_path.glob(".*"))
+    parts_of_files = len(list(tmp_path.glob(".*")))
+    assert parts_of_files == 0 or (parts_of_files == 1 and -signal.SIGKILL in codes)  # of rank 0
     assert (
         main(["train", str(parts), "-o", str(model), *TRAIN, *LONG, "--resume", str(checkpoint)])
         == 0
