@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sr_arn.batch import Job, naming, run
+from sr_arn.batch import Job, run
 from sr_arn.cluster import Cluster, open_cluster
 from sr_arn.enlarger import Enlarger
+from sr_arn.naming import naming
 from sr_arn.regressors import APlusRegressor
 from sr_arn.sizes import Size
 from sr_arn.train import train_upscaler

@@ -80,7 +80,7 @@ class Cluster:
         """
         try:
             return self.client.submit(_do, self.version, work, *args, pure=False, priority=priority)
-        except Exception as error:
+        except Exception as error:  # whatever Dask or the work raises is raised again, if not told
             self._tell(error)
             raise
 
@@ -94,7 +94,7 @@ class Cluster:
         """
         try:
             return kept.result()
-        except Exception as error:
+        except Exception as error:  # whatever Dask or the work raises is raised again, if not told
             self._tell(error)
             raise
 

@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 from sr_arn import InputError, load_model
-from sr_arn.batch import Job, Naming, Outcome, find_jobs, naming, run
+from sr_arn.batch import Job, Outcome, find_jobs, run
 from sr_arn.cli import main
 from sr_arn.cli.progress import Progress
 from sr_arn.enlarger import Enlarger, Stopped, format_named
+from sr_arn.naming import Naming, naming
 from sr_arn.sizes import Size
 
 FAST = ("--model", "aplus-x2")

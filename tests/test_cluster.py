@@ -18,10 +18,11 @@ from PIL import Image
 import sr_arn.batch
 import sr_arn.training_samples
 from sr_arn import load_model
-from sr_arn.batch import Job, naming
+from sr_arn.batch import Job
 from sr_arn.checks import InputError
 from sr_arn.cluster import Cluster, WorkersDied, open_cluster
 from sr_arn.enlarger import Enlarger
+from sr_arn.naming import naming
 from sr_arn.regressors import APlusRegressor, GlobalARNRegressor
 from sr_arn.regressors.base import Regressor
 from sr_arn.samples import Held, Spread

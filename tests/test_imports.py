@@ -37,7 +37,7 @@ FLOORS = [
     ["age"],
     ["instructions", "compilation", "resize", "tiles", "color", "formats", "ifd"],
     ["exif", "vectors", "winograd", "patches", "sizes", "degradation"],
-    ["products"],
+    ["products", "naming"],
     ["kernels", "convolution", "ksvd", "neighbours", "metadata", "channels", "crops"],
     ["conv_model", "refinement", "picture"],
     ["soft", "png", "tiff", "metrics", "features", "regressors.base"],

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from sr_arn import InputError, load_model
-from sr_arn.batch import Naming, find_jobs
+from sr_arn.batch import find_jobs
 from sr_arn.checks import display
 from sr_arn.cli import main
 from sr_arn.datasets import find_images
 from sr_arn.files import check_output, local_copy, write_whole
 from sr_arn.image_io import read_image, write_image
+from sr_arn.naming import Naming
 from sr_arn.places import identity, is_local, is_pattern, place
 
 pytest.importorskip("upath")

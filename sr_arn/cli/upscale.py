@@ -275,6 +275,7 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     from sr_arn.enlarger import format_named
     from sr_arn.files import check_folder
     from sr_arn.formats import SUFFIXES
+    from sr_arn.naming import naming
     from sr_arn.places import place
 
     folder = place(args.output)
@@ -285,9 +286,9 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
         raise InputError(f"output: expected a folder for many pictures, received {display(folder)}")
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
-    naming = batch.naming(args.name, enlarge.size, scale, kind)
+    names = naming(args.name, enlarge.size, scale, kind)
     jobs, others = batch.find_jobs(
-        args.inputs, folder, naming, args.recursive, args.skip_existing, args.preview
+        args.inputs, folder, names, args.recursive, args.skip_existing, args.preview
     )
     check_folder(folder)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)

@@ -14,13 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sr_arn.batch import naming
 from sr_arn.checks import InputError, display
 from sr_arn.drawing import visible
 from sr_arn.enlarger import Enlarger, Stopped
 from sr_arn.formats import SUFFIXES
 from sr_arn.image_io import MAX_PIXELS, read_image, write_image
 from sr_arn.metadata import Metadata
+from sr_arn.naming import naming
 from sr_arn.picture import Picture
 from sr_arn.sizes import Size
 from sr_arn.upscaler import BicubicModel, Upscaler
