@@ -35,7 +35,7 @@ def regressor(name: str, anchors: int) -> Regressor:
         return APlusRegressor(anchors)
     if name == "global-arn":
         return GlobalARNRegressor(anchors, rank=min(128, anchors))
-    return ARNRegressor(anchors, rank=min(128, anchors), epochs=2)
+    return ARNRegressor(anchors, rank=min(128, anchors), components=None, epochs=2)
 
 
 def measure(data: Path, path: Path) -> dict[str, dict[str, float]]:

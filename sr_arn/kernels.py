@@ -93,6 +93,7 @@ def soft_rows(
     offsets: FloatArray,
     maps: FloatArray,
     mixing: FloatArray | None = None,
+    basis: FloatArray | None = None,
     absolute: bool = False,
     cosine: bool = False,
 ) -> FloatArray:
@@ -108,6 +109,8 @@ def soft_rows(
         The o_i.
     maps : ndarray [m, d + 1, t], or [r, d + 1, t] with `mixing`
     mixing : ndarray [m, r], optional
+    basis : ndarray [q, t], optional
+        Is multiplied with what `maps`, which then have q for t, give.
         All arrays are of the dtype of `x`, float32 or float64.
     absolute : bool, default False
         Whether |x^T c_i| stands for x^T c_i.
@@ -118,7 +121,7 @@ def soft_rows(
     -------
     ndarray [n, t]
     """
-    t = maps.shape[2]
+    t = maps.shape[2] if basis is None else basis.shape[1]
     columns = Columns.of(anchors.T)
     every_offset = np.full(columns.width, -np.inf, x.dtype)
     every_offset[: len(offsets)] = offsets
@@ -128,7 +131,8 @@ def soft_rows(
         columns,
         every_offset,
         None if mixing is None else Columns.of(mixing),
-        Columns.of(maps.reshape(-1, t)),
+        Columns.of(maps.transpose(1, 0, 2).reshape(-1, maps.shape[2])),
+        None if basis is None else Columns.of(basis),
         len(maps),
         absolute,
         cosine,
@@ -233,6 +237,7 @@ def _soft_rows(
     offsets: FloatArray,
     mixing: Columns | None,
     maps: Columns,
+    basis: Columns | None,
     shared: int,
     absolute: bool,
     cosine: bool,
@@ -257,27 +262,39 @@ def _soft_rows(
         multiply(rows, 0, d, d, columns, 0, scores)
         count = padded // len(columns.lanes)
         soften(scores, offsets, factors, absolute, padded, count, columns.lanes, ROWS)
-        # 3. anchors to shared maps, 4. weights times (x, 1), 5. all maps at once
+        # 3. anchors to shared maps, 4. (x, 1) times weights, 5. all maps at once
         if mixing is None:  # each anchor has its own map
-            _lift(scores, rows, lifted)
+            _lift(scores, factors, rows, lifted)
         else:
             n_blocks, anchors, size = mixing.blocks.shape
             mixed = np.empty((GROUP, n_blocks * size), x.dtype)
             multiply(scores, 0, padded, anchors, mixing, 0, mixed)
-            _lift(mixed, rows, lifted)
+            _lift(mixed, factors, rows, lifted)
         multiply(lifted, 0, lifted.shape[1], lifted.shape[1], maps, 0, result)
-        for i in range(group):
-            for k in range(out.shape[1]):
-                out[start + i, k] = result[i, k]
+        if basis is None:
+            _copy(result, group, out, start)
+        else:  # 6. along the directions of the basis
+            n_blocks, directions, size = basis.blocks.shape
+            whole = np.empty((GROUP, n_blocks * size), x.dtype)
+            multiply(result, 0, result.shape[1], directions, basis, 0, whole)
+            _copy(whole, group, out, start)
 
 
 @compiled(nogil=True)
-def _lift(weights: FloatArray, rows: FloatArray, lifted: FloatArray) -> None:
-    """Set lifted [4, m (d + 1)] to weights [4, m] kron (rows [4, d], 1)."""
+def _copy(rows: FloatArray, count: int, out: FloatArray, start: int) -> None:
+    """Set `count` rows of `out` from `start`, which may be narrower than `rows`."""
+    for i in range(count):
+        for k in range(out.shape[1]):
+            out[start + i, k] = rows[i, k]
+
+
+@compiled(nogil=True)
+def _lift(weights: FloatArray, shares: FloatArray, rows: FloatArray, lifted: FloatArray) -> None:
+    """Set lifted [4, (d + 1) m] to shares [4] (rows [4, d], 1) kron weights [4, m]."""
     d = rows.shape[1]
+    m = lifted.shape[1] // (d + 1)
     for i in range(GROUP):
-        for j in range(lifted.shape[1] // (d + 1)):
-            weight, start = weights[i, j], j * (d + 1)
-            for k in range(d):
-                lifted[i, start + k] = weight * rows[i, k]
-            lifted[i, start + d] = weight
+        for k in range(d + 1):
+            factor = shares[i] * rows[i, k] if k < d else shares[i]
+            for j in range(m):
+                lifted[i, k * m + j] = factor * weights[i, j]

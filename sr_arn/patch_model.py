@@ -57,7 +57,8 @@ class PatchModel:
             residuals = self.regressor.predict(rows_of_features)
             if not self._keeps_flat_areas:
                 detail = np.sqrt(np.square(rows_of_features).sum(axis=1, keepdims=True))
-                residuals *= np.minimum(detail / FLAT, 1)
+                faint = np.flatnonzero(detail < FLAT)
+                residuals[faint] *= detail[faint] / FLAT
             size = WINDOW * self.scale
             residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
             border = BORDER * self.scale

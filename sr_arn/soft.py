@@ -6,7 +6,7 @@ E. Agustsson, R. Timofte, L. Van Gool, "Anchored Regression Networks applied to 
 Estimation and Super Resolution", ICCV 2017, equations 4 to 6.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,9 @@ class SoftLayer:
         b_i.
     mixing : ndarray [m, r], optional
         The anchors share r regressors: W_i = sum_j mixing_ij weight_j, likewise b_i.
+    basis : ndarray [q, t], optional
+        The regressors give q numbers, weight [m, q, d] and bias [m, q], or with r for m: the
+        coefficients of f(x) along the rows of this matrix.
     similarity : str, default "abs_cosine"
         One of `SIMILARITIES`: c_i^T x, abs(c_i^T x), -||x - c_i||^2 or abs(c_i^T x) / ||x||.
     sharpness : float, default 1.0
@@ -46,6 +49,7 @@ class SoftLayer:
     weight: FloatArray
     bias: FloatArray
     mixing: FloatArray | None = None
+    basis: FloatArray | None = None
     similarity: str = "abs_cosine"
     sharpness: float = 1.0
 
@@ -64,6 +68,7 @@ class SoftLayer:
             offsets.astype(x.dtype),
             maps.astype(x.dtype),
             None if self.mixing is None else self.mixing.astype(x.dtype),
+            None if self.basis is None else self.basis.astype(x.dtype),
             absolute=self.similarity in ABSOLUTE,
             cosine=self.similarity == "abs_cosine",
         )
@@ -76,7 +81,7 @@ class SoftLayer:
         elif self.similarity != "abs_cosine":
             anchors = anchors * x_scale
         weight, bias = self.weight * (x_scale / y_scale), self.bias / y_scale
-        return SoftLayer(anchors, weight, bias, self.mixing, self.similarity, sharpness)
+        return replace(self, anchors=anchors, weight=weight, bias=bias, sharpness=sharpness)
 
 
 def assignments(

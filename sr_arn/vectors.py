@@ -117,16 +117,17 @@ def _write_soften(
     lanes: Any,
     rows: Any,
 ) -> Any:
-    """Turn rows of `scores` into e^(score factor + offset), divided by the sum of the row.
+    """Turn rows of `scores` into e^(score factor + offset - the largest of these of the row).
 
-    The rows are of `count` vectors, `stride` apart, and have a factor each; if `absolute`, |score|
-    stands for the score.
+    The rows are of `count` vectors, `stride` apart, and have a factor each, which is set to 1 /
+    the sum of what the row turns into; if `absolute`, |score| stands for the score.
     """
     count_p = len(rows)
 
     def write(w: Writer, absolute: Any, stride: Any, count: Any, *_: Any) -> None:
         b = w.builder
-        factors = [w.load_one("factors", constant(p)) for p in range(count_p)]
+        each = [constant(p) for p in range(count_p)]
+        factors = [w.load_one("factors", p) for p in each]
         tops = [cgutils.alloca_once_value(b, w.filled(-math.inf)) for _ in range(count_p)]
         totals = [cgutils.alloca_once_value(b, w.filled(0.0)) for _ in range(count_p)]
 
@@ -150,12 +151,9 @@ def _write_soften(
                 power = w.exponential(b.fsub(w.load("scores", place), b.load(top)))
                 w.store(power, "scores", place)
                 b.store(b.fadd(b.load(total), power), total)
-        for p, total in enumerate(totals):
+        for p, total in zip(each, totals, strict=True):
             whole = reduce(b.fadd, w.parts(b.load(total)))
-            b.store(b.fdiv(w.filled(1.0), w.spread(whole)), totals[p])
-        with cgutils.for_range(b, count) as k:
-            for place, share in zip(places(k), totals, strict=True):
-                w.store(b.fmul(w.load("scores", place), b.load(share)), "scores", place)
+            w.store(b.fdiv(ir.Constant(whole.type, 1.0), whole), "factors", p)
 
     arrays = {"scores": scores, "offsets": offsets, "factors": factors}
     return written(write, lanes, arrays, absolute, stride, count, lanes, rows)

@@ -119,15 +119,16 @@ def test_by_default_the_best_model_of_the_scale():
         assert load_model(None, scale).header["scores"]["B100"]["psnr"] == best
 
 
-ARN_SETTINGS = {"similarity": "abs_cosine", "sharpness": 3.0, "rank": 2}
+ARN_SETTINGS = {"similarity": "abs_cosine", "sharpness": 3.0, "rank": 2, "components": 5}
 
 
 def arn_arrays(rng, rank=2, m=4):
     return {
         "regressor.projections": None,
         "regressor.mixing": rng.normal(size=(m, rank)).astype(np.float32),
-        "regressor.weight": rng.normal(size=(rank, 36, 6)).astype(np.float32),
-        "regressor.bias": rng.normal(size=(rank, 36)).astype(np.float32),
+        "regressor.basis": rng.normal(size=(5, 36)).astype(np.float32),
+        "regressor.weight": rng.normal(size=(rank, 5, 6)).astype(np.float32),
+        "regressor.bias": rng.normal(size=(rank, 5)).astype(np.float32),
         "regressor.intercept": rng.normal(size=36).astype(np.float32),
     }
 
@@ -139,7 +140,10 @@ def test_settings_decide_the_arrays(write):
     assert loaded.model.regressor.sharpness == 3.0
     assert loaded.upscale(np.zeros((9, 9), np.uint8)).shape == (18, 18)
     path = write(arn_arrays(rng), regressor="arn", settings=ARN_SETTINGS | {"rank": None})
-    with pytest.raises(InputError, match=r"expected shape \[4, 36, 6\], received \[2, 36, 6\]"):
+    with pytest.raises(InputError, match=r"expected shape \[4, 5, 6\], received \[2, 5, 6\]"):
+        load_model(path)
+    path = write(arn_arrays(rng), regressor="arn", settings=ARN_SETTINGS | {"components": None})
+    with pytest.raises(InputError, match=r"expected shape \[2, 36, 6\], received \[2, 5, 6\]"):
         load_model(path)
 
 
@@ -152,6 +156,7 @@ def test_settings_decide_the_arrays(write):
         ARN_SETTINGS | {"layers": 3},
         ARN_SETTINGS | {"rank": -1},
         ARN_SETTINGS | {"rank": "2"},
+        ARN_SETTINGS | {"components": 0},
         ARN_SETTINGS | {"sharpness": float("nan")},
         ARN_SETTINGS | {"sharpness": [1]},
         ARN_SETTINGS | {"sharpness": 10**400},

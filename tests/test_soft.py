@@ -6,12 +6,16 @@ import pytest
 from sr_arn.soft import SIMILARITIES, SoftLayer, assignments
 
 
-def random_layer(similarity, rank=None, m=7, d=5, t=4, sharpness=1.7, dtype=np.float64):
+def random_layer(
+    similarity, rank=None, components=None, m=7, d=5, t=4, sharpness=1.7, dtype=np.float64
+):
     rng = np.random.default_rng(0)
     draw = lambda *shape: rng.normal(size=shape).astype(dtype)  # noqa: E731 - shorter so
     mixing = None if rank is None else draw(m, rank)
-    count = rank or m
-    layer = SoftLayer(draw(m, d), draw(count, t, d), draw(count, t), mixing, similarity, sharpness)
+    basis = None if components is None else draw(components, t)
+    count, q = rank or m, components or t
+    regressors = draw(count, q, d), draw(count, q)
+    layer = SoftLayer(draw(m, d), *regressors, mixing, basis, similarity, sharpness)
     x = draw(23, d)
     x[5] = 0
     return layer, x
@@ -35,29 +39,31 @@ def test_assignments_by_definition(similarity):
     np.testing.assert_allclose(alpha.sum(axis=1), 1, atol=1e-14)
 
 
-@pytest.mark.parametrize("rank", [None, 1, 3])
+@pytest.mark.parametrize(("rank", "components"), [(None, None), (1, 1), (3, None), (None, 2)])
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-def test_is_the_sum_of_equation_5(similarity, rank):
-    layer, x = random_layer(similarity, rank)
+def test_is_the_sum_of_equation_5(similarity, rank, components):
+    layer, x = random_layer(similarity, rank, components)
     alpha = assignments(x, layer.anchors, similarity, 1.7)
     weights = alpha if rank is None else alpha @ layer.mixing
     expected = np.einsum("nm,mtd,nd->nt", weights, layer.weight, x) + weights @ layer.bias
+    if components is not None:
+        expected = expected @ layer.basis
     np.testing.assert_allclose(layer(x), expected, atol=1e-12)
     single = layer(x.astype(np.float32))
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("rank", [None, 3])
+@pytest.mark.parametrize(("rank", "components"), [(None, None), (3, 2)])
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-def test_is_torchs_layer(similarity, rank):
+def test_is_torchs_layer(similarity, rank, components):
     torch = pytest.importorskip("torch", reason='needs the extra "torch"')
     from sr_arn.nn import AnchoredRegression
 
-    layer, x = random_layer(similarity, rank)
-    module = AnchoredRegression(5, 4, 7, similarity, 1.7, rank=rank).double()
+    layer, x = random_layer(similarity, rank, components)
+    module = AnchoredRegression(5, 4, 7, similarity, 1.7, rank=rank, components=components).double()
     with torch.no_grad():
-        for name in ("anchors", "weight", "bias", "mixing"):
+        for name in ("anchors", "weight", "bias", "mixing", "basis"):
             if getattr(layer, name) is not None:
                 getattr(module, name).copy_(torch.from_numpy(getattr(layer, name)))
         inputs = torch.from_numpy(x)
@@ -76,8 +82,8 @@ def test_rescaled(similarity):
 
 @pytest.mark.parametrize("m", [1, 63, 64, 130])
 def test_a_row_depends_on_itself_alone(m):
-    for rank in (None, 5):
-        layer, x = random_layer("abs_cosine", rank, m=m, dtype=np.float32)
+    for sizes in ((None, None), (5, 3)):
+        layer, x = random_layer("abs_cosine", *sizes, m=m, dtype=np.float32)
         whole = layer(x)
         for rows in (slice(3, 4), slice(2, 9), slice(None, None, 3), slice(0, 0)):
             np.testing.assert_array_equal(layer(x[rows]), whole[rows])

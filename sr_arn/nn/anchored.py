@@ -56,21 +56,26 @@ class AnchoredRegression(nn.Module):
         r: the anchors share r regressors, W_i = sum_j U_ij V_j and likewise the b_i, so
         that sum_i alpha_i W_i = sum_j (U^T alpha)_j V_j costs r, not m, regressors. By
         default each anchor has its own.
+    components : int, optional
+        q: the regressors give q numbers, which one matrix B turns into d'. Neighbouring pixels
+        of a patch, say, are alike: fewer directions than pixels are enough for all of them.
 
     Attributes
     ----------
     anchors : Parameter [m, d]
         At first normal, of standard deviation d^-1/2: similarities near 1 for x near unit
         variance. For "neg_sqdist" of standard deviation 1, as such x.
-    weight : Parameter [m, d', d], or [r, d', d]
+    weight : Parameter [m, d', d], or [r, d', d]; with q instead of d' where there are components
         At first Glorot-uniform, and different for each anchor: equal regressors would give
         the anchors no gradient.
-    bias : Parameter [m, d'], or [r, d'], or None
+    bias : Parameter [m, d'], or [r, d'], or None; likewise
         At first 0.
     similarity_bias : Parameter [m] or None
         At first 0.
     mixing : Parameter [m, r] or None
         U, with a rank only. At first normal, of standard deviation 1.
+    basis : Parameter [q, d'] or None
+        B, with components only. At first orthogonal.
 
     Raises
     ------
@@ -97,6 +102,7 @@ class AnchoredRegression(nn.Module):
         bias: bool = True,
         similarity_bias: bool = False,
         rank: int | None = None,
+        components: int | None = None,
     ) -> None:
         super().__init__()
         self.in_features = check_integer(in_features, "in_features", 1)
@@ -107,9 +113,11 @@ class AnchoredRegression(nn.Module):
         self.sharpness = float(sharpness)
         self.anchors = nn.Parameter(torch.empty(m, in_features))
         regressors = m if rank is None else check_integer(rank, "rank", 1)
-        self.weight = nn.Parameter(torch.empty(regressors, out_features, in_features))
-        self.bias = nn.Parameter(torch.empty(regressors, out_features)) if bias else None
+        q = out_features if components is None else check_integer(components, "components", 1)
+        self.weight = nn.Parameter(torch.empty(regressors, q, in_features))
+        self.bias = nn.Parameter(torch.empty(regressors, q)) if bias else None
         self.mixing = None if rank is None else nn.Parameter(torch.empty(m, regressors))
+        self.basis = None if components is None else nn.Parameter(torch.empty(q, out_features))
         self.similarity_bias = nn.Parameter(torch.empty(m)) if similarity_bias else None
         self.reset_parameters()
 
@@ -117,10 +125,12 @@ class AnchoredRegression(nn.Module):
         """Draw anchors and regressors anew, by torch's global generator."""
         spread = 1.0 if self.similarity == "neg_sqdist" else self.in_features**-0.5
         nn.init.normal_(self.anchors, std=spread)
-        limit = math.sqrt(6 / (self.in_features + self.out_features))
+        limit = math.sqrt(6 / (self.in_features + self.weight.shape[1]))
         nn.init.uniform_(self.weight, -limit, limit)
         if self.mixing is not None:
             nn.init.normal_(self.mixing)
+        if self.basis is not None:
+            nn.init.orthogonal_(self.basis)
         for parameter in (self.bias, self.similarity_bias):
             if parameter is not None:
                 nn.init.zeros_(parameter)
@@ -156,12 +166,15 @@ class AnchoredRegression(nn.Module):
         else:  # alpha kron x, then all regressors at once
             lifted = (alpha.unsqueeze(-1) * x.to(alpha.dtype).unsqueeze(-2)).flatten(-2)
             mixed = lifted @ self.weight.transpose(1, 2).reshape(-1, out_features)
-        return mixed if self.bias is None else mixed + alpha @ self.bias
+        if self.bias is not None:
+            mixed = mixed + alpha @ self.bias
+        return mixed if self.basis is None else mixed @ self.basis
 
     def extra_repr(self) -> str:
         """Show sizes and similarity."""
         rank = "" if self.mixing is None else f", rank={len(self.weight)}"
+        components = "" if self.basis is None else f", components={len(self.basis)}"
         return (
             f"{self.in_features}, {self.out_features}, anchors={len(self.anchors)}, "
-            f"similarity={self.similarity!r}, sharpness={self.sharpness}{rank}"
+            f"similarity={self.similarity!r}, sharpness={self.sharpness}{rank}{components}"
         )

@@ -21,8 +21,11 @@ class AnchoredRegressor(Regressor):
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
         Where there is a rank: see `sr_arn.soft.SoftLayer`.
-    weight_ : ndarray [m, t, d], or [r, t, d]; without t where y was [n]
-    bias_ : ndarray [m, t], or [r, t]; without t where y was [n]
+    basis_ : ndarray [q, t]; without t where y was [n]
+        Where there are components: likewise.
+    weight_ : ndarray [m, t, d], or [r, t, d]; without t where y was [n], with q for t where there
+        are components
+    bias_ : ndarray [m, t], or [r, t]; likewise
     """
 
     settings: ClassVar[tuple[str, ...]] = ("similarity", "sharpness", "rank")
@@ -30,21 +33,28 @@ class AnchoredRegressor(Regressor):
     similarity: str
     sharpness: float
     rank: int | None
+    components: int | None = None
 
     anchors_: FloatArray
     mixing_: FloatArray
+    basis_: FloatArray
     weight_: FloatArray
     bias_: FloatArray
 
     @property
     def array_axes(self) -> dict[str, str]:
         """Axes of the learned arrays."""
-        if self.rank is None:
-            return {"anchors": "md", "weight": "mtd", "bias": "mt"}
-        return {"anchors": "md", "mixing": "mr", "weight": "rtd", "bias": "rt"}
+        r = "m" if self.rank is None else "r"
+        q = "t" if self.components is None else "q"
+        axes = {"anchors": "md", "weight": f"{r}{q}d", "bias": f"{r}{q}"}
+        if self.rank is not None:
+            axes["mixing"] = "mr"
+        if self.components is not None:
+            axes["basis"] = "qt"
+        return axes
 
     def check_settings(self) -> None:
-        """Raise `InputError` unless similarity, sharpness and rank are sound."""
+        """Raise `InputError` unless the `settings` are sound."""
         if self.similarity not in SIMILARITIES:
             known = ", ".join(SIMILARITIES)
             raise InputError(
@@ -56,6 +66,8 @@ class AnchoredRegressor(Regressor):
             )
         if self.rank is not None:
             check_integer(self.rank, "rank", 1)
+        if self.components is not None:
+            check_integer(self.components, "components", 1)
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Return the targets of features.
@@ -77,16 +89,19 @@ class AnchoredRegressor(Regressor):
 
     def _output(self, rows: FloatArray) -> FloatArray:
         """Return rows [n, t] in the shape of the training targets."""
-        return rows.reshape(len(rows), *self.bias_.shape[1:])
+        like = self.bias_ if self.components is None else self.basis_
+        return rows.reshape(len(rows), *like.shape[1:])
 
     def _layer(self) -> SoftLayer:
         """Return the (last) layer."""
         count, width = len(self.weight_), self.anchors_.shape[1]
+        basis = None if self.components is None else self.basis_.reshape(len(self.basis_), -1)
         return SoftLayer(
             self.anchors_,
             self.weight_.reshape(count, -1, width),
             self.bias_.reshape(count, -1),
             None if self.rank is None else self.mixing_,
+            basis,
             self.similarity,
             self.sharpness,
         )

@@ -32,10 +32,13 @@ class ARNRegressor(GradientRegressor):
         -||x - c||^2.
     sharpness : float, default 12.0
         K.
-    rank : int or None, default 40
+    rank : int or None, default 32
         The anchors share that many regressors, W_i = sum_j U_ij V_j, which trains and
         predicts many times as fast as a regressor of its own for each (None). For pictures,
         128 took three times as long to predict and gained 0.007 dB.
+    components : int or None, default 48
+        q: the regressors give the coefficients of the targets along min(q, t) directions, which
+        are learned with them. None is the targets themselves.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
         "one-cycle": Adam, a rate that rises and falls, features and targets scaled, anchors
         that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90 epochs,
@@ -58,21 +61,26 @@ class ARNRegressor(GradientRegressor):
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
         U; not there without a rank.
-    weight_ : ndarray [r, t, d], or [r, d] where y was [n]
-        V; with rank None the W_i, [m, ...].
-    bias_ : ndarray [r, t] or [r]
+    basis_ : ndarray [q, t], or [q] where y was [n]
+        The directions; not there without components.
+    weight_ : ndarray [r, q, d]
+        V; with rank None the W_i, [m, ...]. With components None [r, t, d], or [r, d] where y
+        was [n].
+    bias_ : ndarray [r, q]; with components None [r, t] or [r]
     intercept_ : ndarray [t] or []
         Is added to all predictions.
     """
 
     name: ClassVar[str] = "arn"
+    settings: ClassVar[tuple[str, ...]] = (*GradientRegressor.settings, "components")
 
     def __init__(
         self,
         anchors: Anchors = "auto",
         similarity: str = "abs_cosine",
         sharpness: float = 12.0,
-        rank: int | None = 40,
+        rank: int | None = 32,
+        components: int | None = 48,
         recipe: Literal["one-cycle", "paper"] = "one-cycle",
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -85,6 +93,7 @@ class ARNRegressor(GradientRegressor):
         self.similarity = similarity
         self.sharpness = sharpness
         self.rank = rank
+        self.components = components
         self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
@@ -103,6 +112,7 @@ class ARNRegressor(GradientRegressor):
             self.similarity,  # type: ignore[arg-type] # checked when training begins
             sharpness,
             rank=self.rank,
+            components=None if self.components is None else min(self.components, out_features),
         )
 
     def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":

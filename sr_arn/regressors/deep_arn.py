@@ -123,8 +123,9 @@ class DeepARNRegressor(GradientRegressor):
     def _hidden(self, x: FloatArray) -> FloatArray:
         if self.layers > 1:
             arrays = (self.hidden_anchors_, self.hidden_weight_, self.hidden_bias_)
+            alike: Any = {"similarity": self.similarity, "sharpness": self.sharpness}
             for anchors, weight, bias in zip(*arrays, strict=True):
-                x = x + SoftLayer(anchors, weight, bias, None, self.similarity, self.sharpness)(x)
+                x = x + SoftLayer(anchors, weight, bias, **alike)(x)
         return x
 
     def _network(self, in_features: int, out_features: int, anchors: int, sharpness: float) -> Any:

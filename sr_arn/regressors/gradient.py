@@ -113,7 +113,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
                 sharpness /= x_scale**2
             sizes = inputs.shape[1], targets.shape[1], self._count(len(X))
             module = self._network(*sizes, sharpness)
-        self._start(module, inputs.numpy(), x_scale)
+        self._start(module, inputs.numpy(), targets.numpy(), x_scale)
         # 3. training; 4. what is kept of it, at the end and whenever someone looks
         shape = y.shape[1:]
 
@@ -192,10 +192,11 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         )
         return recipe, int(batch_size)
 
-    def _start(self, module: "nn.Module", X: FloatArray, x_scale: float) -> None:
+    def _start(self, module: "nn.Module", X: FloatArray, y: FloatArray, x_scale: float) -> None:
         """Put the anchors on scaled samples (or those given), and the regressors to 0.
 
-        The paper's recipe starts at random.
+        A basis starts at the principal directions of the targets y. The paper's recipe starts at
+        random.
         """
         import torch
 
@@ -220,6 +221,8 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
                 layer.anchors.copy_(torch.from_numpy(start))
                 if self.recipe != "paper":
                     layer.weight.zero_()
+                    if layer.basis is not None:
+                        layer.basis.copy_(torch.from_numpy(_directions(y, len(layer.basis))))
 
     def _keep(
         self,
@@ -234,15 +237,20 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         self._keep_hidden([layer.rescaled(x_scale, x_scale) for layer in hidden])
         last = last.rescaled(x_scale, y_scale)
         self.anchors_ = last.anchors
-        count, _, d = last.weight.shape
-        self.weight_ = last.weight.reshape(count, *shape, d)
-        self.bias_ = last.bias.reshape(count, *shape)
+        count, q, d = last.weight.shape
         if last.mixing is not None:
             self.mixing_ = last.mixing
+        if last.basis is not None:
+            self.basis_ = last.basis.reshape(q, *shape)
+            shape = (q,)
+        self.weight_ = last.weight.reshape(count, *shape, d)
+        self.bias_ = last.bias.reshape(count, *shape)
         self.intercept_ = np.asarray(mean, np.float32)
 
     def _output(self, rows: FloatArray) -> FloatArray:
-        return super()._output(rows) + self.intercept_.astype(rows.dtype)
+        rows = super()._output(rows)
+        rows += self.intercept_.astype(rows.dtype)
+        return rows
 
 
 def _scale_to(rms: float, array: FloatArray) -> float:
@@ -250,6 +258,15 @@ def _scale_to(rms: float, array: FloatArray) -> float:
     parts = np.array_split(array.reshape(-1), -(-array.size // 1_000_000))
     squares = sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
     return rms / math.sqrt(squares / array.size) if squares > 0 else 1.0
+
+
+def _directions(y: FloatArray, count: int) -> FloatArray:
+    """Return the principal directions [count, t] of y [n, t], those of most energy first."""
+    moment = np.zeros((y.shape[1],) * 2)
+    for rows in np.array_split(y, -(-len(y) // 65_536)):
+        moment += rows.T @ rows
+    directions = np.linalg.eigh(moment)[1].T[::-1][:count]
+    return np.ascontiguousarray(directions, y.dtype)
 
 
 def _arrays(layer: "AnchoredRegression") -> SoftLayer:
@@ -265,6 +282,7 @@ def _arrays(layer: "AnchoredRegression") -> SoftLayer:
         array(layer.weight),
         array(layer.bias),
         None if layer.mixing is None else array(layer.mixing),
+        None if layer.basis is None else array(layer.basis),
         layer.similarity,
         layer.sharpness,
     )

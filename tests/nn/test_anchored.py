@@ -210,6 +210,24 @@ def test_shared_regressors_are_mixed(out):
     assert torch.autograd.gradcheck(run, (x.requires_grad_(), *values))
 
 
+@pytest.mark.parametrize("out", [3, 8])
+def test_components_are_the_regressors_in_a_basis(out):
+    torch.manual_seed(0)
+    layer = AnchoredRegression(5, out, 4, "dot", components=3)
+    torch.testing.assert_close(layer.basis @ layer.basis.T, torch.eye(3), atol=1e-6, rtol=0)
+    layer.double()
+    torch.nn.init.normal_(layer.bias)
+    torch.nn.init.normal_(layer.basis)
+    whole = AnchoredRegression(5, out, 4, "dot").double()
+    with torch.no_grad():
+        whole.anchors.copy_(layer.anchors)
+        whole.weight.copy_(torch.einsum("qt,mqd->mtd", layer.basis, layer.weight))
+        whole.bias.copy_(layer.bias @ layer.basis)
+    x = torch.randn(7, 5, dtype=torch.float64)
+    assert_close(layer(x), whole(x).detach())
+    assert "components=3" in repr(layer)
+
+
 def test_the_order_of_the_anchors_does_not_matter():
     layer, x = random_layer("abs_dot")
     expected = layer(x).detach()
@@ -258,7 +276,7 @@ def test_autocast_stays_near_and_finite(out, similarity, rank):
     "layer",
     [
         DeepAnchoredRegression(6, 9, anchors=3, layers=2),
-        AnchoredRegression(6, 9, anchors=5, similarity="abs_cosine", rank=2),
+        AnchoredRegression(6, 9, anchors=5, similarity="abs_cosine", rank=2, components=3),
     ],
     ids=["deep", "shared"],
 )

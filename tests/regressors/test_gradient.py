@@ -16,8 +16,8 @@ from sr_arn.regressors import ARNRegressor, DeepARNRegressor, GlobalARNRegressor
 from sr_arn.soft import SIMILARITIES  # noqa: E402
 
 REGRESSORS = [
-    ARNRegressor(anchors=6, rank=4, epochs=3),
-    ARNRegressor(anchors=6, rank=None, epochs=3),
+    ARNRegressor(anchors=6, rank=4, components=3, epochs=3),
+    ARNRegressor(anchors=6, rank=None, components=None, epochs=3),
     DeepARNRegressor(anchors=4, layers=3, epochs=3),
     DeepARNRegressor(anchors=4, layers=1, epochs=3),
 ]
@@ -95,20 +95,22 @@ def test_fitting_leaves_torchs_generator_alone(samples):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_more_anchors_than_regressors_share_them(samples):
-    model = clone(REGRESSORS[0]).fit(*samples)
+def test_anchors_share_regressors_and_targets_a_basis(samples):
+    model = clone(REGRESSORS[0], components=2).fit(*samples)
     shapes = {name: array.shape for name, array in model.arrays().items()}
     assert shapes == {
-        "anchors": (6, 5), "mixing": (6, 4), "weight": (4, 3, 5), "bias": (4, 3), "intercept": (3,),
+        "anchors": (6, 5), "mixing": (6, 4), "basis": (2, 3), "weight": (4, 2, 5), "bias": (4, 2),
+        "intercept": (3,),
     }  # fmt: skip
     whole = AnchoredRegression(5, 3, 6, "abs_cosine", model.sharpness).double()
-    mix = torch.from_numpy(model.mixing_).double()
+    mix, basis, weight, bias = (
+        torch.from_numpy(array).double()
+        for array in (model.mixing_, model.basis_, model.weight_, model.bias_)
+    )
     with torch.no_grad():
         whole.anchors.copy_(torch.from_numpy(model.anchors_))
-        whole.weight.copy_(
-            torch.einsum("mr,rtd->mtd", mix, torch.from_numpy(model.weight_).double())
-        )
-        whole.bias.copy_(mix @ torch.from_numpy(model.bias_).double())
+        whole.weight.copy_(torch.einsum("mr,rqd,qt->mtd", mix, weight, basis))
+        whole.bias.copy_(mix @ bias @ basis)
         expected = whole(torch.from_numpy(samples[0]).double()).numpy() + model.intercept_
     np.testing.assert_allclose(model.predict(samples[0].astype(float)), expected, atol=1e-6)
 
@@ -326,6 +328,8 @@ def test_refuses_bad_parameters(samples, parameters, message):
         DeepARNRegressor(layers=0).fit(*samples)
     with pytest.raises(InputError, match="rank: expected an integer"):
         ARNRegressor(rank=0).fit(*samples)
+    with pytest.raises(InputError, match="components: expected an integer"):
+        ARNRegressor(components=0).fit(*samples)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
