@@ -1,11 +1,12 @@
-"""Measure a convolutional ARN on a GPU against what the card can do.
+"""Measure models on a GPU against what the card can do.
 
     python benchmarks/gpu.py [--models NAMES] [--device cuda] [--json PATH]
 
 First the card: products of float32 and bfloat16 matrices, copies to and from it of memory that is
-pinned or not. Then, for a picture of a megapixel: the network alone, also as a share of the rate of
-products, the whole of `Upscaler.upscale` there and on the processor, and by how many levels of 255
-the two differ. Last, a step of training as `sr-arn train` does it. Medians of seven.
+pinned or not. Then, for a picture of a megapixel: the network or regressor alone, also as a share
+of the rate of products, the whole of `Upscaler.upscale` there and on the processor, and by how many
+levels of 255 the two differ. Last, a step of training as `sr-arn train` does it, of what torch
+trains, and that beside the time of its products. Medians of seven.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from sr_arn import conv_arn, load_model
 from sr_arn.conv_arn import ConvARN
@@ -28,6 +30,11 @@ from sr_arn.crops import Crops
 from sr_arn.image_io import read_image
 from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.nn.training import train
+from sr_arn.patch_model import PatchModel
+from sr_arn.patch_torch import BATCH, TorchPatchModel
+from sr_arn.regressors.anchored import AnchoredRegressor
+from sr_arn.regressors.gradient import GradientRegressor
+from sr_arn.soft import SoftLayer
 
 PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
 REPEATS = 7
@@ -76,11 +83,23 @@ def _pinned(memory: torch.Tensor, device: torch.device) -> torch.Tensor:
     return memory.pin_memory() if device.type == "cuda" else memory
 
 
-def operations(model: ConvModel) -> float:
-    """Return the floating-point operations of the network, per LR pixel."""
-    c, layers = model.sizes["channels"], model.sizes["layers"]
-    last = model.sizes["anchors"] * (1 + model.scale**2)
-    return 2 * 9 * c * (1 + layers * c + last)
+def operations(model: ConvModel | PatchModel) -> float:
+    """Return the floating-point operations of the network or regressor, per LR pixel."""
+    if isinstance(model, ConvModel):
+        c, layers = model.sizes["channels"], model.sizes["layers"]
+        last = model.sizes["anchors"] * (1 + model.scale**2)
+        return 2 * 9 * c * (1 + layers * c + last)
+    if isinstance(model.regressor, AnchoredRegressor):
+        return 2 * sum(multiplications(layer) for layer in model.regressor.soft_layers())
+    m, d, t = model.regressor.arrays()["projections"].shape
+    return 2 * d * (m + t)
+
+
+def multiplications(layer: SoftLayer) -> float:
+    """Return those of one row."""
+    parts = layer.mixing, layer.basis
+    shared = sum(part.size for part in parts if part is not None)
+    return layer.anchors.size + shared + layer.weight.size + layer.bias.size
 
 
 def measure(
@@ -89,27 +108,61 @@ def measure(
     """Return what a model takes on the device, of which `best` TFLOP/s are known."""
     upscaler = load_model(name)
     model = upscaler.model
-    if not isinstance(model, ConvModel):
+    if not isinstance(model, ConvModel | PatchModel):
         raise TypeError(f"{name} does not run on a GPU")
     image = np.resize(read_image(PHOTO).pixels, (*size, 3))
-    there, network = upscaler.on(device.type), TorchConvModel(model, device.type).network
-    x = torch.rand(1, 1, *size, device=device)
+    there = upscaler.on(device.type)
+    pixels, batches = size[0] * size[1], 1
+    network: nn.Module
+    if isinstance(there.model, TorchConvModel):
+        network, x = there.model.network, torch.rand(1, 1, *size, device=device)
+    elif isinstance(there.model, TorchPatchModel):
+        network, batches = there.model.regressor, -(-pixels // BATCH)
+        x = torch.randn(pixels // batches, len(there.model.projection), device=device)
     with torch.inference_mode():
-        alone = seconds(lambda: network(x), device)
-    rate = operations(model) * x.numel() / alone / TERA
+        alone = batches * seconds(lambda: network(x), device)
+    rate = operations(model) * pixels / alone / TERA
     difference = there.upscale(image).astype(int) - upscaler.upscale(image)
-    return {
-        "network, us per LR pixel": 1e6 * alone / x.numel(),
-        "network, TFLOP/s": rate,
-        "network, share of the product's": rate / best,
+    result = {
+        "alone, us per LR pixel": 1e6 * alone / pixels,
+        "alone, TFLOP/s": rate,
+        "alone, share of the product's": rate / best,
         "picture there, s": seconds(lambda: there.upscale(image), device),
         "picture on the processor, s": seconds(lambda: upscaler.upscale(image), device),
         "largest difference, levels of 255": float(np.abs(difference).max()),
-        "training, ms per step": 1e3 * step_of_training(model, device),
     }
+    if isinstance(model, ConvModel):
+        result["training, ms per step"] = 1e3 * step_of_network(model, device)
+    elif isinstance(model.regressor, GradientRegressor):
+        spent, rows = step_of_regressor(model.regressor, device)
+        products = 3 * operations(model) * rows / (best * TERA)  # forward, and both ways back
+        result |= {
+            "training, ms per step": 1e3 * spent,
+            "training, times its products": spent / products,
+        }
+    return result
 
 
-def step_of_training(model: ConvModel, device: torch.device, steps: int = 50) -> float:
+def step_of_regressor(
+    model: GradientRegressor, device: torch.device, steps: int = 200
+) -> tuple[float, int]:
+    """Return the seconds of a step of training a regressor of the same sizes, and its rows."""
+    rows, sizes = 2048, model.arrays()
+    rng = np.random.default_rng(0)
+    width, targets = sizes["anchors"].shape[1], len(sizes["intercept"])
+    x, y = (rng.standard_normal((steps * rows, n), np.float32) for n in (width, targets))
+    changes = {"anchors": len(sizes["anchors"]), "epochs": 2, "batch_size": rows}
+    other = type(model)(**model.get_params() | changes | {"device": device.type})
+    ends: list[float] = []
+    other.fit(
+        x,
+        y,
+        observe=lambda progress: ends.append(time.perf_counter()) if progress.epoch_ended else None,
+    )
+    return (ends[1] - ends[0]) / steps, rows  # the first epoch warms up
+
+
+def step_of_network(model: ConvModel, device: torch.device, steps: int = 50) -> float:
     """Return the seconds of a step of training a network of the same sizes."""
     plane = (read_image(PHOTO).pixels[..., 1] / 255).astype(np.float32)
     (channels, layers, anchors), settings = model.sizes.values(), ConvARN()
@@ -130,7 +183,9 @@ def step_of_training(model: ConvModel, device: torch.device, steps: int = 50) ->
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--models", default="conv-arn-x3-tiny,conv-arn-x3")
+    parser.add_argument(
+        "--models", default="aplus-x3,arn-x3,deep-arn-x3,conv-arn-x3-tiny,conv-arn-x3"
+    )
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--small", action="store_true", help="a quick run, to see that it works")
     parser.add_argument("--json", type=Path)

@@ -1,6 +1,8 @@
 """The convolutional ARN by torch, on a GPU say, where `ConvModel` is not fast enough."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -12,11 +14,21 @@ from sr_arn.nn.training import find_device
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = ["TorchConvModel"]
+__all__ = ["TorchConvModel", "by_torch_alone"]
 
 ONE_AT_A_TIME = threading.Lock()  # torch has threads of its own, and a GPU its memory
 
 Array = NDArray[np.float32]
+
+
+@contextmanager
+def by_torch_alone() -> Iterator[None]:
+    """Predict by torch, one thread after another; `MemoryError` tells that a GPU has too little."""
+    with ONE_AT_A_TIME, torch.inference_mode():
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise MemoryError("the GPU's memory") from error
 
 
 class TorchConvModel:
@@ -55,9 +67,6 @@ class TorchConvModel:
     def _details(self, lr: Array) -> Array:
         """Return [h * scale, w * scale] as the network gives them."""
         x = torch.from_numpy(lr)[None, None]
-        with ONE_AT_A_TIME, torch.inference_mode():
-            try:
-                details: Array = self.network(x.to(self.device))[0, 0].cpu().numpy()
-            except torch.OutOfMemoryError as error:
-                raise MemoryError("the GPU's memory") from error
+        with by_torch_alone():
+            details: Array = self.network(x.to(self.device))[0, 0].cpu().numpy()
         return details

@@ -35,6 +35,7 @@ __all__ = [
     "gradient_map",
     "lr_windows",
     "second_moments",
+    "with_margin",
 ]
 
 SCALES = range(2, 9)
@@ -109,7 +110,7 @@ class GradientFeatures:
         if min(plane.shape) < SMALLEST:
             rows, columns = (max(0, n - (SMALLEST - 1)) for n in plane.shape)
             return np.empty((rows, columns, len(self.projection_)), np.float32)
-        return map_windows(_with_margin(plane), NEIGHBOURHOOD, self.projection_.T)
+        return map_windows(with_margin(plane), NEIGHBOURHOOD, self.projection_.T)
 
 
 def check_patch_scale(scale: int) -> None:
@@ -134,7 +135,7 @@ def lr_windows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if min(plane.shape) < SMALLEST:
         return np.empty((0, 0, NEIGHBOURHOOD, NEIGHBOURHOOD), plane.dtype)
-    return extract(_with_margin(plane), NEIGHBOURHOOD, stride=1)
+    return extract(with_margin(plane), NEIGHBOURHOOD, stride=1)
 
 
 def _bands(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -143,7 +144,7 @@ def _bands(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield windows[start : start + BAND].reshape(-1, NEIGHBOURHOOD**2)
 
 
-def _with_margin(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_margin(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Repeat the edge pixels, so that the outermost windows have all of their 9 x 9 LR pixels."""
     return np.pad(plane, REACH - BORDER - WINDOW // 2, mode="edge")
 

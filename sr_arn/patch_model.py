@@ -16,7 +16,7 @@ from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = ["PatchModel"]
+__all__ = ["FLAT", "PatchModel"]
 
 FLAT = 1e-3
 """Length of a feature vector, in units of white, below which a window has next to no detail. A
@@ -55,7 +55,7 @@ class PatchModel:
         if rows and columns:
             rows_of_features = features.reshape(-1, length)
             residuals = self.regressor.predict(rows_of_features)
-            if not self._keeps_flat_areas:
+            if not self.keeps_flat_areas:
                 detail = np.sqrt(np.square(rows_of_features).sum(axis=1, keepdims=True))
                 faint = np.flatnonzero(detail < FLAT)
                 residuals[faint] *= detail[faint] / FLAT
@@ -66,7 +66,7 @@ class PatchModel:
         return rim.cut(hr, self.scale)
 
     @cached_property
-    def _keeps_flat_areas(self) -> bool:
+    def keeps_flat_areas(self) -> bool:
         """Whether the regressor has no intercept."""
         nothing = np.zeros((1, len(self.features.projection_)), np.float32)
         return not self.regressor.predict(nothing).any()

@@ -24,6 +24,7 @@ from sr_arn.conv_model import ConvModel
 from sr_arn.epochs import check_device
 from sr_arn.formats import MODES
 from sr_arn.memory import memory_left
+from sr_arn.patch_model import PatchModel
 from sr_arn.refinement import BackProjection, SelfEnsemble
 from sr_arn.sizes import resized
 from sr_arn.tensors import as_array, as_tensor, is_tensor
@@ -117,8 +118,8 @@ class Upscaler:
 
     @property
     def can_run_on_cuda(self) -> bool:
-        """Whether torch can run the network on a GPU here."""
-        if not isinstance(self.model, ConvModel) or find_spec("torch") is None:
+        """Whether torch can run the model on a GPU here."""
+        if not isinstance(self.model, ConvModel | PatchModel) or find_spec("torch") is None:
             return False
         from torch.cuda import is_available
 
@@ -142,26 +143,29 @@ class Upscaler:
         return other
 
     def on(self, device: str) -> "Upscaler":
-        """Return an up-scaler whose network torch runs: only for convolutional ARNs.
+        """Return an up-scaler whose model torch runs.
 
         Parameters
         ----------
         device : {"auto", "cpu", "cuda"}
-            See `sr_arn.conv_torch.TorchConvModel`.
+            See `sr_arn.conv_torch.TorchConvModel` and `sr_arn.patch_torch.TorchPatchModel`.
 
         Raises
         ------
         InputError
-            If torch or the device is missing, or the model is another.
+            If torch or the device is missing, or the model is not a trained one, or refined.
         """
-        if not isinstance(self.model, ConvModel):
+        if not isinstance(self.model, ConvModel | PatchModel):
             raise InputError(
-                f"device: {self.model.name} runs on the CPU only; take a conv-arn, not refined"
+                f"device: {self.model.name} runs on the CPU only; take a trained model, not refined"
             )
         check_device(device)
         from sr_arn.conv_torch import TorchConvModel
+        from sr_arn.patch_torch import TorchPatchModel
 
-        return self._with(TorchConvModel(self.model, device), "by torch")
+        if isinstance(self.model, ConvModel):
+            return self._with(TorchConvModel(self.model, device), "by torch")
+        return self._with(TorchPatchModel(self.model, device), "by torch")
 
     def _with(self, model: LuminanceModel, how: str) -> "Upscaler":
         """Return the same up-scaler with a model made of its own."""

@@ -144,10 +144,10 @@ def test_torch_gives_the_same_but_for_rounding(torch, model):
     assert by_torch.model.reach == model.reach
 
 
-@pytest.mark.parametrize("name", ["aplus-x3", "bicubic"])
-def test_other_models_do_not_run_by_torch(name):
+@pytest.mark.parametrize("upscaler", [load_model("bicubic"), load_model("aplus-x3").refined(True)])
+def test_other_models_do_not_run_by_torch(upscaler):
     with pytest.raises(InputError, match=r"device: .* runs on the CPU only"):
-        load_model(name).on("cpu")
+        upscaler.on("cpu")
 
 
 def test_a_device_that_is_not_there(torch, model):

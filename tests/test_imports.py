@@ -47,6 +47,7 @@ FLOORS = [
     ["regressors.gradient", "regressors.aplus", "regressors.global_arn"],
     ["regressors.arn", "regressors.deep_arn"],
     ["regressors", "datasets", "pairs", "patch_model"],
+    ["patch_torch"],
     ["upscaler"],
     ["drawing"],
     ["validation"],
@@ -130,7 +131,7 @@ def test_imports_point_downward(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_heavy_packages_are_imported_where_they_are_used(path):
-    by_torch = name_of(path).startswith(("nn", "age")) or name_of(path) == "conv_torch"
+    by_torch = name_of(path).startswith(("nn", "age")) or name_of(path).endswith("_torch")
     allowed = {"torch"} if by_torch else set()
     if name_of(path) == "stores":  # which is imported where a URL comes
         allowed = {"fsspec", "upath"}

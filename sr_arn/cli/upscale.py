@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="cpu",
-        help="cuda: convolutional ARNs by torch on a GPU; auto: if there is one (default: cpu)",
+        help="cuda: by torch on a GPU; auto: if there is one (default: cpu)",
     )
     add_refinement(parser)
     parser.add_argument(

@@ -80,23 +80,22 @@ class AnchoredRegressor(Regressor):
         -------
         ndarray [n, t], or [n] where the training targets were [n]
         """
-        X = self._validate_predict(X)
-        return self._output(self._layer()(self._hidden(X)))
-
-    def _hidden(self, x: FloatArray) -> FloatArray:
-        """Return what the last layer takes."""
-        return x
+        rows = self._validate_predict(X)
+        *hidden, last = self.soft_layers()
+        for layer in hidden:
+            rows = rows + layer(rows)
+        return self._output(last(rows))
 
     def _output(self, rows: FloatArray) -> FloatArray:
         """Return rows [n, t] in the shape of the training targets."""
         like = self.bias_ if self.components is None else self.basis_
         return rows.reshape(len(rows), *like.shape[1:])
 
-    def _layer(self) -> SoftLayer:
-        """Return the (last) layer."""
+    def soft_layers(self) -> list[SoftLayer]:
+        """Return the layers in order; all but the last are residual."""
         count, width = len(self.weight_), self.anchors_.shape[1]
         basis = None if self.components is None else self.basis_.reshape(len(self.basis_), -1)
-        return SoftLayer(
+        layer = SoftLayer(
             self.anchors_,
             self.weight_.reshape(count, -1, width),
             self.bias_.reshape(count, -1),
@@ -105,3 +104,4 @@ class AnchoredRegressor(Regressor):
             self.similarity,
             self.sharpness,
         )
+        return [layer]

@@ -120,13 +120,14 @@ class DeepARNRegressor(GradientRegressor):
         check_integer(self.layers, "layers", 1)
         super().check_settings()
 
-    def _hidden(self, x: FloatArray) -> FloatArray:
-        if self.layers > 1:
-            arrays = (self.hidden_anchors_, self.hidden_weight_, self.hidden_bias_)
-            alike: Any = {"similarity": self.similarity, "sharpness": self.sharpness}
-            for anchors, weight, bias in zip(*arrays, strict=True):
-                x = x + SoftLayer(anchors, weight, bias, **alike)(x)
-        return x
+    def soft_layers(self) -> list[SoftLayer]:
+        """Return the layers in order; all but the last are residual."""
+        last = super().soft_layers()
+        if self.layers == 1:
+            return last
+        hidden = zip(self.hidden_anchors_, self.hidden_weight_, self.hidden_bias_, strict=True)
+        alike: Any = {"similarity": self.similarity, "sharpness": self.sharpness}
+        return [*(SoftLayer(*arrays, **alike) for arrays in hidden), *last]
 
     def _network(self, in_features: int, out_features: int, anchors: int, sharpness: float) -> Any:
         from sr_arn.nn import DeepAnchoredRegression

@@ -1,0 +1,147 @@
+"""Patch models by torch, on a GPU say, where `PatchModel` is not fast enough."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sr_arn.checks import InputError
+from sr_arn.conv_torch import by_torch_alone
+from sr_arn.features import BORDER, NEIGHBOURHOOD, SMALLEST, WINDOW, with_margin
+from sr_arn.nn import AnchoredRegression
+from sr_arn.nn.training import find_device
+from sr_arn.patch_model import FLAT, PatchModel
+from sr_arn.regressors import APlusRegressor, Regressor
+from sr_arn.regressors.anchored import AnchoredRegressor
+from sr_arn.resize import imresize
+from sr_arn.soft import SoftLayer
+from sr_arn.tiles import NO_RIM, Rim
+
+__all__ = ["TorchPatchModel"]
+
+BATCH = 16_384  # windows at a time: A+ takes 10 KB of memory for each
+
+Array = NDArray[np.float32]
+
+
+class TorchPatchModel:
+    """A luminance model that gives what a `PatchModel` gives, but for rounding.
+
+    Unlike there, the last bits may depend on tiles, device and version of torch. Where two anchors
+    of A+ are equally near but for rounding, either may be taken.
+
+    Parameters
+    ----------
+    model : PatchModel
+        With a regressor of ours.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+
+    Raises
+    ------
+    InputError
+        If the device is missing, or the regressor is not ours.
+    """
+
+    def __init__(self, model: PatchModel, device: str = "auto") -> None:
+        self.name, self.scale, self.reach = model.name, model.scale, model.reach
+        self.device = find_device(device)
+        self.projection = torch.from_numpy(model.features.projection_).to(self.device)
+        self.regressor = _module_of(model.regressor).to(self.device).eval()
+        self._keeps_flat_areas = model.keeps_flat_areas
+
+    def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
+        """Return the HR plane without the rim."""
+        hr = imresize(lr, self.scale)
+        if min(lr.shape) >= SMALLEST:
+            border = BORDER * self.scale
+            hr[border:-border, border:-border] += self._residual(lr)
+        return rim.cut(hr, self.scale)
+
+    def _residual(self, lr: Array) -> Array:
+        """Return the mean of what the regressor adds to each pixel that windows cover."""
+        with by_torch_alone():
+            plane = torch.from_numpy(with_margin(lr)).to(self.device)
+            windows = plane.unfold(0, NEIGHBOURHOOD, 1).unfold(1, NEIGHBOURHOOD, 1)
+            rows, columns = windows.shape[:2]
+            starts = range(0, rows, max(1, BATCH // columns))
+            bands = (windows[start : start + starts.step] for start in starts)
+            patches = torch.cat([self._patches(band.flatten(2).flatten(0, 1)) for band in bands])
+            shape = (rows + WINDOW - 1) * self.scale, (columns + WINDOW - 1) * self.scale
+            size = WINDOW * self.scale
+            total = nn.functional.fold(patches.T[None], shape, size, stride=self.scale)[0, 0]
+            counts = torch.outer(self._covering(rows), self._covering(columns))
+            residual: Array = (total / counts).cpu().numpy()
+        return residual
+
+    def _patches(self, windows: Tensor) -> Tensor:
+        """Return the residual patches [n, t] of windows [n, 81]."""
+        x = windows @ self.projection.T
+        patches: Tensor = self.regressor(x)
+        if not self._keeps_flat_areas:
+            patches *= (x.norm(dim=1, keepdim=True) / FLAT).clamp(max=1)
+        return patches
+
+    def _covering(self, windows: int) -> Tensor:
+        """Return by how many windows in a row each pixel is covered."""
+        cells = torch.arange(1, windows + WINDOW, device=self.device)
+        counts = torch.minimum(cells, cells.flip(0)).clamp(max=min(WINDOW, windows))
+        return counts.repeat_interleave(self.scale)
+
+
+class _Strongest(nn.Module):
+    """A+: each row is mapped by the anchor with the largest |c^T x|."""
+
+    anchors: Tensor
+    maps: Tensor
+
+    def __init__(self, anchors: Array, maps: Array) -> None:
+        super().__init__()
+        self.register_buffer("anchors", torch.from_numpy(anchors))
+        self.register_buffer("maps", torch.from_numpy(maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        chosen = (x @ self.anchors.T).abs().argmax(dim=1)
+        return torch.bmm(x[:, None], self.maps[chosen])[:, 0]
+
+
+class _Layers(nn.Module):
+    """ARN in its forms: layers of which all but the last are residual, and an intercept."""
+
+    def __init__(self, layers: list[SoftLayer], intercept: Array) -> None:
+        super().__init__()
+        self.hidden = nn.ModuleList(_layer_of(layer) for layer in layers[:-1])
+        self.last = _layer_of(layers[-1])
+        self.register_buffer("intercept", torch.from_numpy(intercept))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.hidden:
+            x = x + layer(x)
+        result: Tensor = self.last(x) + self.intercept
+        return result
+
+
+def _module_of(regressor: Regressor) -> nn.Module:
+    """Return a regressor as a module."""
+    arrays = regressor.arrays()
+    if isinstance(regressor, APlusRegressor):
+        return _Strongest(arrays["anchors"], arrays["projections"])
+    if isinstance(regressor, AnchoredRegressor):
+        return _Layers(regressor.soft_layers(), arrays.get("intercept", np.zeros(1, np.float32)))
+    raise InputError(f"device: {regressor.name} runs on the CPU only")
+
+
+def _layer_of(layer: SoftLayer) -> AnchoredRegression:
+    """Return a layer of arrays as torch's."""
+    (m, d), (count, q, _) = layer.anchors.shape, layer.weight.shape
+    module = AnchoredRegression(
+        d,
+        q if layer.basis is None else layer.basis.shape[1],
+        m,
+        layer.similarity,  # type: ignore[arg-type] # checked when the model was loaded
+        layer.sharpness,
+        rank=None if layer.mixing is None else count,
+        components=None if layer.basis is None else q,
+    )
+    arrays = {name: getattr(layer, name) for name, _ in module.named_parameters()}
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return module

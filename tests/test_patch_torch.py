@@ -1,0 +1,83 @@
+"""Patch models by torch: the same pictures as without."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+
+from sr_arn import InputError, load_model  # noqa: E402 - after torch's check
+from sr_arn.image_io import read_image  # noqa: E402
+from sr_arn.patch_model import PatchModel  # noqa: E402
+from sr_arn.regressors import APlusRegressor  # noqa: E402
+from sr_arn.upscaler import Upscaler  # noqa: E402
+
+PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
+NAMES = ["aplus-x2", "global-arn-x3", "arn-x3", "deep-arn-x4"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_photo_within_a_level(name):
+    image = read_image(PHOTO).pixels[180:240, 200:290]
+    upscaler = load_model(name)
+    found, expected = (u.upscale(image).astype(int) for u in (upscaler.on("cpu"), upscaler))
+    assert np.abs(found - expected).max() <= 1
+    assert np.mean(found != expected) < 0.001
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 9), (5, 5), (5, 40), (23, 6)])
+@pytest.mark.parametrize("border", ["full", "paper"])
+@pytest.mark.parametrize("name", NAMES)
+def test_any_size_and_border(name, border, shape):
+    lr = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
+    upscaler = load_model(name)
+    found, expected = (u.upscale_luminance(lr, border) for u in (upscaler.on("cpu"), upscaler))
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_flat_stays_flat(name):
+    lr = np.full((20, 20), 0.3, np.float32)
+    np.testing.assert_allclose(load_model(name).on("cpu").upscale_luminance(lr), 0.3, atol=1e-6)
+
+
+def test_some_windows_at_a_time(monkeypatch):
+    lr = np.random.default_rng(0).uniform(size=(30, 20)).astype(np.float32)
+    model = load_model("arn-x3").on("cpu").model
+    whole = model(lr)
+    monkeypatch.setattr("sr_arn.patch_torch.BATCH", 50)
+    np.testing.assert_allclose(model(lr), whole, atol=1e-5)
+
+
+def test_too_little_memory_is_told_so_that_tiles_halve(monkeypatch):
+    lr = np.random.default_rng(0).uniform(size=(64, 40)).astype(np.float32)
+    upscaler = load_model("aplus-x2").on("cpu")
+    whole = upscaler.upscale_luminance(lr)
+    predict = upscaler.model.regressor.forward
+
+    def fail_if_large(x):
+        if len(x) > 1500:
+            raise torch.OutOfMemoryError
+        return predict(x)
+
+    monkeypatch.setattr(upscaler.model.regressor, "forward", fail_if_large)
+    with pytest.raises(MemoryError, match="the GPU's memory"):
+        upscaler.model(lr)
+    np.testing.assert_allclose(upscaler.upscale_luminance(lr), whole, atol=1e-5)
+
+
+def test_a_regressor_of_ones_own_stays_on_the_processor():
+    class Own(APlusRegressor.__base__):
+        name = "own"
+        array_axes = {}  # noqa: RUF012 - of a class that is not ours
+
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return np.zeros((len(X), 36), np.float32)
+
+    features = load_model("aplus-x2").model.features
+    with pytest.raises(InputError, match="device: own runs on the CPU only"):
+        Upscaler(PatchModel(features, Own())).on("cpu")
