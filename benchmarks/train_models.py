@@ -46,7 +46,7 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "arn-x3": (
         "arn",
         3,
-        {"anchors": 1024, "epochs": 7, "precision": "bfloat16", "random_state": 0},
+        {"anchors": 1024, "epochs": 20, "precision": "bfloat16", "random_state": 0},
     ),
     "deep-arn-x2": ("deep-arn", 2, DEEP | {"epochs": 6}),
     "deep-arn-x3": ("deep-arn", 3, DEEP | {"epochs": 12}),
