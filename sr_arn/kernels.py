@@ -216,7 +216,7 @@ def _map_rows(
 
 @compiled(nogil=True)
 def _map_windows(plane: FloatArray, size: int, columns: Columns, out: FloatArray) -> None:
-    """Fill `out` with the windows of the plane, 3 pixels wider, times `columns`."""
+    """Fill `out` with the windows of the plane, GROUP - 1 pixels wider, times `columns`."""
     rows, width, d = out.shape
     n, _, b = columns.blocks.shape
     results = np.empty((GROUP, n * b), plane.dtype)
@@ -290,7 +290,7 @@ def _copy(rows: FloatArray, count: int, out: FloatArray, start: int) -> None:
 
 @compiled(nogil=True)
 def _lift(weights: FloatArray, shares: FloatArray, rows: FloatArray, lifted: FloatArray) -> None:
-    """Set lifted [4, (d + 1) m] to shares [4] (rows [4, d], 1) kron weights [4, m]."""
+    """Set lifted [g, (d + 1) m] to shares [g] (rows [g, d], 1) kron weights [g, m]."""
     d = rows.shape[1]
     m = lifted.shape[1] // (d + 1)
     for i in range(GROUP):

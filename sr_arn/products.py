@@ -25,14 +25,9 @@ __all__ = [
     "multiply",
 ]
 
-GROUP = 4  # rows that are multiplied together
-
-
 FloatArray = NDArray[np.floating[Any]]
 Length = tuple[int, ...]
 """A number that code is compiled for: numba tells tuples apart by their lengths."""
-
-ROWS: Length = (0,) * GROUP
 
 
 class Registers(NamedTuple):
@@ -50,13 +45,18 @@ def _registers() -> Registers:
     """Return those of numba's target, which need not be this processor."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     if "+avx512f" in features:
-        return Registers(16, 6, 24)  # of 32 registers
+        return Registers(16, 3, 24)  # of 32 registers
     if "+avx" in features:
         return Registers(8, 2, 12)  # of 16
     return Registers(4, 6, 24) if triple.startswith(("aarch64", "arm64")) else Registers(4, 2, 12)
 
 
 REGISTERS = _registers()
+
+GROUP = 8 if REGISTERS.lanes == 16 else 4
+"""Rows that are multiplied together."""
+
+ROWS: Length = (0,) * GROUP
 
 
 def lanes_of(dtype: np.dtype[Any]) -> int:
@@ -117,7 +117,7 @@ def multiply(
     out: FloatArray,
     adds: bool = False,
 ) -> None:
-    """Set the 4 rows of `out` to 4 rows of `numbers` times the matrix, or add that to them.
+    """Set a group of rows of `out` to rows of `numbers` times the matrix, or add that to them.
 
     The rows begin at `place`, `step` apart, as if `numbers` were flat, and have `count` numbers,
     for as many rows of the matrix from `first`.
