@@ -65,6 +65,8 @@ class KSVD:
         InputError
             If a parameter is out of range, or fewer samples than atoms are other than zero.
         """
+        from threadpoolctl import ThreadpoolController
+
         for name, value in (
             ("atoms", self.atoms),
             ("sparsity", self.sparsity),
@@ -74,11 +76,15 @@ class KSVD:
         samples = np.ascontiguousarray(samples, np.float32)
         dictionary = self._start(samples)
         self.errors_: list[float] = []
+        libraries = ThreadpoolController()
         for iteration in range(1, self.iterations + 1):
             # 1. sparse coding, 2. one atom after the other, 3. atoms that do nothing start anew
             support, coefficients = batch_omp(samples, dictionary, self.sparsity)
             residual = _residual(samples, dictionary, support, coefficients)
-            _update_atoms(dictionary, support, coefficients, residual)
+            # Products of an update are too small to share: where the machine is busy, threads that
+            # wait for each other take fifty times as long.
+            with libraries.limit(limits=1, user_api="blas"):
+                _update_atoms(dictionary, support, coefficients, residual)
             self.errors_.append(float(np.sqrt(np.mean(np.square(residual, dtype=np.float64)))))
             replaced = _replace_idle(dictionary, support, samples, residual)
             logger.info(
@@ -214,16 +220,11 @@ def _update_atoms(
     residual: NDArray[np.float32],
 ) -> None:
     """Update every atom in turn; changes all arrays but `support` in place."""
-    from threadpoolctl import threadpool_limits
-
     order, starts = _users(support, len(dictionary))
-    # Its products are too small to share: where the machine is busy, threads that wait for each
-    # other take fifty times as long.
-    with threadpool_limits(1, "blas"):
-        for atom in range(len(dictionary)):
-            places = order[starts[atom] : starts[atom + 1]]
-            if len(places):
-                _update_atom(atom, places, dictionary, coefficients, residual)
+    for atom in range(len(dictionary)):
+        places = order[starts[atom] : starts[atom + 1]]
+        if len(places):
+            _update_atom(atom, places, dictionary, coefficients, residual)
 
 
 def _update_atom(
