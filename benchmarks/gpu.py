@@ -31,7 +31,7 @@ from sr_arn.image_io import read_image
 from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.nn.training import train
 from sr_arn.patch_model import PatchModel
-from sr_arn.patch_torch import BATCH, TorchPatchModel
+from sr_arn.patch_torch import MEMORY, TorchPatchModel
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.gradient import GradientRegressor
 from sr_arn.soft import SoftLayer
@@ -117,7 +117,8 @@ def measure(
     if isinstance(there.model, TorchConvModel):
         network, x = there.model.network, torch.rand(1, 1, *size, device=device)
     elif isinstance(there.model, TorchPatchModel):
-        network, batches = there.model.regressor, -(-pixels // BATCH)
+        network = there.model.regressor
+        batches = -(-pixels * network.numbers // MEMORY)
         x = torch.randn(pixels // batches, len(there.model.projection), device=device)
     with torch.inference_mode():
         alone = batches * seconds(lambda: network(x), device)

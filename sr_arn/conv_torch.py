@@ -52,7 +52,8 @@ class TorchConvModel:
         self.name, self.scale, self.reach = model.name, model.scale, model.reach
         self.device = find_device(device)
         arrays = {name: torch.from_numpy(array) for name, array in model.arrays.items()}
-        self.network = ConvAnchoredNetwork(model.scale, **model.sizes, equivariant=False)
+        with torch.random.fork_rng(devices=[]):  # what it starts from is drawn in vain
+            self.network = ConvAnchoredNetwork(model.scale, **model.sizes, equivariant=False)
         self.network.start_from(arrays)
         self.network.to(self.device).eval()
         side = 2 * self.reach + 1

@@ -38,8 +38,12 @@ G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 def padded(channels: int) -> int:
     """Return how many channels a map has that holds so many: whole blocks of vectors."""
-    blocks, vectors = blocks_of(channels, REGISTERS.lanes)
+    blocks, vectors = _blocks_of(channels)
     return blocks * vectors * REGISTERS.lanes
+
+
+def _blocks_of(channels: int) -> tuple[int, int]:
+    return blocks_of(channels, REGISTERS.lanes, REGISTERS.widest)
 
 
 class Filters(NamedTuple):
@@ -62,7 +66,7 @@ class Filters(NamedTuple):
         missing = padded(outputs) - outputs
         transformed = np.einsum("ik,ockl,jl->ijco", G, weight.astype(np.float64), G)
         pads = [(0, 0), (0, padded(inputs) - inputs), (0, missing)]
-        block = blocks_of(outputs, REGISTERS.lanes)[1] * REGISTERS.lanes
+        block = _blocks_of(outputs)[1] * REGISTERS.lanes
         columns = np.pad(transformed.reshape(16, inputs, outputs), pads)
         arranged = columns.reshape(16, padded(inputs), padded(outputs) // block, block)
         return cls(

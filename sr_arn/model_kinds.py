@@ -65,7 +65,10 @@ def _check_patch(header: Header, where: str) -> None:
     check_fields(header, is_sound, where)
     kind, settings = regressor_class(header["regressor"]), header.setdefault("settings", {})
     if not isinstance(settings, dict) or set(settings) != set(kind.settings):
-        raise InputError(f"{where}: header field 'settings' is {display(settings)}")
+        raise InputError(
+            f"{where}: header field 'settings' is {display(settings)}, expected "
+            f"{', '.join(kind.settings) or 'none'}; train it again"
+        )
     try:
         kind(**settings).check_settings()
     except InputError as error:

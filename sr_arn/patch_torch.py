@@ -19,7 +19,8 @@ from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["TorchPatchModel"]
 
-BATCH = 16_384  # windows at a time: A+ takes 10 KB of memory for each
+MEMORY = 2**25  # numbers of float32 that predictions of some windows at a time take, or less
+MIDDLE = NEIGHBOURHOOD**2 // 2
 
 Array = NDArray[np.float32]
 
@@ -63,19 +64,22 @@ class TorchPatchModel:
             plane = torch.from_numpy(with_margin(lr)).to(self.device)
             windows = plane.unfold(0, NEIGHBOURHOOD, 1).unfold(1, NEIGHBOURHOOD, 1)
             rows, columns = windows.shape[:2]
-            starts = range(0, rows, max(1, BATCH // columns))
-            bands = (windows[start : start + starts.step] for start in starts)
-            patches = torch.cat([self._patches(band.flatten(2).flatten(0, 1)) for band in bands])
-            shape = (rows + WINDOW - 1) * self.scale, (columns + WINDOW - 1) * self.scale
             size = WINDOW * self.scale
-            total = nn.functional.fold(patches.T[None], shape, size, stride=self.scale)[0, 0]
+            patches = torch.empty((size**2, rows * columns), device=self.device)
+            band = max(1, MEMORY // (self.regressor.numbers * columns))
+            for start in range(0, rows, band):
+                some = windows[start : start + band].flatten(2).flatten(0, 1)
+                patches[:, start * columns : start * columns + len(some)] = self._patches(some).T
+            shape = (rows + WINDOW - 1) * self.scale, (columns + WINDOW - 1) * self.scale
+            total = nn.functional.fold(patches[None], shape, size, stride=self.scale)[0, 0]
             counts = torch.outer(self._covering(rows), self._covering(columns))
             residual: Array = (total / counts).cpu().numpy()
         return residual
 
     def _patches(self, windows: Tensor) -> Tensor:
         """Return the residual patches [n, t] of windows [n, 81]."""
-        x = windows @ self.projection.T
+        # what is flat is then 0 before it is multiplied: products in TF32 would not make it so
+        x = (windows - windows[:, MIDDLE : MIDDLE + 1]) @ self.projection.T
         patches: Tensor = self.regressor(x)
         if not self._keeps_flat_areas:
             patches *= (x.norm(dim=1, keepdim=True) / FLAT).clamp(max=1)
@@ -89,15 +93,22 @@ class TorchPatchModel:
 
 
 class _Strongest(nn.Module):
-    """A+: each row is mapped by the anchor with the largest |c^T x|."""
+    """A+: each row is mapped by the anchor with the largest |c^T x|.
+
+    Attributes
+    ----------
+    numbers : int
+        That a prediction holds at a time.
+    """
 
     anchors: Tensor
     maps: Tensor
 
     def __init__(self, anchors: Array, maps: Array) -> None:
         super().__init__()
-        self.register_buffer("anchors", torch.from_numpy(anchors))
-        self.register_buffer("maps", torch.from_numpy(maps))
+        self.register_buffer("anchors", torch.from_numpy(np.asarray(anchors, np.float32)))
+        self.register_buffer("maps", torch.from_numpy(np.asarray(maps, np.float32)))
+        self.numbers = 2 * len(anchors) + maps[0].size
 
     def forward(self, x: Tensor) -> Tensor:
         chosen = (x @ self.anchors.T).abs().argmax(dim=1)
@@ -105,13 +116,23 @@ class _Strongest(nn.Module):
 
 
 class _Layers(nn.Module):
-    """ARN in its forms: layers of which all but the last are residual, and an intercept."""
+    """ARN in its forms: layers of which all but the last are residual, and an intercept.
+
+    Attributes
+    ----------
+    numbers : int
+        That a prediction holds at a time.
+    """
 
     def __init__(self, layers: list[SoftLayer], intercept: Array) -> None:
         super().__init__()
         self.hidden = nn.ModuleList(_layer_of(layer) for layer in layers[:-1])
         self.last = _layer_of(layers[-1])
         self.register_buffer("intercept", torch.from_numpy(intercept))
+        self.numbers = max(
+            2 * len(layer.anchors) + layer.bias.shape[0] * min(layer.weight.shape[1:])
+            for layer in layers
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.hidden:
@@ -120,7 +141,7 @@ class _Layers(nn.Module):
         return result
 
 
-def _module_of(regressor: Regressor) -> nn.Module:
+def _module_of(regressor: Regressor) -> _Strongest | _Layers:
     """Return a regressor as a module."""
     arrays = regressor.arrays()
     if isinstance(regressor, APlusRegressor):
@@ -133,15 +154,16 @@ def _module_of(regressor: Regressor) -> nn.Module:
 def _layer_of(layer: SoftLayer) -> AnchoredRegression:
     """Return a layer of arrays as torch's."""
     (m, d), (count, q, _) = layer.anchors.shape, layer.weight.shape
-    module = AnchoredRegression(
-        d,
-        q if layer.basis is None else layer.basis.shape[1],
-        m,
-        layer.similarity,  # type: ignore[arg-type] # checked when the model was loaded
-        layer.sharpness,
-        rank=None if layer.mixing is None else count,
-        components=None if layer.basis is None else q,
-    )
+    with torch.random.fork_rng(devices=[]):  # what it starts from is drawn in vain
+        module = AnchoredRegression(
+            d,
+            q if layer.basis is None else layer.basis.shape[1],
+            m,
+            layer.similarity,  # type: ignore[arg-type] # checked when the model was loaded
+            layer.sharpness,
+            rank=None if layer.mixing is None else count,
+            components=None if layer.basis is None else q,
+        )
     arrays = {name: getattr(layer, name) for name, _ in module.named_parameters()}
     module.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     return module

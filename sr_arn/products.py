@@ -35,8 +35,12 @@ class Registers(NamedTuple):
 
     lanes: int
     """Numbers of float32 in a vector."""
+    rows: int
+    """That are multiplied together."""
     vectors: int
-    """Of a block of columns at most."""
+    """Of a block of columns at most, of so many rows."""
+    widest: int
+    """Of a block of columns at most, of fewer rows."""
     sums: int
     """Vectors of them that a block may have at a time."""
 
@@ -45,17 +49,17 @@ def _registers() -> Registers:
     """Return those of numba's target, which need not be this processor."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     if "+avx512f" in features:
-        return Registers(16, 3, 24)  # of 32 registers
+        return Registers(16, 8, 3, 6, 24)  # of 32 registers
     if "+avx" in features:
-        return Registers(8, 2, 12)  # of 16
-    return Registers(4, 6, 24) if triple.startswith(("aarch64", "arm64")) else Registers(4, 2, 12)
+        return Registers(8, 4, 2, 2, 12)  # of 16
+    if triple.startswith(("aarch64", "arm64")):
+        return Registers(4, 4, 6, 6, 24)
+    return Registers(4, 4, 2, 2, 12)
 
 
 REGISTERS = _registers()
 
-GROUP = 8 if REGISTERS.lanes == 16 else 4
-"""Rows that are multiplied together."""
-
+GROUP = REGISTERS.rows
 ROWS: Length = (0,) * GROUP
 
 
@@ -64,10 +68,13 @@ def lanes_of(dtype: np.dtype[Any]) -> int:
     return REGISTERS.lanes * 4 // dtype.itemsize
 
 
-def blocks_of(columns: int, lanes: int) -> tuple[int, int]:
-    """Return how many blocks columns are laid in, and the vectors of each: as few as can be."""
+def blocks_of(columns: int, lanes: int, most: int) -> tuple[int, int]:
+    """Return how many blocks columns are laid in, and the vectors, at most so many, of each.
+
+    All vectors together are as few as can be.
+    """
     vectors = -(-columns // lanes)
-    most = min(vectors, REGISTERS.vectors)
+    most = min(vectors, most)
     return min(
         ((-(-vectors // each), each) for each in range(-(-most // 2), most + 1)),
         key=lambda block: (block[0] * block[1], block[0]),
@@ -94,7 +101,7 @@ class Columns(NamedTuple):
         """Lay out a matrix of float32 or float64."""
         d, m = matrix.shape
         lanes = lanes_of(matrix.dtype)
-        count, vectors = blocks_of(m, lanes)
+        count, vectors = blocks_of(m, lanes, REGISTERS.vectors)
         padded = np.zeros((d, count * vectors * lanes), matrix.dtype)
         padded[:, :m] = matrix
         blocks = np.ascontiguousarray(padded.reshape(d, count, -1).transpose(1, 0, 2))

@@ -12,7 +12,7 @@ from copy import copy
 from functools import partial
 from importlib.util import find_spec
 from itertools import tee
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +119,7 @@ class Upscaler:
     @property
     def can_run_on_cuda(self) -> bool:
         """Whether torch can run the model on a GPU here."""
-        if not isinstance(self.model, ConvModel | PatchModel) or find_spec("torch") is None:
+        if not _runs_by_torch(self.model) or find_spec("torch") is None:
             return False
         from torch.cuda import is_available
 
@@ -153,19 +153,21 @@ class Upscaler:
         Raises
         ------
         InputError
-            If torch or the device is missing, or the model is not a trained one, or refined.
+            If torch or the device is missing, or the model is refined or of another kind.
         """
-        if not isinstance(self.model, ConvModel | PatchModel):
+        model = self.model
+        if not _runs_by_torch(model):
             raise InputError(
-                f"device: {self.model.name} runs on the CPU only; take a trained model, not refined"
+                f"device: {model.name} runs on the CPU only; take a model of the box, not "
+                "refined, or one like those"
             )
         check_device(device)
         from sr_arn.conv_torch import TorchConvModel
         from sr_arn.patch_torch import TorchPatchModel
 
-        if isinstance(self.model, ConvModel):
-            return self._with(TorchConvModel(self.model, device), "by torch")
-        return self._with(TorchPatchModel(self.model, device), "by torch")
+        if isinstance(model, ConvModel):
+            return self._with(TorchConvModel(model, device), "by torch")
+        return self._with(TorchPatchModel(model, device), "by torch")
 
     def _with(self, model: LuminanceModel, how: str) -> "Upscaler":
         """Return the same up-scaler with a model made of its own."""
@@ -356,6 +358,12 @@ class Upscaler:
             workers = min(workers, memory // least)
         side = max(SMALLEST, min(grid.usual_side, grid.side_within(memory * MEGABYTE / workers)))
         return workers, side if self.tile is None else check_integer(self.tile, "tile", SMALLEST)
+
+
+def _runs_by_torch(model: LuminanceModel) -> TypeGuard[ConvModel | PatchModel]:
+    return isinstance(model, ConvModel) or (
+        isinstance(model, PatchModel) and model.regressor.runs_by_torch
+    )
 
 
 def _upscale_levels(

@@ -79,7 +79,9 @@ def test_a_pixel_depends_on_its_window_and_parity_to_the_last_bit():
         np.testing.assert_array_equal(part, expected)
 
 
-@pytest.mark.parametrize("registers", [(4, 2, 12), (4, 6, 24), (8, 2, 12), (16, 3, 8)])
+@pytest.mark.parametrize(
+    "registers", [(4, 4, 2, 2, 12), (4, 4, 6, 6, 24), (8, 4, 2, 2, 12), (16, 8, 3, 3, 8)]
+)
 def test_other_processors_give_the_same_bits(monkeypatch, registers):
     # Lanes, vectors and sums of theirs; this one's compiler makes them of what it has.
     rng = np.random.default_rng(0)
@@ -92,7 +94,7 @@ def test_other_processors_give_the_same_bits(monkeypatch, registers):
         features = np.zeros((8, 32, padded(5)), np.float32)
         features[1:-1, 1:-1, :5] = plane
         filters = Filters.of(weight, np.zeros(70, np.float32))
-        assert filters.weight.shape[3] <= own.vectors * own.lanes
+        assert filters.weight.shape[3] <= own.widest * own.lanes
         out = np.zeros((8, 32, len(filters.bias)), np.float32)
         convolve(features, filters, out)
         results.append(out[..., :70])

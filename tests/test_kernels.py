@@ -1,4 +1,5 @@
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -85,9 +86,9 @@ def test_soft_assignment_of_any_spread(dtype, spread):
         np.testing.assert_allclose(found, np.tile(expected, (9, 1)), rtol=accuracy, atol=1e-37)
 
 
-@pytest.mark.parametrize("registers", [(4, 2, 12), (8, 2, 12)])
+@pytest.mark.parametrize("registers", [(4, 4, 2, 2, 12), (8, 4, 2, 2, 12)])
 def test_other_processors_vectors_give_the_same(monkeypatch, registers):
-    # Lanes, vectors and sums of theirs; this one's compiler makes them of what it has.
+    # Vectors of theirs; this one's compiler makes them of what it has, of as many rows as here.
     rng = np.random.default_rng(0)
     x, anchors = (rng.normal(size=(n, 5)).astype(np.float32) for n in (21, 37))
     maps, plane = rng.normal(size=(37, 5, 29)).astype(np.float32), x[:13]
@@ -99,6 +100,45 @@ def test_other_processors_vectors_give_the_same(monkeypatch, registers):
         results.append((chosen, map_rows(x, maps, chosen), map_windows(plane, 3, anchors[:9])))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+KERNELS = """
+import sys
+import numpy as np
+from sr_arn.kernels import map_rows, map_windows, soft_rows, strongest
+from sr_arn.products import REGISTERS
+
+rng = np.random.default_rng(0)
+draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
+x, anchors, offsets, maps, mixing, basis = (
+    draw(21, 5), draw(37, 5), draw(37), draw(37, 6, 29), draw(37, 9), draw(29, 40)
+)
+chosen = strongest(x, anchors)
+np.savez(
+    sys.argv[1],
+    lanes=REGISTERS.lanes,
+    chosen=chosen,
+    mapped=map_rows(x, np.ascontiguousarray(maps[:, :5]), chosen),
+    windows=map_windows(x[:13], 3, anchors[:9]),
+    soft=soft_rows(x, anchors, offsets, maps),
+    shared=soft_rows(x, anchors, offsets, maps[:9], mixing, basis, cosine=True),
+)
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="for x86")
+def test_code_for_another_processor_gives_the_same(tmp_path):
+    results = {}
+    others = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma,+bmi,+bmi2"}
+    for name, more in (("here", {}), ("another", others)):
+        path = tmp_path / f"{name}.npz"
+        environment = os.environ | more | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", KERNELS, path], check=True, env=environment)  # noqa: S603 - our own
+        with np.load(path) as arrays:
+            results[name] = dict(arrays)
+    assert results["another"].pop("lanes") == 8
+    for name, found in results["another"].items():
+        np.testing.assert_allclose(found, results["here"][name], atol=1e-4)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])

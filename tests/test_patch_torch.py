@@ -46,7 +46,7 @@ def test_some_windows_at_a_time(monkeypatch):
     lr = np.random.default_rng(0).uniform(size=(30, 20)).astype(np.float32)
     model = load_model("arn-x3").on("cpu").model
     whole = model(lr)
-    monkeypatch.setattr("sr_arn.patch_torch.BATCH", 50)
+    monkeypatch.setattr("sr_arn.patch_torch.MEMORY", 200_000)
     np.testing.assert_allclose(model(lr), whole, atol=1e-5)
 
 
@@ -67,17 +67,37 @@ def test_too_little_memory_is_told_so_that_tiles_halve(monkeypatch):
     np.testing.assert_allclose(upscaler.upscale_luminance(lr), whole, atol=1e-5)
 
 
-def test_a_regressor_of_ones_own_stays_on_the_processor():
-    class Own(APlusRegressor.__base__):
-        name = "own"
-        array_axes = {}  # noqa: RUF012 - of a class that is not ours
+class Own(APlusRegressor.__base__):
+    name = "own"
+    array_axes = {}  # noqa: RUF012 - of a class that is not ours
 
-        def fit(self, X, y):
-            return self
+    def fit(self, X, y):
+        return self
 
-        def predict(self, X):
-            return np.zeros((len(X), 36), np.float32)
+    def predict(self, X):
+        return np.zeros((len(X), 36), np.float32)
 
-    features = load_model("aplus-x2").model.features
+
+def test_a_regressor_of_ones_own_stays_on_the_processor(monkeypatch):
+    upscaler = Upscaler(PatchModel(load_model("aplus-x2").model.features, Own()))
     with pytest.raises(InputError, match="device: own runs on the CPU only"):
-        Upscaler(PatchModel(features, Own())).on("cpu")
+        upscaler.on("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # "auto" asks for both
+    assert [u.can_run_on_cuda for u in (upscaler, load_model("arn-x3"))] == [False, True]
+
+
+def test_double_precision_is_cut():
+    rng = np.random.default_rng(0)
+    features = load_model("aplus-x2").model.features
+    d, lr = len(features.projection_), rng.uniform(size=(20, 20)).astype(np.float32)
+    regressor = APlusRegressor(4).fit(rng.normal(size=(200, d)), rng.normal(size=(200, 36)))
+    upscaler = Upscaler(PatchModel(features, regressor))
+    found, expected = (u.upscale_luminance(lr) for u in (upscaler.on("cpu"), upscaler))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["arn-x3", "conv-arn-x3-tiny"])
+def test_torchs_generator_is_left_alone(name):
+    state = torch.random.get_rng_state()
+    load_model(name).on("cpu")
+    assert torch.equal(torch.random.get_rng_state(), state)

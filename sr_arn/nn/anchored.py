@@ -152,20 +152,20 @@ class AnchoredRegression(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return f(x) [..., d'] of x [..., d].
 
-        One matrix product; beside it n m min(d, d') numbers are kept (n r min(d, d') with a
-        rank), those of the smaller side.
+        One matrix product; beside it n m min(d, d') numbers are kept, those of the smaller side:
+        with r for m where there is a rank, with q for d' where there are components.
         """
         alpha = self.assignments(x)
         if self.mixing is not None:
             alpha = alpha @ self.mixing
-        _, out_features, in_features = self.weight.shape
-        if out_features < in_features:  # all regressors, then the mixture
+        _, outputs, in_features = self.weight.shape
+        if outputs < in_features:  # all regressors, then the mixture
             each = x @ self.weight.reshape(-1, in_features).T
-            each = each.reshape(*alpha.shape, out_features)
+            each = each.reshape(*alpha.shape, outputs)
             mixed = (alpha.unsqueeze(-1) * each).sum(dim=-2)
         else:  # alpha kron x, then all regressors at once
             lifted = (alpha.unsqueeze(-1) * x.to(alpha.dtype).unsqueeze(-2)).flatten(-2)
-            mixed = lifted @ self.weight.transpose(1, 2).reshape(-1, out_features)
+            mixed = lifted @ self.weight.transpose(1, 2).reshape(-1, outputs)
         if self.bias is not None:
             mixed = mixed + alpha @ self.bias
         return mixed if self.basis is None else mixed @ self.basis

@@ -29,6 +29,7 @@ class AnchoredRegressor(Regressor):
     """
 
     settings: ClassVar[tuple[str, ...]] = ("similarity", "sharpness", "rank")
+    runs_by_torch: ClassVar[bool] = True
 
     similarity: str
     sharpness: float

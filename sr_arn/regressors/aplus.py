@@ -73,6 +73,7 @@ class APlusRegressor(Regressor):
 
     name: ClassVar[str] = "aplus"
     learns_from_parts: ClassVar[bool] = True
+    runs_by_torch: ClassVar[bool] = True
     anchors_: FloatArray
     projections_: FloatArray
 

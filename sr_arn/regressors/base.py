@@ -42,6 +42,9 @@ class Regressor(Parameters, ABC):
     learns_from_parts: ClassVar[bool] = False
     """Whether it has a `fit_samples`, for samples on the workers of a cluster."""
 
+    runs_by_torch: ClassVar[bool] = False
+    """Whether `sr_arn.patch_torch` predicts as it does."""
+
     n_features_in_: int
 
     @abstractmethod

@@ -210,11 +210,12 @@ def test_shared_regressors_are_mixed(out):
     assert torch.autograd.gradcheck(run, (x.requires_grad_(), *values))
 
 
-@pytest.mark.parametrize("out", [3, 8])
-def test_components_are_the_regressors_in_a_basis(out):
+@pytest.mark.parametrize(("out", "components"), [(3, 3), (8, 3), (8, 6)])
+def test_components_are_the_regressors_in_a_basis(out, components):
     torch.manual_seed(0)
-    layer = AnchoredRegression(5, out, 4, "dot", components=3)
-    torch.testing.assert_close(layer.basis @ layer.basis.T, torch.eye(3), atol=1e-6, rtol=0)
+    layer = AnchoredRegression(5, out, 4, "dot", components=components)
+    basis = layer.basis.detach()
+    torch.testing.assert_close(basis @ basis.T, torch.eye(components), atol=1e-6, rtol=0)
     layer.double()
     torch.nn.init.normal_(layer.bias)
     torch.nn.init.normal_(layer.basis)
@@ -225,7 +226,7 @@ def test_components_are_the_regressors_in_a_basis(out):
         whole.bias.copy_(layer.bias @ layer.basis)
     x = torch.randn(7, 5, dtype=torch.float64)
     assert_close(layer(x), whole(x).detach())
-    assert "components=3" in repr(layer)
+    assert f"components={components}" in repr(layer)
 
 
 def test_the_order_of_the_anchors_does_not_matter():
