@@ -27,7 +27,7 @@ def by_torch_alone() -> Iterator[None]:
     with ONE_AT_A_TIME, torch.inference_mode():
         try:
             yield
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:  # by its name in torch 2.4, too
             raise MemoryError("the GPU's memory") from error
 
 
