@@ -56,9 +56,9 @@ class PatchModel:
             rows_of_features = features.reshape(-1, length)
             residuals = self.regressor.predict(rows_of_features)
             if not self.keeps_flat_areas:
-                detail = np.sqrt(np.square(rows_of_features).sum(axis=1, keepdims=True))
-                faint = np.flatnonzero(detail < FLAT)
-                residuals[faint] *= detail[faint] / FLAT
+                faint = np.flatnonzero(np.abs(rows_of_features[:, 0]) < FLAT)  # or perhaps not
+                squares = np.square(rows_of_features[faint]).sum(axis=1, keepdims=True)
+                residuals[faint] *= np.minimum(np.sqrt(squares) / FLAT, 1)
             size = WINDOW * self.scale
             residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
             border = BORDER * self.scale

@@ -62,26 +62,26 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
     if remainder:
         raise InputError(f"stride: expected a divisor of the patch size {size}, received {stride}")
     # In cells of stride x stride pixels, a patch is reach x reach cells.
-    out = np.empty(((rows + reach - 1) * stride, (columns + reach - 1) * stride), patches.dtype)
-    _average(patches.reshape(rows, columns, reach, stride, reach, stride), out)
+    out = np.zeros(((rows + reach - 1) * stride, (columns + reach - 1) * stride), patches.dtype)
+    _average(np.ascontiguousarray(patches), stride, out)
     return out
 
 
 @compiled(nogil=True)
-def _average(parts: NDArray[Any], out: NDArray[Any]) -> None:
-    """Set every cell of `out` to the mean over the patches that cover it."""
-    rows, columns, reach, stride, _, _ = parts.shape
-    total = np.empty((stride, stride), parts.dtype)
+def _average(patches: NDArray[Any], stride: int, out: NDArray[Any]) -> None:
+    """Set every pixel of `out`, which is 0, to the mean over the patches that cover it."""
+    rows, columns, size, _ = patches.shape
+    reach = size // stride
     for i in range(rows + reach - 1):
+        if i < rows:
+            for j in range(columns):
+                for a in range(size):
+                    for b in range(size):
+                        out[i * stride + a, j * stride + b] += patches[i, j, a, b]
+        # this row of cells is complete
+        down = min(i + 1, rows + reach - 1 - i, reach, rows)
         for j in range(columns + reach - 1):
-            total[:] = 0
-            count = 0
-            for y in range(max(0, i - rows + 1), min(reach, i + 1)):
-                for x in range(max(0, j - columns + 1), min(reach, j + 1)):
-                    count += 1
-                    for a in range(stride):
-                        for b in range(stride):
-                            total[a, b] += parts[i - y, j - x, y, a, x, b]
+            count = down * min(j + 1, columns + reach - 1 - j, reach, columns)
             for a in range(stride):
                 for b in range(stride):
-                    out[i * stride + a, j * stride + b] = total[a, b] / parts.dtype.type(count)
+                    out[i * stride + a, j * stride + b] /= patches.dtype.type(count)
