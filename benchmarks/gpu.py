@@ -95,7 +95,7 @@ def operations(model: ConvModel | PatchModel) -> float:
     return 2 * d * (m + t)
 
 
-def multiplications(layer: SoftLayer) -> float:
+def multiplications(layer: SoftLayer) -> int:
     """Return those of one row."""
     parts = layer.mixing, layer.basis
     shared = sum(part.size for part in parts if part is not None)

@@ -10,6 +10,8 @@ sum over all anchors, each with its own regressor.
 import argparse
 from pathlib import Path
 
+from gpu import multiplications
+
 from sr_arn.datasets import find_images, read_luminances
 from sr_arn.features import GradientFeatures
 from sr_arn.pairs import shrink, training_pairs
@@ -21,11 +23,6 @@ from sr_arn.validation import Validation
 SCALE = 3
 SAMPLES = 1_250_000
 SETTINGS = ((None, None), (128, None), (40, None), (32, None), (32, 48), (32, 32), (16, 48))
-
-
-def multiplications(model: ARNRegressor) -> int:
-    """Return those that one pixel takes."""
-    return sum(array.size for name, array in model.arrays().items() if name != "intercept")
 
 
 def main() -> None:
@@ -42,10 +39,11 @@ def main() -> None:
     for rank, components in SETTINGS:
         model = ARNRegressor(1024, rank=rank, components=components, epochs=7, precision="bfloat16")
         model.fit(x, y)
+        count = sum(map(multiplications, model.soft_layers()))
         psnr = validation.psnr(Upscaler(PatchModel(features, model)))
         print(
             f"| {rank or len(model.anchors_)} | {components or y.shape[1]} "
-            f"| {multiplications(model):,} | {psnr:.3f} |",
+            f"| {count:,} | {psnr:.3f} |",
             flush=True,
         )
 

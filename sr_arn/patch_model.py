@@ -56,7 +56,7 @@ class PatchModel:
             rows_of_features = features.reshape(-1, length)
             residuals = self.regressor.predict(rows_of_features)
             if not self.keeps_flat_areas:
-                faint = np.flatnonzero(np.abs(rows_of_features[:, 0]) < FLAT)  # or perhaps not
+                faint = np.flatnonzero(np.abs(rows_of_features[:, 0]) < FLAT)  # others are longer
                 squares = np.square(rows_of_features[faint]).sum(axis=1, keepdims=True)
                 residuals[faint] *= np.minimum(np.sqrt(squares) / FLAT, 1)
             size = WINDOW * self.scale
