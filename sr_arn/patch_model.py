@@ -50,7 +50,8 @@ class PatchModel:
         The outermost LR pixel of `lr` stays bicubic, as in the papers.
         """
         hr = imresize(lr, self.scale)
-        features = self.features.transform(lr)
+        unseen = rim.narrowed(BORDER + WINDOW - 1)  # windows that cover nothing but rim
+        features = unseen.cut(self.features.transform(lr))
         rows, columns, length = features.shape
         if rows and columns:
             rows_of_features = features.reshape(-1, length)
@@ -61,8 +62,8 @@ class PatchModel:
                 residuals[faint] *= np.minimum(np.sqrt(squares) / FLAT, 1)
             size = WINDOW * self.scale
             residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
-            border = BORDER * self.scale
-            hr[border:-border, border:-border] += residual
+            covered = Rim(*(BORDER + width for width in unseen))
+            covered.cut(hr, self.scale)[...] += residual
         return rim.cut(hr, self.scale)
 
     @cached_property

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sr_arn.checks import InputError
 from sr_arn.conv_torch import by_torch_alone
-from sr_arn.features import BORDER, NEIGHBOURHOOD, SMALLEST, WINDOW, with_margin
+from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, with_margin
 from sr_arn.nn import AnchoredRegression
 from sr_arn.nn.training import find_device
 from sr_arn.patch_model import FLAT, PatchModel
@@ -53,15 +53,17 @@ class TorchPatchModel:
     def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
         """Return the HR plane without the rim."""
         hr = imresize(lr, self.scale)
-        if min(lr.shape) >= SMALLEST:
-            border = BORDER * self.scale
-            hr[border:-border, border:-border] += self._residual(lr)
+        unseen = rim.narrowed(BORDER + WINDOW - 1)  # windows that cover nothing but rim
+        seen = unseen.cut(with_margin(lr))
+        if min(seen.shape) >= NEIGHBOURHOOD:
+            covered = Rim(*(BORDER + width for width in unseen))
+            covered.cut(hr, self.scale)[...] += self._residual(seen)
         return rim.cut(hr, self.scale)
 
-    def _residual(self, lr: Array) -> Array:
+    def _residual(self, seen: Array) -> Array:
         """Return the mean of what the regressor adds to each pixel that windows cover."""
         with by_torch_alone():
-            plane = torch.from_numpy(with_margin(lr)).to(self.device)
+            plane = torch.from_numpy(seen).to(self.device)
             windows = plane.unfold(0, NEIGHBOURHOOD, 1).unfold(1, NEIGHBOURHOOD, 1)
             rows, columns = windows.shape[:2]
             size = WINDOW * self.scale

@@ -11,7 +11,7 @@ from PIL import Image
 from sr_arn import InputError, imresize, load_model, psnr_y
 from sr_arn.pairs import crop_to_multiple
 from sr_arn.picture import Picture
-from sr_arn.tiles import Grid
+from sr_arn.tiles import Grid, Rim
 from sr_arn.upscaler import PEAKS, BicubicModel, Upscaler
 
 MODELS = [
@@ -204,6 +204,19 @@ def test_a_pixel_beyond_reach_does_not_matter(model, lr):
     assert difference[near_rows, near_columns].max() > 0.1
     difference[near_rows, near_columns] = 0
     assert difference.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("rim", "rows", "columns"),
+    [(Rim(5, 6, 5, 7), 5, 6), (Rim(0, 5, 4, 0), 2, 1), (Rim(1, 2, 3, 1), 0, 0)],
+)
+def test_windows_that_cover_only_the_rim_are_left_out(lr, rim, rows, columns, monkeypatch):
+    model, counts = load_model("aplus-x3").model, []
+    whole = model(lr)
+    predict = model.regressor.predict
+    monkeypatch.setattr(model.regressor, "predict", lambda x: counts.append(len(x)) or predict(x))
+    np.testing.assert_array_equal(model(lr, rim), rim.cut(whole, 3))
+    assert counts == [(len(lr) - 4 - rows) * (lr.shape[1] - 4 - columns)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 400), (3, 1), (6, 6)])
