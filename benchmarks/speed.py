@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py [--models NAMES] [--data DATA_DIR] [--json PATH] [-o PLOT.png]
 
-From LR to HR luminance of a shipped picture, tiled to half a megapixel; all in turns, medians of
-seven. What each model is compared with, (`pip install -e ".[dev,torch]"`):
+From LR to HR luminance of a shipped picture, tiled to half a megapixel; all in turns, a tenth of a
+second apart, medians of seven. What each model is compared with (`pip install -e ".[dev,torch]"`):
 
 - patch models: one float32 product [n, d] x [d, m] by BLAS, output preallocated, of every LR
   pixel's features with all anchors; A+ also with its plain NumPy form (`reference.py`), Deep ARN
@@ -49,11 +49,13 @@ if TYPE_CHECKING:
 
 PHOTO = Path(__file__).parents[1] / "data" / "camera.png"
 REPEATS = 7
+PAUSE = 0.1  # s, in which threads of the work before, as BLAS has them, cease to look out for more
 SCALE = 3  # of other resizers
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long one call takes."""
+    """Return how long one call takes, on a machine that has nothing else to do."""
+    time.sleep(PAUSE)
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
