@@ -5,8 +5,9 @@
 First the card: products of float32 and bfloat16 matrices, copies to and from it of memory that is
 pinned or not. Then, for a picture of a megapixel: the network or regressor alone, also as a share
 of the rate of products, the whole of `Upscaler.upscale` there and on the processor, and by how many
-levels of 255 the two differ. Last, a step of training as `sr-arn train` does it, of what torch
-trains, and that beside the time of its products. Medians of seven.
+levels of 255 the two differ; and a step of training as `sr-arn train` does it, of what torch
+trains, beside the time of its products. Last, A+'s search and global ARN's sums, there and on the
+processor, beside the time of their products. Medians of seven.
 """
 
 import argparse
@@ -28,11 +29,14 @@ from sr_arn.conv_model import ConvModel
 from sr_arn.conv_torch import TorchConvModel
 from sr_arn.crops import Crops
 from sr_arn.image_io import read_image
+from sr_arn.neighbours import nearest
 from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.nn.training import train
 from sr_arn.patch_model import PatchModel
 from sr_arn.patch_torch import MEMORY, TorchPatchModel
 from sr_arn.regressors.anchored import AnchoredRegressor
+from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch
+from sr_arn.regressors.global_arn import sums
 from sr_arn.regressors.gradient import GradientRegressor
 from sr_arn.soft import SoftLayer
 
@@ -181,6 +185,39 @@ def step_of_network(model: ConvModel, device: torch.device, steps: int = 50) -> 
     return (ends[1] - ends[0]) / steps  # the first epoch warms up
 
 
+def closed_forms(device: torch.device, samples: int, best: float) -> dict[str, float]:
+    """Return what A+'s search and global ARN's sums take over random samples, by their products.
+
+    For 1024 anchors, 30 features, 81 targets. On the processor over a fiftieth of the samples.
+    """
+    m, d, t, r, k = 1024, 30, 81, 192, 2048
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((samples, n), np.float32) for n in (d, t))
+    anchors, mixing = (rng.standard_normal((m, n), np.float32) for n in (d, r))
+    softness, few = (anchors, "abs_cosine", 6.0), slice(samples // 50)
+    gram = (r * (r + 1) // 2) * ((d + 1) * (d + 2) // 2)
+    work: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
+        "search": (
+            partial(nearest_by_torch, x, anchors, k, device.type),
+            partial(nearest, x[few], anchors, k),
+            m * d,
+        ),
+        "sums": (
+            partial(sums_by_torch, softness, mixing, range(r), device.type, x, y),
+            partial(sums, softness, mixing, range(r), None, x[few], y[few]),
+            m * (d + r) + gram + r * (d + 1) * t,
+        ),
+    }
+    result = {}
+    for name, (there, here, multiplications) in work.items():
+        spent = seconds(there, device)
+        products = 2 * multiplications * samples / (best * TERA)
+        result[f"{name}, s per million"] = 1e6 * spent / samples
+        result[f"{name}, times its products"] = spent / products
+        result[f"{name} on the processor, s per million"] = 5e7 * seconds(here, device) / samples
+    return result
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -197,9 +234,10 @@ def main() -> None:
     best = result["card"]["product, float32, TFLOP/s"]
     for name in args.models.split(","):
         result[name] = measure(name, device, size, best)
+    result["closed forms"] = closed_forms(device, 5000 if args.small else 1_000_000, best)
     for what, row in result.items():
         for quantity, value in row.items():
-            print(f"{what:<20} {quantity:<40} {value:10.3f}")
+            print(f"{what:<20} {quantity:<42} {value:10.3f}")
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from sr_arn.checks import InputError, check_integer, check_scale, display
+from sr_arn.devices import check_device
 from sr_arn.parameters import Parameters
 
-__all__ = ["TrainedInEpochs", "check_device"]
+__all__ = ["TrainedInEpochs"]
 
 LARGEST_SEED = 2**63  # of torch
 
@@ -54,14 +55,3 @@ class TrainedInEpochs(Parameters):
         check_device(self.device)
         if resume is not None and not resume.is_file():
             raise InputError(f"checkpoint {display(resume)}: there is no such file")
-
-
-def check_device(name: str) -> None:
-    """Raise `InputError` unless torch is installed and has the device."""
-    try:
-        from sr_arn.nn.training import find_device
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise InputError("torch: is not installed and this needs it; pip install torch") from error
-    find_device(name)

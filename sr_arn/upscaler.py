@@ -21,7 +21,7 @@ from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
 from sr_arn.cluster import Cluster
 from sr_arn.conv_model import ConvModel
-from sr_arn.epochs import check_device
+from sr_arn.devices import check_device
 from sr_arn.formats import MODES
 from sr_arn.memory import memory_left
 from sr_arn.patch_model import PatchModel

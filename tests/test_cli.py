@@ -301,6 +301,7 @@ def bad_training(folder, model):
     return [
         ((*arn, "--device", "tpu"), "device: expected auto, cpu or cuda, received tpu"),
         ((*arn, "--resume", folder / "gone"), "gone: there is no such file"),
+        (("train", SHIPPED, *model, "--device", "tpu"), "device: expected auto, cpu or cuda"),
     ]
 
 
@@ -378,7 +379,10 @@ def bad_inputs(folder):
         *(bad_training(folder, model) if find_spec("torch") else ()),
         (("train", SHIPPED, *model, "--layers", "3"), "layers: the regressor aplus takes none"),
         (("train", SHIPPED, *model, "--epochs", "3"), "epochs: the regressor aplus takes none"),
-        (("train", SHIPPED, *model, "--device", "cpu"), "device: the regressor aplus takes none"),
+        (
+            ("train", SHIPPED, *model, "--precision", "x"),
+            "precision: the regressor aplus takes none",
+        ),
         (("train", SHIPPED, *model, "--resume", "c"), "aplus makes no checkpoints"),
         (("train", SHIPPED, *model, "--scale", "1"), "scale: expected an integer of at least 2"),
         (("benchmark", "--data", folder, "--sets", "Set5"), "no folder Set5"),
@@ -410,6 +414,18 @@ def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
     monkeypatch.setattr("sr_arn.enlarger.read_image", defect)
     with pytest.raises(ZeroDivisionError):
         run("upscale", photo, "-o", tmp_path / "out.png")
+
+
+def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
+    torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+
+    def fill(*arguments):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr("sr_arn.enlarger.load_model", fill)
+    assert run("upscale", photo, "-o", tmp_path / "out.png") == 2
+    error = "sr-arn: error: the GPU has too little memory; --device cpu takes the machine's\n"
+    assert capsys.readouterr().err == error
 
 
 def test_interrupted(photo, tmp_path, monkeypatch, capsys):

@@ -93,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if isinstance(error, MemoryError):
             error = InputError("out of memory; give a smaller picture or fewer samples")
+        elif type(error).__name__ == "OutOfMemoryError":  # torch's, who may not be here
+            error = InputError("the GPU has too little memory; --device cpu takes the machine's")
         elif isinstance(error, OSError):  # of the machine, not of ours: a full disk, a long name
             where = f"{display(error.filename)}: " if error.filename else ""
             error = InputError(f"{where}{error.strerror or error}")

@@ -69,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10), conv-arn (40)"
     )
     parser.add_argument(
-        "--device", metavar="NAME", help="where torch trains: auto (default), cpu or cuda"
+        "--device",
+        metavar="NAME",
+        help="cpu, cuda or auto, the default of what torch trains; of aplus and global-arn: cpu",
     )
     parser.add_argument(
         "--precision",
@@ -201,6 +203,7 @@ def _regressor(name: str) -> "Regressor | ConvARN":
 def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) -> None:
     """Give the regressor what the command line says of it."""
     from sr_arn.checks import InputError, check_integer
+    from sr_arn.devices import find_gpu
 
     for option, (parameter, minimum) in OPTIONS.items():
         value = getattr(args, option)
@@ -212,6 +215,8 @@ def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) 
             )
         if minimum is not None:
             check_integer(value, option, minimum)
+        if option == "device":
+            find_gpu(value)  # tells at once if it is none
         if option in ("start", "teacher"):
             value = _conv_model(option, value)
         if option == "start":

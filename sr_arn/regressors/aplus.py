@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sr_arn.checks import InputError, check_integer
+from sr_arn.devices import find_gpu
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray, Regressor
 from sr_arn.samples import Held, Samples
@@ -53,6 +54,8 @@ class APlusRegressor(Regressor):
         Samples that K-SVD learns from at most, drawn at random.
     random_state : int, default 0
         Chooses these samples and those that K-SVD starts from.
+    device : {"cpu", "auto", "cuda"}, default "cpu"
+        Where neighbours are searched; on a GPU by torch.
 
     Attributes
     ----------
@@ -85,6 +88,7 @@ class APlusRegressor(Regressor):
         norm_floor: float = 0.1,
         dictionary_samples: int = 135_000,
         random_state: int = 0,
+        device: str = "cpu",
     ) -> None:
         self.anchors = anchors
         self.neighbours = neighbours
@@ -92,6 +96,7 @@ class APlusRegressor(Regressor):
         self.norm_floor = norm_floor
         self.dictionary_samples = dictionary_samples
         self.random_state = random_state
+        self.device = device
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn anchors and projections.
@@ -116,6 +121,7 @@ class APlusRegressor(Regressor):
         from sr_arn.neighbours import nearer
 
         self._check_parameters(len(samples))
+        gpu = find_gpu(self.device)
         self.n_features_in_ = samples.features
         # 1. anchors
         self.anchors_ = learn_anchors(
@@ -125,7 +131,7 @@ class APlusRegressor(Regressor):
             self.anchors_ /= np.linalg.norm(self.anchors_, axis=1, keepdims=True)
         # 2. each anchor's neighbourhood on the unit sphere
         near = samples.total(
-            partial(_nearest, self.anchors_, self.neighbours),
+            partial(_nearest, self.anchors_, self.neighbours, gpu),
             partial(nearer, k=self.neighbours),
             [(start,) for start in samples.starts],
         ).samples
@@ -191,12 +197,19 @@ class APlusRegressor(Regressor):
             count_anchors(self.anchors, samples)
 
 
-def _nearest(anchors: FloatArray, k: int, x: FloatArray, y: FloatArray, start: int) -> "Near":
+def _nearest(
+    anchors: FloatArray, k: int, gpu: str | None, x: FloatArray, y: FloatArray, start: int
+) -> "Near":
     """Return the samples of a part that are nearest to each anchor, counted over all parts."""
-    from sr_arn.neighbours import nearest
-
     units, _ = _on_the_sphere(x)
-    near = nearest(units, anchors, k)
+    if gpu is None:
+        from sr_arn.neighbours import nearest
+
+        near = nearest(units, anchors, k)
+    else:
+        from sr_arn.regressors.closed_form_torch import nearest_by_torch
+
+        near = nearest_by_torch(units, anchors, k, gpu)
     return near._replace(samples=near.samples + start)
 
 

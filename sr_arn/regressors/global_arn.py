@@ -8,7 +8,6 @@ Estimation and Super Resolution", ICCV 2017, equations 11 to 17.
 
 import logging
 import operator
-from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Self
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sr_arn.checks import InputError, check_integer, check_scale
+from sr_arn.devices import find_gpu
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray
@@ -23,7 +23,7 @@ from sr_arn.regressors.normal_equations import NormalEquations
 from sr_arn.samples import Held, Samples
 from sr_arn.soft import assignments
 
-__all__ = ["GlobalARNRegressor"]
+__all__ = ["GlobalARNRegressor", "sums"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class GlobalARNRegressor(AnchoredRegressor):
     penalise_bias : bool, default True
         Whether lambda holds the biases too, as in the paper. Without, targets far from 0, as
         ages are, are not drawn towards it.
+    device : {"cpu", "auto", "cuda"}, default "cpu"
+        Where the sums over samples are made; on a GPU by torch.
 
     Attributes
     ----------
@@ -96,6 +98,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         dictionary_samples: int = 135_000,
         random_state: int = 0,
         penalise_bias: bool = True,
+        device: str = "cpu",
     ) -> None:
         self.anchors = anchors
         self.similarity = similarity
@@ -105,6 +108,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         self.dictionary_samples = dictionary_samples
         self.random_state = random_state
         self.penalise_bias = penalise_bias
+        self.device = device
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn anchors and regressors.
@@ -127,6 +131,7 @@ class GlobalARNRegressor(AnchoredRegressor):
     def fit_samples(self, samples: Samples) -> Self:
         """Learn from samples in parts, here or on the workers of a cluster: see `fit`."""
         self._check_parameters()
+        gpu = find_gpu(self.device)
         d, dtype = samples.features, samples.dtype
         self.n_features_in_ = d
         # 1. anchors, 2. the directions of their assignments that matter
@@ -135,14 +140,9 @@ class GlobalARNRegressor(AnchoredRegressor):
         mixing = self._directions(samples)
         weights = len(self.anchors_) if mixing is None else mixing.shape[1]
         # 3. one pass over the samples for each block of sums, 4. the solution
-        assign = partial(
-            assignments,
-            anchors=self.anchors_,
-            similarity=self.similarity,
-            sharpness=self.sharpness,
-        )
+        softness = (self.anchors_, self.similarity, self.sharpness)
         blocks = [
-            samples.total(partial(_sums, assign, mixing, weights, block), operator.add)
+            samples.total(partial(sums, softness, mixing, block, gpu), operator.add)
             for block in NormalEquations.blocks(weights, d, samples.largest)
         ]
         equations = NormalEquations.joined(blocks)
@@ -202,20 +202,28 @@ class GlobalARNRegressor(AnchoredRegressor):
         return np.ascontiguousarray(kept * signs).astype(samples.dtype)
 
 
-def _sums(
-    assign: Callable[[FloatArray], FloatArray],
+def sums(
+    softness: tuple[FloatArray, str, float],
     mixing: FloatArray | None,
-    weights: int,
     block: range,
+    gpu: str | None,
     x: FloatArray,
     y: FloatArray,
 ) -> NormalEquations:
-    """Return a block of the sums over a part of the samples."""
+    """Return a block of the sums over a part of the samples.
+
+    `softness` is what `assignments` takes beside samples.
+    """
+    if gpu is not None:
+        from sr_arn.regressors.closed_form_torch import sums_by_torch
+
+        return sums_by_torch(softness, mixing, block, gpu, x, y)
+    weights = len(softness[0]) if mixing is None else mixing.shape[1]
     targets = y.reshape(len(y), -1)
     equations = NormalEquations(weights, x.shape[1], targets.shape[1], block)
     for start in range(0, len(x), CHUNK):
         rows = slice(start, start + CHUNK)
-        alpha = assign(x[rows])
+        alpha = assignments(x[rows], *softness)
         equations.add(alpha if mixing is None else alpha @ mixing, x[rows], targets[rows])
         done = min(rows.stop, len(x))
         logger.info("global ARN: %s of %s samples", f"{done:,}", f"{len(x):,}")

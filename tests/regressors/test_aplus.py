@@ -104,6 +104,7 @@ def test_defaults_are_the_papers():
         "norm_floor": 0.1,
         "dictionary_samples": 135_000,
         "random_state": 0,
+        "device": "cpu",
     }
 
 

@@ -31,7 +31,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def check_torch(device: str = "cpu") -> None:
     """Raise `InputError` unless torch is here and has the device."""
-    from sr_arn.epochs import check_device
+    from sr_arn.devices import check_device
 
     check_device(device)
 

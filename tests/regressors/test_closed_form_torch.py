@@ -1,0 +1,106 @@
+"""Searches and sums by torch: what they are without it."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+
+from sr_arn import InputError  # noqa: E402 - after torch's check
+from sr_arn.neighbours import nearest  # noqa: E402
+from sr_arn.regressors import (  # noqa: E402
+    APlusRegressor,
+    GlobalARNRegressor,
+    aplus,
+    closed_form_torch,
+    global_arn,
+)
+from sr_arn.regressors.closed_form_torch import nearest_by_torch  # noqa: E402
+from sr_arn.soft import SIMILARITIES  # noqa: E402
+
+
+@pytest.fixture
+def samples():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(9000, 6))
+    X[17] = 0
+    X.flags.writeable = False  # as those of workers are
+    return X, np.abs(X[:, :3]) + rng.normal(size=(9000, 3)) / 10
+
+
+@pytest.fixture
+def by_torch(monkeypatch):
+    for module in (aplus, global_arn):
+        monkeypatch.setattr(module, "find_gpu", lambda device: "cpu")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (50, 60), (3000, 7), (20_001, 300)])
+def test_neighbours_are_those_without_torch(monkeypatch, n, k, dtype):
+    monkeypatch.setattr(closed_form_torch, "SEARCHED", 1000)
+    rng = np.random.default_rng(0)
+    samples, anchors = (rng.normal(size=(m, 5)).astype(dtype) for m in (n, 9))
+    found, expected = (
+        search(samples, anchors, k, *more)
+        for search, *more in ((nearest_by_torch, "cpu"), (nearest,))
+    )
+    np.testing.assert_allclose(found.similarities, expected.similarities, rtol=1e-5, atol=1e-6)
+    scores = np.take_along_axis(anchors @ samples.T, found.samples, axis=1)
+    np.testing.assert_allclose(scores, found.similarities, rtol=1e-5, atol=1e-6)
+    assert all(len(set(row)) == min(n, k) for row in found.samples)
+
+
+def test_of_equal_samples_the_first_come_first(monkeypatch):
+    monkeypatch.setattr(closed_form_torch, "SEARCHED", 4)
+    samples = np.tile(np.array([[0.6, 0.8]]), (50, 1))
+    found = nearest_by_torch(samples, samples[:2], 6, "cpu")
+    assert found.samples.tolist() == [[0, 1, 2, 3, 4, 5]] * 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_aplus_is_that_without_torch(samples, by_torch, monkeypatch, dtype):
+    X, y = (a.astype(dtype) for a in samples)
+    model = APlusRegressor(anchors=8, neighbours=100).fit(X, y)
+    monkeypatch.undo()
+    expected = APlusRegressor(anchors=8, neighbours=100).fit(X, y)
+    assert model.projections_.dtype == dtype
+    np.testing.assert_allclose(model.projections_, expected.projections_, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [None, 5])
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("width", [1, 3])
+def test_global_arn_is_that_without_torch(samples, by_torch, monkeypatch, similarity, rank, width):
+    X, y = samples[0], samples[1][:, :width].squeeze()
+    settings = {"anchors": 8, "similarity": similarity, "sharpness": 2.0, "rank": rank}
+    model, state = GlobalARNRegressor(**settings), torch.random.get_rng_state()
+    model.fit(X, y)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    monkeypatch.undo()
+    expected = GlobalARNRegressor(**settings).fit(X, y)
+    assert model.weight_.shape == expected.weight_.shape
+    np.testing.assert_allclose(model.predict(X), expected.predict(X), rtol=1e-6, atol=1e-7)
+
+
+def test_blocks_of_sums_by_torch_are_the_whole(samples):
+    X, y = samples
+    softness = (X[:5].copy(), "abs_dot", 1.0)
+    whole, *parts = (
+        closed_form_torch.sums_by_torch(softness, None, block, "cpu", X, y)
+        for block in (range(5), range(2), range(2, 5))
+    )
+    joined = whole.joined(parts)
+    np.testing.assert_allclose(joined.gram, whole.gram, rtol=1e-12)
+    np.testing.assert_allclose(joined.moments, whole.moments, rtol=1e-12)
+    assert np.linalg.norm(whole.gram) > 1
+
+
+@pytest.mark.parametrize("regressor", [APlusRegressor, GlobalARNRegressor])
+def test_devices_that_are_none(samples, regressor, monkeypatch):
+    with pytest.raises(InputError, match="device: expected auto, cpu or cuda, received gpu"):
+        regressor(anchors=4, device="gpu").fit(*samples)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="device: there is no CUDA device"):
+        regressor(anchors=4, device="cuda").fit(*samples)
+    fits = [regressor(anchors=4, device=device).fit(*samples) for device in ("auto", "cpu")]
+    for name, array in fits[0].arrays().items():
+        np.testing.assert_array_equal(array, fits[1].arrays()[name])
