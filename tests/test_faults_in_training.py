@@ -4,6 +4,7 @@ import random
 
 import pytest
 from test_faults import files, killed, run, small_disk, start, told_in_one_line
+from threadpoolctl import threadpool_limits
 
 from sr_arn.cli import main
 
@@ -23,11 +24,15 @@ CASES = [
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
-    """Torch's threads wait for each other for long where the machine has other work."""
+    """Torch's threads wait for each other for long where the machine has other work.
+
+    BLAS, which heeds the same variable, rounds as many threads as it has otherwise.
+    """
     usual = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-    yield
+    with threadpool_limits(1, user_api="blas"):
+        yield
     torch.set_num_threads(usual)
 
 
