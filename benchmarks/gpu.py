@@ -188,33 +188,36 @@ def step_of_network(model: ConvModel, device: torch.device, steps: int = 50) -> 
 def closed_forms(device: torch.device, samples: int, best: float) -> dict[str, float]:
     """Return what A+'s search and global ARN's sums take over random samples, by their products.
 
-    For 1024 anchors, 30 features, 81 targets. On the processor over a fiftieth of the samples.
+    For 1024 anchors, 30 features, 81 targets. The processor sums over a fiftieth of the samples.
     """
     m, d, t, r, k = 1024, 30, 81, 192, 2048
     rng = np.random.default_rng(0)
     x, y = (rng.standard_normal((samples, n), np.float32) for n in (d, t))
     anchors, mixing = (rng.standard_normal((m, n), np.float32) for n in (d, r))
-    softness, few = (anchors, "abs_cosine", 6.0), slice(samples // 50)
+    softness, few = (anchors, "abs_cosine", 6.0), samples // 50
     gram = (r * (r + 1) // 2) * ((d + 1) * (d + 2) // 2)
-    work: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
+    work: dict[str, tuple[Callable[[], object], Callable[[], object], int, int]] = {
         "search": (
-            partial(nearest_by_torch, x, anchors, k, device.type),
-            partial(nearest, x[few], anchors, k),
+            partial(nearest_by_torch, x, anchors, k, device),
+            partial(nearest, x, anchors, k),
+            samples,
             m * d,
         ),
         "sums": (
-            partial(sums_by_torch, softness, mixing, range(r), device.type, x, y),
-            partial(sums, softness, mixing, range(r), None, x[few], y[few]),
+            partial(sums_by_torch, softness, mixing, range(r), device, x, y),
+            partial(sums, softness, mixing, range(r), None, x[:few], y[:few]),
+            few,
             m * (d + r) + gram + r * (d + 1) * t,
         ),
     }
     result = {}
-    for name, (there, here, multiplications) in work.items():
+    for name, (there, here, samples_here, multiplications) in work.items():
         spent = seconds(there, device)
         products = 2 * multiplications * samples / (best * TERA)
         result[f"{name}, s per million"] = 1e6 * spent / samples
         result[f"{name}, times its products"] = spent / products
-        result[f"{name} on the processor, s per million"] = 5e7 * seconds(here, device) / samples
+        spent = seconds(here, device)
+        result[f"{name} on the processor, s per million"] = 1e6 * spent / samples_here
     return result
 
 

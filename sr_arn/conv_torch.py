@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from sr_arn.conv_model import ConvModel
+from sr_arn.devices import find_device
 from sr_arn.nn import ConvAnchoredNetwork
-from sr_arn.nn.training import find_device
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 

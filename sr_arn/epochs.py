@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from sr_arn.checks import InputError, check_integer, check_scale, display
-from sr_arn.devices import check_device
+from sr_arn.devices import find_device
 from sr_arn.parameters import Parameters
 
 __all__ = ["TrainedInEpochs"]
@@ -52,6 +52,6 @@ class TrainedInEpochs(Parameters):
             check_scale(self.learning_rate, "learning_rate")
         if check_integer(self.random_state, "random_state", 0) >= LARGEST_SEED:
             raise InputError(f"random_state: expected less than 2^63, received {self.random_state}")
-        check_device(self.device)
+        find_device(self.device)
         if resume is not None and not resume.is_file():
             raise InputError(f"checkpoint {display(resume)}: there is no such file")

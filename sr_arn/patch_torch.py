@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from sr_arn.checks import InputError
 from sr_arn.conv_torch import by_torch_alone
+from sr_arn.devices import find_device
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, with_margin
 from sr_arn.nn import AnchoredRegression
-from sr_arn.nn.training import find_device
 from sr_arn.patch_model import FLAT, PatchModel
 from sr_arn.regressors import APlusRegressor, Regressor
 from sr_arn.regressors.anchored import AnchoredRegressor

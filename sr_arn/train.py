@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, check_integer
+from sr_arn.checks import InputError, check_integer, display
 from sr_arn.cluster import Cluster
 from sr_arn.conv_arn import ConvARN
 from sr_arn.curve import Curve
@@ -165,6 +165,8 @@ def check_learns_from_parts(regressor: Regressor | ConvARN) -> None:
     if not getattr(regressor, "learns_from_parts", False):
         remedy = "; torchrun trains it" if isinstance(regressor, TrainedInEpochs) else ""
         raise InputError(f"workers: {regressor.name} does not learn from samples in parts{remedy}")
+    if (device := getattr(regressor, "device", "cpu")) != "cpu":
+        raise InputError(f"device: expected cpu where workers train, received {display(device)}")
 
 
 def training_images(

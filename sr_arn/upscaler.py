@@ -21,7 +21,7 @@ from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
 from sr_arn.cluster import Cluster
 from sr_arn.conv_model import ConvModel
-from sr_arn.devices import check_device
+from sr_arn.devices import find_device
 from sr_arn.formats import MODES
 from sr_arn.memory import memory_left
 from sr_arn.patch_model import PatchModel
@@ -161,7 +161,7 @@ class Upscaler:
                 f"device: {model.name} runs on the CPU only; take a model of the box, not "
                 "refined, or one like those"
             )
-        check_device(device)
+        find_device(device)
         from sr_arn.conv_torch import TorchConvModel
         from sr_arn.patch_torch import TorchPatchModel
 

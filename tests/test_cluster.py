@@ -511,6 +511,8 @@ def test_what_cannot_learn_from_parts_is_refused(several):
     nobody = Cluster.__new__(Cluster)
     with pytest.raises(InputError, match=r"^workers: own does not learn from samples in parts$"):
         train_upscaler(several, Own(), cluster=nobody)
+    with pytest.raises(InputError, match=r"^device: expected cpu where workers train, received au"):
+        train_upscaler(several, APlusRegressor(device="auto"), cluster=nobody)
 
 
 def test_training_from_the_command_line(several, tmp_path):

@@ -26,7 +26,7 @@ CASES = [
 def one_thread(monkeypatch):
     """Torch's threads wait for each other for long where the machine has other work.
 
-    BLAS, which heeds the same variable, rounds as many threads as it has otherwise.
+    BLAS heeds the same variable, and its last bits depend on its threads.
     """
     usual = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -11,6 +11,7 @@ from sr_arn import InputError, load_model  # noqa: E402 - after torch's check
 from sr_arn.image_io import read_image  # noqa: E402
 from sr_arn.patch_model import PatchModel  # noqa: E402
 from sr_arn.regressors import APlusRegressor  # noqa: E402
+from sr_arn.tiles import Rim  # noqa: E402
 from sr_arn.upscaler import Upscaler  # noqa: E402
 
 PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
@@ -48,6 +49,15 @@ def test_some_windows_at_a_time(monkeypatch):
     whole = model(lr)
     monkeypatch.setattr("sr_arn.patch_torch.MEMORY", 200_000)
     np.testing.assert_allclose(model(lr), whole, atol=1e-5)
+
+
+def test_windows_that_cover_only_the_rim_are_left_out():
+    lr = np.random.default_rng(0).uniform(size=(30, 20)).astype(np.float32)
+    model, counts, rim = load_model("aplus-x2").on("cpu").model, [], Rim(5, 6, 0, 7)
+    whole = model(lr)
+    model.regressor.register_forward_pre_hook(lambda module, args: counts.append(len(args[0])))
+    np.testing.assert_allclose(model(lr, rim), rim.cut(whole, 2), atol=1e-5)
+    assert sum(counts) == (30 - 4 - 2 - 3) * (20 - 4 - 4)
 
 
 def test_too_little_memory_is_told_so_that_tiles_halve(monkeypatch):

@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if speaks():
             print(f"sr-arn: error: {error}", file=sys.stderr)
         return ended(USER_ERROR)
-    return code
+    return ended(code)
 
 
 class Interrupt:

@@ -35,18 +35,21 @@ def speaks() -> bool:
     return first_to_tell()
 
 
+class Others:
+    """The other processes."""
+
+    were_met = False
+
+
 def ended(code: int) -> int:
-    """Return an exit code; or, where others may be lost in mid-training, end with it at once.
+    """Return an exit code; or, where others were met, end with it at once.
 
-    Torch's own end waits for them, or aborts.
+    Torch's own end waits for those that were lost or, now and then, aborts.
     """
-    if processes() > 1 and "sr_arn.nn.ranks" in sys.modules:
-        from sr_arn.nn.ranks import Ranks
-
-        if Ranks.present().count > 1:
-            for stream in filter(None, (sys.stdout, sys.stderr)):
-                stream.flush()
-            os._exit(code)
+    if Others.were_met:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(code)
     return code
 
 
@@ -77,11 +80,12 @@ def together(device: str, checkpoint: Path) -> Iterator[None]:
 def _joined(device: str, how: Callable[[], str]) -> Iterator[None]:
     """Be one of the processes, and tell in one line if another is lost."""
     from sr_arn.checks import InputError
+    from sr_arn.devices import find_device
     from sr_arn.nn.ranks import is_lost, join, leave
-    from sr_arn.nn.training import find_device
 
     try:
         join(find_device(device).type == "cuda")
+        Others.were_met = True
         yield
         leave()
     except BaseException as error:

@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"resume: the regressor {regressor.name} makes no checkpoints")
     elif processes() > 1:
         raise InputError(
-            f"regressor: {regressor.name} is trained without torch; leave out torchrun"
+            f"regressor: {regressor.name} is trained by one process; leave out torchrun"
         )
     with (
         together(args.device or "auto", checkpoint),

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_arn.checks import InputError, display
+from sr_arn.devices import find_device
 from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
 from sr_arn.nn.progress import Progress, Watch
 from sr_arn.nn.ranks import Ranks
 
-__all__ = ["Batches", "Progress", "Recipe", "Shuffled", "find_device", "seed_of", "train"]
+__all__ = ["Batches", "Progress", "Recipe", "Shuffled", "seed_of", "train"]
 
 WARM_UP = 0.1  # share of a cycle in which the rate rises
 FIRST_RATE = 0.04  # share of the highest rate that a cycle starts with
@@ -162,16 +162,6 @@ class Shuffled:
                 digest.update(part.contiguous().numpy().tobytes())
         shapes = [list(data.shape) for data in (self.inputs, self.targets)]
         return f"{shapes} {digest.hexdigest()} {self.batch_size} {self.seed}"
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device "cpu", "cuda" or, for "auto", the better one; else raise `InputError`."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: expected auto, cpu or cuda, received {display(name)}")
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise InputError("device: there is no CUDA device that this torch can use; take cpu")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]

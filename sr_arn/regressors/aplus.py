@@ -21,6 +21,8 @@ from sr_arn.regressors.base import FloatArray, Regressor
 from sr_arn.samples import Held, Samples
 
 if TYPE_CHECKING:
+    import torch
+
     from sr_arn.neighbours import Near
 
 __all__ = ["APlusRegressor"]
@@ -198,7 +200,12 @@ class APlusRegressor(Regressor):
 
 
 def _nearest(
-    anchors: FloatArray, k: int, gpu: str | None, x: FloatArray, y: FloatArray, start: int
+    anchors: FloatArray,
+    k: int,
+    gpu: "torch.device | None",
+    x: FloatArray,
+    y: FloatArray,
+    start: int,
 ) -> "Near":
     """Return the samples of a part that are nearest to each anchor, counted over all parts."""
     units, _ = _on_the_sphere(x)

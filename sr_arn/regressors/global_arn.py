@@ -9,7 +9,7 @@ Estimation and Super Resolution", ICCV 2017, equations 11 to 17.
 import logging
 import operator
 from functools import partial
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,9 @@ from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.normal_equations import NormalEquations
 from sr_arn.samples import Held, Samples
 from sr_arn.soft import assignments
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["GlobalARNRegressor", "sums"]
 
@@ -206,13 +209,24 @@ def sums(
     softness: tuple[FloatArray, str, float],
     mixing: FloatArray | None,
     block: range,
-    gpu: str | None,
+    gpu: "torch.device | None",
     x: FloatArray,
     y: FloatArray,
 ) -> NormalEquations:
     """Return a block of the sums over a part of the samples.
 
-    `softness` is what `assignments` takes beside samples.
+    Parameters
+    ----------
+    softness : tuple
+        Anchors [m, d], similarity and sharpness, of `sr_arn.soft.assignments`.
+    mixing : ndarray [m, r], optional
+        The weights are alpha(x) times this, else alpha(x).
+    block : range
+        The weights whose sums are wanted.
+    gpu : torch.device, optional
+        Where torch makes the sums.
+    x, y : ndarray [n, d], [n, t] or [n]
+        The part.
     """
     if gpu is not None:
         from sr_arn.regressors.closed_form_torch import sums_by_torch

@@ -307,7 +307,7 @@ def test_what_needs_no_torch_is_refused_by_one(as_rank, parts, tmp_path, capsys,
         err = capsys.readouterr().err
         assert err.count("\n") == (rank == first), err
         if rank == first:
-            told = "expected one of" if option == "none" else f"{option} is trained without torch"
+            told = "expected one of" if option == "none" else f"{option} is trained by one process"
             assert err.startswith(f"sr-arn: error: regressor: {told}")
 
 

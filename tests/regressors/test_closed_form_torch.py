@@ -14,8 +14,10 @@ from sr_arn.regressors import (  # noqa: E402
     closed_form_torch,
     global_arn,
 )
-from sr_arn.regressors.closed_form_torch import nearest_by_torch  # noqa: E402
+from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch  # noqa: E402
 from sr_arn.soft import SIMILARITIES  # noqa: E402
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -23,25 +25,36 @@ def samples():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(9000, 6))
     X[17] = 0
-    X.flags.writeable = False  # as those of workers are
+    X = X[::-1]
+    X.flags.writeable = False
     return X, np.abs(X[:, :3]) + rng.normal(size=(9000, 3)) / 10
 
 
 @pytest.fixture
 def by_torch(monkeypatch):
-    for module in (aplus, global_arn):
-        monkeypatch.setattr(module, "find_gpu", lambda device: "cpu")
+    """Let torch's processor be a GPU; return what was called there."""
+    called = []
+    for name, module in (("nearest_by_torch", aplus), ("sums_by_torch", global_arn)):
+        real = getattr(closed_form_torch, name)
+
+        def spy(*arguments, real=real):
+            called.append(real)
+            return real(*arguments)
+
+        monkeypatch.setattr(module, "find_gpu", lambda device: CPU)
+        monkeypatch.setattr(closed_form_torch, name, spy)
+    return called
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (50, 60), (3000, 7), (20_001, 300)])
 def test_neighbours_are_those_without_torch(monkeypatch, n, k, dtype):
-    monkeypatch.setattr(closed_form_torch, "SEARCHED", 1000)
+    monkeypatch.setattr(closed_form_torch, "SIMILARITIES", 9000)
     rng = np.random.default_rng(0)
     samples, anchors = (rng.normal(size=(m, 5)).astype(dtype) for m in (n, 9))
     found, expected = (
         search(samples, anchors, k, *more)
-        for search, *more in ((nearest_by_torch, "cpu"), (nearest,))
+        for search, *more in ((nearest_by_torch, CPU), (nearest,))
     )
     np.testing.assert_allclose(found.similarities, expected.similarities, rtol=1e-5, atol=1e-6)
     scores = np.take_along_axis(anchors @ samples.T, found.samples, axis=1)
@@ -50,9 +63,9 @@ def test_neighbours_are_those_without_torch(monkeypatch, n, k, dtype):
 
 
 def test_of_equal_samples_the_first_come_first(monkeypatch):
-    monkeypatch.setattr(closed_form_torch, "SEARCHED", 4)
+    monkeypatch.setattr(closed_form_torch, "SIMILARITIES", 8)
     samples = np.tile(np.array([[0.6, 0.8]]), (50, 1))
-    found = nearest_by_torch(samples, samples[:2], 6, "cpu")
+    found = nearest_by_torch(samples, samples[:2], 6, CPU)
     assert found.samples.tolist() == [[0, 1, 2, 3, 4, 5]] * 2
 
 
@@ -60,6 +73,7 @@ def test_of_equal_samples_the_first_come_first(monkeypatch):
 def test_aplus_is_that_without_torch(samples, by_torch, monkeypatch, dtype):
     X, y = (a.astype(dtype) for a in samples)
     model = APlusRegressor(anchors=8, neighbours=100).fit(X, y)
+    assert by_torch == [nearest_by_torch]
     monkeypatch.undo()
     expected = APlusRegressor(anchors=8, neighbours=100).fit(X, y)
     assert model.projections_.dtype == dtype
@@ -74,6 +88,7 @@ def test_global_arn_is_that_without_torch(samples, by_torch, monkeypatch, simila
     settings = {"anchors": 8, "similarity": similarity, "sharpness": 2.0, "rank": rank}
     model, state = GlobalARNRegressor(**settings), torch.random.get_rng_state()
     model.fit(X, y)
+    assert by_torch == [sums_by_torch]
     assert torch.equal(torch.random.get_rng_state(), state)
     monkeypatch.undo()
     expected = GlobalARNRegressor(**settings).fit(X, y)
@@ -81,17 +96,20 @@ def test_global_arn_is_that_without_torch(samples, by_torch, monkeypatch, simila
     np.testing.assert_allclose(model.predict(X), expected.predict(X), rtol=1e-6, atol=1e-7)
 
 
-def test_blocks_of_sums_by_torch_are_the_whole(samples):
-    X, y = samples
-    softness = (X[:5].copy(), "abs_dot", 1.0)
-    whole, *parts = (
-        closed_form_torch.sums_by_torch(softness, None, block, "cpu", X, y)
-        for block in (range(5), range(2), range(2, 5))
-    )
-    joined = whole.joined(parts)
-    np.testing.assert_allclose(joined.gram, whole.gram, rtol=1e-12)
-    np.testing.assert_allclose(joined.moments, whole.moments, rtol=1e-12)
-    assert np.linalg.norm(whole.gram) > 1
+@pytest.mark.parametrize("rank", [None, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_are_those_without_torch(samples, dtype, rank):
+    X, y = (a.astype(dtype)[::-1] for a in samples)
+    mixing = None if rank is None else X[:5, :rank].copy()
+    weights, softness = rank or 5, (X[:5].copy(), "abs_dot", 1.0)
+    for block in (range(weights), range(2), range(1, weights)):
+        found = sums_by_torch(softness, mixing, block, CPU, X, y)
+        expected = global_arn.sums(softness, mixing, block, None, X, y)
+        assert found.block == expected.block
+        for sums in ("gram", "moments"):
+            a, b = getattr(found, sums), getattr(expected, sums)
+            assert (a.dtype, a.shape) == (np.float64, b.shape)
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6 * np.abs(b).max())
 
 
 @pytest.mark.parametrize("regressor", [APlusRegressor, GlobalARNRegressor])

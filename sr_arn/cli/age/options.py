@@ -31,9 +31,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def check_torch(device: str = "cpu") -> None:
     """Raise `InputError` unless torch is here and has the device."""
-    from sr_arn.devices import check_device
+    from sr_arn.devices import find_device
 
-    check_device(device)
+    find_device(device)
 
 
 def open_data(args: argparse.Namespace, split: str) -> "Faces":
