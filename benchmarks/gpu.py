@@ -2,12 +2,12 @@
 
     python benchmarks/gpu.py [--models NAMES] [--device cuda] [--json PATH]
 
-First the card: products of float32 and bfloat16 matrices, copies to and from it of memory that is
-pinned or not. Then, for a picture of a megapixel: the network or regressor alone, also as a share
-of the rate of products, the whole of `Upscaler.upscale` there and on the processor, and by how many
-levels of 255 the two differ; and a step of training as `sr-arn train` does it, of what torch
-trains, beside the time of its products. Last, A+'s search and global ARN's sums, there and on the
-processor, beside the time of their products. Medians of seven.
+First the card: products of float32, float16 and bfloat16 matrices, copies to and from it of memory
+that is pinned or not. Then, for a picture of a megapixel: the network or regressor alone, also as a
+share of the rate of products of its precision; the whole of `Upscaler.upscale` there and on the
+processor, and by how many levels of 255 the two differ; and a step of training as `sr-arn train`
+does it, of what torch trains, beside the time of its products. Last, A+'s search and global ARN's
+sums, there and on the processor, beside the time of their products. Medians of seven.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from torch import nn
 from sr_arn import conv_arn, load_model
 from sr_arn.conv_arn import ConvARN
 from sr_arn.conv_model import ConvModel
-from sr_arn.conv_torch import TorchConvModel
+from sr_arn.conv_torch import HALF_ON, TorchConvModel, in_half
 from sr_arn.crops import Crops
 from sr_arn.image_io import read_image
 from sr_arn.neighbours import nearest
 from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.nn.training import train
 from sr_arn.patch_model import PatchModel
-from sr_arn.patch_torch import MEMORY, TorchPatchModel
+from sr_arn.patch_torch import MEMORY, Strongest, TorchPatchModel
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch
 from sr_arn.regressors.global_arn import sums
@@ -67,10 +67,10 @@ def _wait(device: torch.device) -> None:
 def card(device: torch.device, side: int) -> dict[str, float]:
     """Return what the device does at best."""
     result = {}
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
         a = torch.randn(side, side, device=device, dtype=dtype)
         spent = seconds(partial(torch.matmul, a, a), device)
-        result[f"product, {str(dtype)[6:]}, TFLOP/s"] = 2 * side**3 / spent / TERA
+        result[product_of(dtype)] = 2 * side**3 / spent / TERA
     host = torch.empty(side, side)
     there = torch.empty(side, side, device=device)
     for name, memory in (("pageable", host), ("pinned", _pinned(host, device))):
@@ -81,6 +81,11 @@ def card(device: torch.device, side: int) -> dict[str, float]:
             host.nbytes / seconds(partial(memory.copy_, there), device) / GIGA
         )
     return result
+
+
+def product_of(dtype: torch.dtype) -> str:
+    """Return what the rate of products of a dtype is called in the results."""
+    return f"product, {str(dtype)[6:]}, TFLOP/s"
 
 
 def _pinned(memory: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -107,9 +112,9 @@ def multiplications(layer: SoftLayer) -> int:
 
 
 def measure(
-    name: str, device: torch.device, size: tuple[int, int], best: float
+    name: str, device: torch.device, size: tuple[int, int], best: dict[str, float]
 ) -> dict[str, float]:
-    """Return what a model takes on the device, of which `best` TFLOP/s are known."""
+    """Return what a model takes on the device, of which `card` told what it does at best."""
     upscaler = load_model(name)
     model = upscaler.model
     if not isinstance(model, ConvModel | PatchModel):
@@ -124,14 +129,17 @@ def measure(
         network = there.model.regressor
         batches = -(-pixels * network.numbers // MEMORY)
         x = torch.randn(pixels // batches, len(there.model.projection), device=device)
+    work, dtype = partial(network, x), torch.float32
+    if device.type in HALF_ON and not isinstance(network, Strongest):
+        work, dtype = partial(in_half, device, work), torch.float16
     with torch.inference_mode():
-        alone = batches * seconds(lambda: network(x), device)
+        alone = batches * seconds(work, device)
     rate = operations(model) * pixels / alone / TERA
     difference = there.upscale(image).astype(int) - upscaler.upscale(image)
     result = {
         "alone, us per LR pixel": 1e6 * alone / pixels,
         "alone, TFLOP/s": rate,
-        "alone, share of the product's": rate / best,
+        "alone, share of the product's": rate / best[product_of(dtype)],
         "picture there, s": seconds(lambda: there.upscale(image), device),
         "picture on the processor, s": seconds(lambda: upscaler.upscale(image), device),
         "largest difference, levels of 255": float(np.abs(difference).max()),
@@ -140,7 +148,8 @@ def measure(
         result["training, ms per step"] = 1e3 * step_of_network(model, device)
     elif isinstance(model.regressor, GradientRegressor):
         spent, rows = step_of_regressor(model.regressor, device)
-        products = 3 * operations(model) * rows / (best * TERA)  # forward, and both ways back
+        rate = best[product_of(torch.float32)] * TERA
+        products = 3 * operations(model) * rows / rate  # forward, and both ways back
         result |= {
             "training, ms per step": 1e3 * spent,
             "training, times its products": spent / products,
@@ -185,7 +194,7 @@ def step_of_network(model: ConvModel, device: torch.device, steps: int = 50) -> 
     return (ends[1] - ends[0]) / steps  # the first epoch warms up
 
 
-def closed_forms(device: torch.device, samples: int, best: float) -> dict[str, float]:
+def closed_forms(device: torch.device, samples: int, best: dict[str, float]) -> dict[str, float]:
     """Return what A+'s search and global ARN's sums take over random samples, by their products.
 
     For 1024 anchors, 30 features, 81 targets. The processor sums over a fiftieth of the samples.
@@ -213,7 +222,7 @@ def closed_forms(device: torch.device, samples: int, best: float) -> dict[str, f
     result = {}
     for name, (there, here, samples_here, multiplications) in work.items():
         spent = seconds(there, device)
-        products = 2 * multiplications * samples / (best * TERA)
+        products = 2 * multiplications * samples / (best[product_of(torch.float32)] * TERA)
         result[f"{name}, s per million"] = 1e6 * spent / samples
         result[f"{name}, times its products"] = spent / products
         spent = seconds(here, device)
@@ -233,8 +242,8 @@ def main() -> None:
     args = parser.parse_args()
     device = torch.device(args.device)
     side, size = (512, (100, 120)) if args.small else (SIDE, SIZE)
-    result: dict[str, Any] = {"card": card(device, side)}
-    best = result["card"]["product, float32, TFLOP/s"]
+    best = card(device, side)
+    result: dict[str, Any] = {"card": best}
     for name in args.models.split(","):
         result[name] = measure(name, device, size, best)
     result["closed forms"] = closed_forms(device, 5000 if args.small else 1_000_000, best)

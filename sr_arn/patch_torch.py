@@ -1,12 +1,14 @@
 """Patch models by torch, on a GPU say, where `PatchModel` is not fast enough."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sr_arn.checks import InputError
-from sr_arn.conv_torch import by_torch_alone
+from sr_arn.conv_torch import by_torch_alone, in_half
 from sr_arn.devices import find_device
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, with_margin
 from sr_arn.nn import AnchoredRegression
@@ -17,7 +19,7 @@ from sr_arn.resize import imresize
 from sr_arn.soft import SoftLayer
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = ["TorchPatchModel"]
+__all__ = ["Strongest", "TorchPatchModel"]
 
 MEMORY = 2**25  # numbers of float32 that predictions of some windows at a time take, or less
 MIDDLE = NEIGHBOURHOOD**2 // 2
@@ -28,8 +30,9 @@ Array = NDArray[np.float32]
 class TorchPatchModel:
     """A luminance model that gives what a `PatchModel` gives, but for rounding.
 
-    Unlike there, the last bits may depend on tiles, device and version of torch. Where two anchors
-    of A+ are equally near but for rounding, either may be taken.
+    Unlike there, the last bits may depend on tiles, device and version of torch; on GPUs products
+    of ARN in its forms are of float16, which changes a pixel by a level of 255 at most. Those of A+
+    are not: where two anchors are equally near but for rounding, either may be taken.
 
     Parameters
     ----------
@@ -82,7 +85,9 @@ class TorchPatchModel:
         """Return the residual patches [n, t] of windows [n, 81]."""
         # what is flat is then 0 before it is multiplied: products in TF32 would not make it so
         x = (windows - windows[:, MIDDLE : MIDDLE + 1]) @ self.projection.T
-        patches: Tensor = self.regressor(x)
+        regress = partial(self.regressor, x)
+        is_exact = isinstance(self.regressor, Strongest)  # half precision takes other anchors
+        patches = regress() if is_exact else in_half(self.device, regress)
         if not self._keeps_flat_areas:
             patches *= (x.norm(dim=1, keepdim=True) / FLAT).clamp(max=1)
         return patches
@@ -94,7 +99,7 @@ class TorchPatchModel:
         return counts.repeat_interleave(self.scale)
 
 
-class _Strongest(nn.Module):
+class Strongest(nn.Module):
     """A+: each row is mapped by the anchor with the largest |c^T x|.
 
     Attributes
@@ -113,6 +118,7 @@ class _Strongest(nn.Module):
         self.numbers = 2 * len(anchors) + maps[0].size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the targets [n, t] of rows [n, d]."""
         chosen = (x @ self.anchors.T).abs().argmax(dim=1)
         return torch.bmm(x[:, None], self.maps[chosen])[:, 0]
 
@@ -143,11 +149,11 @@ class _Layers(nn.Module):
         return result
 
 
-def _module_of(regressor: Regressor) -> _Strongest | _Layers:
+def _module_of(regressor: Regressor) -> Strongest | _Layers:
     """Return a regressor as a module."""
     arrays = regressor.arrays()
     if isinstance(regressor, APlusRegressor):
-        return _Strongest(arrays["anchors"], arrays["projections"])
+        return Strongest(arrays["anchors"], arrays["projections"])
     if isinstance(regressor, AnchoredRegressor):
         return _Layers(regressor.soft_layers(), arrays.get("intercept", np.zeros(1, np.float32)))
     raise InputError(f"device: {regressor.name} runs on the CPU only")

@@ -7,7 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-from sr_arn import InputError, load_model  # noqa: E402 - after torch's check
+from sr_arn import (  # noqa: E402 - after torch's check
+    InputError,
+    conv_torch,
+    imresize,
+    load_model,
+    psnr_y,
+)
 from sr_arn.image_io import read_image  # noqa: E402
 from sr_arn.patch_model import PatchModel  # noqa: E402
 from sr_arn.regressors import APlusRegressor  # noqa: E402
@@ -25,6 +31,36 @@ def test_a_photo_within_a_level(name):
     found, expected = (u.upscale(image).astype(int) for u in (upscaler.on("cpu"), upscaler))
     assert np.abs(found - expected).max() <= 1
     assert np.mean(found != expected) < 0.001
+
+
+@pytest.mark.parametrize("name", [*NAMES, "conv-arn-x3-tiny", "conv-arn-x2"])
+def test_half_precision_changes_a_level_at_most(name, monkeypatch, planes):
+    hr = planes[0][:240, :240]
+    upscaler = load_model(name)
+    lr = imresize(hr, 1 / upscaler.scale)
+    single = upscaler.on("cpu").upscale_luminance(lr)
+    monkeypatch.setattr(conv_torch, "HALF_ON", ("cpu",))
+    there = upscaler.on("cpu")
+    half, expected = (u.upscale_luminance(lr) for u in (there, upscaler))
+    assert np.array_equal(half, single) == name.startswith("aplus")  # where anchors would change
+    levels = [np.floor(np.clip(x, 0, 1) * 255 + 0.5) for x in (half, expected)]
+    assert np.abs(levels[0] - levels[1]).max() <= 1
+    psnrs = [psnr_y(hr, x, upscaler.scale) for x in (half, expected)]
+    assert abs(psnrs[0] - psnrs[1]) < 0.005
+    flat = np.full((20, 20), 0.3, np.float32)
+    np.testing.assert_allclose(there.upscale_luminance(flat), 0.3, atol=4e-6)
+
+
+def test_what_overflows_in_half_precision_is_computed_in_single(monkeypatch):
+    monkeypatch.setattr(conv_torch, "HALF_ON", ("cpu",))
+    found = [
+        conv_torch.in_half(
+            torch.device("cpu"), lambda x=x: torch.full((1, 9), x) @ torch.ones(9, 1)
+        )
+        for x in (0.1, 9e3 + 0.1)
+    ]
+    assert 1e-6 < abs(found[0].item() - 0.9) < 1e-3
+    assert found[1].item() == pytest.approx(81000.9, rel=1e-6)  # float16 ends at 65504
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (4, 9), (5, 5), (5, 40), (23, 6)])
