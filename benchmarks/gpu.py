@@ -26,14 +26,14 @@ from torch import nn
 from sr_arn import conv_arn, load_model
 from sr_arn.conv_arn import ConvARN
 from sr_arn.conv_model import ConvModel
-from sr_arn.conv_torch import HALF_ON, TorchConvModel, in_half
+from sr_arn.conv_torch import TorchConvModel
 from sr_arn.crops import Crops
 from sr_arn.image_io import read_image
 from sr_arn.neighbours import nearest
 from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.nn.training import train
 from sr_arn.patch_model import PatchModel
-from sr_arn.patch_torch import MEMORY, Strongest, TorchPatchModel
+from sr_arn.patch_torch import HALF_ON, MEMORY, Strongest, TorchPatchModel, in_half
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch
 from sr_arn.regressors.global_arn import sums
@@ -130,9 +130,10 @@ def measure(
         batches = -(-pixels * network.numbers // MEMORY)
         x = torch.randn(pixels // batches, len(there.model.projection), device=device)
     work, dtype = partial(network, x), torch.float32
-    if device.type in HALF_ON and not isinstance(network, Strongest):
+    if device.type in HALF_ON and not isinstance(network, Strongest | ConvAnchoredNetwork):
         work, dtype = partial(in_half, device, work), torch.float16
-    with torch.inference_mode():
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with torch.inference_mode(), exact:
         alone = batches * seconds(work, device)
     rate = operations(model) * pixels / alone / TERA
     difference = there.upscale(image).astype(int) - upscaler.upscale(image)

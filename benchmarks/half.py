@@ -2,7 +2,7 @@
 
     python benchmarks/half.py --data DATA_DIR [--models NAMES] [--sets NAMES]
 
-The networks and regressors alone compute in it, as `sr_arn.conv_torch.in_half` has them. For each
+The networks and regressors alone compute in it, as `sr_arn.patch_torch.in_half` has them. For each
 model and precision: the mean change of PSNR, the largest change of a pixel and the share of the
 pixels that change, in levels of 255, against the same model without torch.
 """

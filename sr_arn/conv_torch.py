@@ -1,13 +1,12 @@
 """The convolutional ARN by torch, on a GPU say, where `ConvModel` is not fast enough."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sr_arn.conv_model import ConvModel
 from sr_arn.devices import find_device
@@ -15,11 +14,7 @@ from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = ["TorchConvModel", "by_torch_alone", "in_half"]
-
-HALF_ON = ("cuda",)
-"""Devices that multiply faster in half precision. That is float16: bfloat16, with three bits less,
-changes pixels of convolutional ARNs by up to four levels of 255 (`benchmarks/half.py`)."""
+__all__ = ["TorchConvModel", "by_torch_alone"]
 
 ONE_AT_A_TIME = threading.Lock()  # torch has threads of its own, and a GPU its memory
 
@@ -36,21 +31,12 @@ def by_torch_alone() -> Iterator[None]:
             raise MemoryError("the GPU's memory") from error
 
 
-def in_half(device: torch.device, work: Callable[[], Tensor]) -> Tensor:
-    """Return what `work` gives: of products in float16 where these are fast and do not overflow."""
-    if device.type in HALF_ON:
-        with torch.autocast(device.type, torch.float16):
-            result = work().float()
-        if bool(result.isfinite().all()):
-            return result
-    return work()
-
-
 class TorchConvModel:
     """A luminance model that gives what a `ConvModel` gives, but for rounding.
 
-    Unlike there, the last bits may depend on tiles, device and version of torch; on GPUs products
-    are of float16, which changes a pixel by a level of 255 at most.
+    Unlike there, the last bits may depend on tiles, device and version of torch. Products are of
+    float32: in TF32, as torch would have it on GPUs, or in half precision, some pixels change by
+    two levels of 255 (`benchmarks/half.py`).
 
     Parameters
     ----------
@@ -84,5 +70,6 @@ class TorchConvModel:
         """Return [h * scale, w * scale] as the network gives them."""
         with by_torch_alone():
             x = torch.from_numpy(lr)[None, None].to(self.device)
-            details: Array = in_half(self.device, lambda: self.network(x))[0, 0].cpu().numpy()
+            with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+                details: Array = self.network(x)[0, 0].cpu().numpy()
         return details

@@ -1,5 +1,6 @@
 """Patch models by torch, on a GPU say, where `PatchModel` is not fast enough."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sr_arn.checks import InputError
-from sr_arn.conv_torch import by_torch_alone, in_half
+from sr_arn.conv_torch import by_torch_alone
 from sr_arn.devices import find_device
 from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, with_margin
 from sr_arn.nn import AnchoredRegression
@@ -19,9 +20,10 @@ from sr_arn.resize import imresize
 from sr_arn.soft import SoftLayer
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = ["Strongest", "TorchPatchModel"]
+__all__ = ["Strongest", "TorchPatchModel", "in_half"]
 
 MEMORY = 2**25  # numbers of float32 that predictions of some windows at a time take, or less
+HALF_ON = ("cuda",)  # devices that multiply faster in half precision
 MIDDLE = NEIGHBOURHOOD**2 // 2
 
 Array = NDArray[np.float32]
@@ -97,6 +99,20 @@ class TorchPatchModel:
         cells = torch.arange(1, windows + WINDOW, device=self.device)
         counts = torch.minimum(cells, cells.flip(0)).clamp(max=min(WINDOW, windows))
         return counts.repeat_interleave(self.scale)
+
+
+def in_half(device: torch.device, work: Callable[[], Tensor]) -> Tensor:
+    """Return what `work` gives: of products in float16 where these are fast and do not overflow.
+
+    Of ARN in its forms, that changes a pixel by a level of 255 at most; bfloat16, with three bits
+    less, by two (`benchmarks/half.py`).
+    """
+    if device.type in HALF_ON:
+        with torch.autocast(device.type, torch.float16):
+            result = work().float()
+        if bool(result.isfinite().all()):
+            return result
+    return work()
 
 
 class Strongest(nn.Module):

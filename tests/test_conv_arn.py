@@ -137,11 +137,17 @@ def torch():
 def test_torch_gives_the_same_but_for_rounding(torch, model):
     lr = np.random.default_rng(0).uniform(size=(33, 28)).astype(np.float32)
     upscaler = Upscaler(model)
-    by_torch = upscaler.on("cpu")
+    by_torch, precise = upscaler.on("cpu"), []
+    by_torch.model.network.register_forward_pre_hook(
+        lambda *_: precise.append(not torch.backends.cudnn.allow_tf32)
+    )
     for border in ("full", "paper"):
         found, expected = (u.upscale_luminance(lr, border) for u in (by_torch, upscaler))
         np.testing.assert_allclose(found, expected, atol=1e-5)
     assert by_torch.model.reach == model.reach
+    assert precise
+    assert all(precise)
+    assert torch.backends.cudnn.allow_tf32  # as it was
 
 
 @pytest.mark.parametrize("upscaler", [load_model("bicubic"), load_model("aplus-x3").refined(True)])
