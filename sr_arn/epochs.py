@@ -22,6 +22,8 @@ class TrainedInEpochs(Parameters):
     device : {"auto", "cpu", "cuda"}
     precision : {"float32", "bfloat16"}
         Of products in training.
+    compiled : bool
+        Whether torch compiles the network.
     random_state : int
     """
 
@@ -31,6 +33,7 @@ class TrainedInEpochs(Parameters):
     learning_rate: float | None
     device: str
     precision: Literal["float32", "bfloat16"]
+    compiled: bool
     random_state: int
 
     def check_parameters(self, resume: Path | None = None) -> None:

@@ -27,6 +27,7 @@ OPTIONS = {  # the regressor's parameter of an option, and its least value
     "seed": ("random_state", 0),
     "device": ("device", None),
     "precision": ("precision", None),
+    "compile": ("compiled", None),
 }
 
 
@@ -77,6 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         metavar="NAME",
         help="of torch's products: float32 (default), or bfloat16, faster where the CPU has it",
+    )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        default=None,
+        help="let torch compile the network: faster, most of all in bfloat16; needs a C++ compiler",
     )
     parser.add_argument(
         "--resume", metavar="CKPT", help="go on from a checkpoint of the same training"

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sr_arn.checks import InputError
 from sr_arn.devices import find_device
 from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
 from sr_arn.nn.progress import Progress, Watch
@@ -60,6 +61,8 @@ class Recipe:
     precision : {"float32", "bfloat16"}, default "float32"
         Of the products, by torch's autocast; parameters and sums stay float32. On a
         processor that multiplies bfloat16 itself, wide layers train in two thirds of the time.
+    compiled : bool, default False
+        Whether torch compiles the network before it is trained: many small steps become few.
     seed : int, default 0
         Orders the samples.
     """
@@ -73,6 +76,7 @@ class Recipe:
     largest_gradient: float | None = None
     averaging: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
+    compiled: bool = False
     seed: int = 0
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
@@ -210,8 +214,8 @@ def train(
     ------
     InputError
         If the device is missing, the checkpoint is of another run or damaged, the loss
-        becomes infinite or NaN (the last checkpoint then stays), or processes differ in what they
-        were given.
+        becomes infinite or NaN (the last checkpoint then stays), processes differ in what they
+        were given, or torch cannot compile the network here.
     """
     place, ranks = find_device(device), Ranks.present()
     module.to(place).train()
@@ -227,9 +231,9 @@ def train(
         first = read_checkpoint(resume, module, optimiser, average.values, settings, recipe.epochs)
     ranks.check_alike(json.dumps([settings, first]), place)
     share, part = ranks.share(batches.batch_size)
-    parallel = ranks.parallel(module)
+    parallel = ranks.parallel(_compiled(module, place) if recipe.compiled else module)
     watch = Watch(recipe.epochs, len(batches), first, observe, ranks)
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+    with _told_of_compilers(), torch.random.fork_rng([place] if place.type == "cuda" else []):
         for epoch in range(first, recipe.epochs):
             generator = torch.cuda if place.type == "cuda" else torch.default_generator
             generator.manual_seed(seed_of(recipe.seed, epoch))  # dropout, samples of a loss
@@ -256,6 +260,26 @@ def train(
                 watch.epoch_ended(epoch)
     average.put()
     module.cpu().eval()
+
+
+def _compiled(module: nn.Module, place: torch.device) -> nn.Module:
+    """Return what runs a module as code that torch makes of it at its first batch."""
+    mode = "reduce-overhead" if place.type == "cuda" else "default"  # by CUDA graphs
+    return cast(nn.Module, torch.compile(module, dynamic=False, mode=mode))
+
+
+@contextmanager
+def _told_of_compilers() -> Iterator[None]:
+    """Tell in one line if torch's compiler fails."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"compile: torch cannot compile the network here ({reason}); leave it out"
+        ) from error
 
 
 class Average:

@@ -188,6 +188,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
             schedule="halving" if paper else "one-cycle",
             weight_decay=PAPER_DECAY if paper else 0.0,
             precision=self.precision,
+            compiled=self.compiled,
             seed=int(self.random_state),
         )
         return recipe, int(batch_size)

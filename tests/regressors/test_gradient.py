@@ -1,6 +1,7 @@
 """ARN and Deep ARN trained by torch: laws, determinism, checkpoints, mistakes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -85,6 +86,48 @@ def test_half_precision_learns_as_well(samples):
             for precision in ("float32", "bfloat16")
         ]
         assert scores[1] > scores[0] - 0.02
+
+
+@pytest.fixture
+def compiler(monkeypatch, tmp_path):
+    """Torch's compiler, which has made nothing yet."""
+    if shutil.which("g++") is None:
+        pytest.skip("the program g++ is not installed")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.compiler.reset()
+    yield torch.compile
+    torch.compiler.reset()
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's own
+def test_compiled_learns_the_same(samples, compiler, tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda *a, **k: compiled.append(a) or compiler(*a, **k))
+    model, kept = clone(REGRESSORS[2], compiled=True), tmp_path / "kept.safetensors"
+
+    def keep(progress):
+        if progress.epoch_ended and progress.epoch == 2:
+            shutil.copy(tmp_path / "c.safetensors", kept)
+
+    predicted = model.fit(*samples, checkpoint=tmp_path / "c.safetensors", observe=keep).predict(
+        samples[0]
+    )
+    assert len(compiled) == 1
+    expected = clone(model, compiled=False).fit(*samples).predict(samples[0])
+    np.testing.assert_allclose(predicted, expected, atol=1e-3)
+    resumed = clone(model).fit(*samples, resume=kept).predict(samples[0])
+    np.testing.assert_array_equal(resumed, predicted)
+    with pytest.raises(InputError, match="checkpoint"):
+        clone(model, compiled=False).fit(*samples, resume=kept)
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")
+def test_a_missing_compiler_is_told(samples, compiler):
+    with (
+        torch._inductor.config.patch({"cpp.cxx": (None, "/none")}),
+        pytest.raises(InputError, match=r"^compile: torch cannot compile .*/none.*leave it out$"),
+    ):
+        clone(REGRESSORS[0], compiled=True).fit(*samples)
 
 
 def test_fitting_leaves_torchs_generator_alone(samples):
