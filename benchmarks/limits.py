@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,6 +33,11 @@ from sr_arn.train import train_upscaler
 PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
 REPEATS = 5
 LARGE = (4000, 6000)
+WAYS: list[tuple[Literal["float32", "bfloat16"], bool]] = [  # to train: precision, compiled
+    ("float32", False),
+    ("bfloat16", False),
+    ("bfloat16", True),
+]
 
 
 def seconds(*arguments: object, cache: Path) -> float:
@@ -136,7 +142,7 @@ def main() -> None:
             measured |= large(Path(folder))
     if args.data:
         measured |= training(args.data, APlusRegressor(anchors=1024), "aplus")
-        for precision, compiled in (("float32", False), ("bfloat16", False), ("bfloat16", True)):
+        for precision, compiled in WAYS:
             deep = DeepARNRegressor(
                 anchors=16, layers=7, epochs=2, precision=precision, compiled=compiled
             )
