@@ -7,7 +7,8 @@ that is pinned or not. Then, for a picture of a megapixel: the network or regres
 share of the rate of products of its precision; the whole of `Upscaler.upscale` there and on the
 processor, and by how many levels of 255 the two differ; and a step of training as `sr-arn train`
 does it, of what torch trains, beside the time of its products. Last, A+'s search and global ARN's
-sums, there and on the processor, beside the time of their products. Medians of seven.
+sums, there and on the processor, beside the time of their products. Medians of seven. On the
+processor (--device cpu), steps of training are compiled by a C++ compiler.
 """
 
 import argparse
@@ -150,11 +151,10 @@ def measure(
     elif isinstance(model.regressor, GradientRegressor):
         spent, rows = step_of_regressor(model.regressor, device)
         quick, _ = step_of_regressor(model.regressor, device, "bfloat16", compiled=True)
-        rate = best[product_of(torch.float32)] * TERA
-        products = 3 * operations(model) * rows / rate  # forward, and both ways back
+        forward = operations(model) * rows / (best[product_of(torch.float32)] * TERA)
         result |= {
             "training, ms per step": 1e3 * spent,
-            "training, times its products": spent / products,
+            "training, times its products": spent / (3 * forward),  # and both ways back
             "training in bfloat16, compiled, ms per step": 1e3 * quick,
         }
     return result

@@ -6,8 +6,8 @@ Times are of whole processes, on a 256 x 256 part of a shipped picture; medians 
 but for the first run, which starts with an empty numba cache. With --large, a shipped picture is
 laid side by side with itself to 6000 x 4000 pixels and enlarged x3: time, and peak memory, also
 less that of the interpreter with all imports. With --data, A+ is trained on DATA_DIR/T91, then Deep
-ARN for two epochs of 5 million samples, in each precision and compiled: the stages and the peak
-memory.
+ARN for two epochs of 5 million samples, in float32, bfloat16 and, which needs a C++ compiler, that
+compiled: the stages and the peak memory.
 """
 
 import argparse

@@ -35,8 +35,8 @@ class TorchConvModel:
     """A luminance model that gives what a `ConvModel` gives, but for rounding.
 
     Unlike there, the last bits may depend on tiles, device and version of torch. Products are of
-    float32: in TF32, as torch would have it on GPUs, or in half precision, some pixels change by
-    two levels of 255 (`benchmarks/half.py`).
+    float32: in float16, which has the bits of the TF32 that torch would take on GPUs, some pixels
+    change by two levels of 255 (`benchmarks/half.py`).
 
     Parameters
     ----------

@@ -48,6 +48,8 @@ class TrainedInEpochs(Parameters):
             raise InputError(
                 f"precision: expected float32 or bfloat16, received {display(self.precision)}"
             )
+        if not isinstance(self.compiled, bool):
+            raise InputError(f"compiled: expected True or False, received {display(self.compiled)}")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) is not None:
                 check_integer(getattr(self, name), name, 1)

@@ -33,8 +33,8 @@ class TorchPatchModel:
     """A luminance model that gives what a `PatchModel` gives, but for rounding.
 
     Unlike there, the last bits may depend on tiles, device and version of torch; on GPUs products
-    of ARN in its forms are of float16, which changes a pixel by a level of 255 at most. Those of A+
-    are not: where two anchors are equally near but for rounding, either may be taken.
+    of ARN in its forms are of float16: see `in_half`. Those of A+ are not: where two anchors are
+    equally near but for rounding, either may be taken.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ class TorchPatchModel:
 def in_half(device: torch.device, work: Callable[[], Tensor]) -> Tensor:
     """Return what `work` gives: of products in float16 where these are fast and do not overflow.
 
-    Of ARN in its forms, that changes a pixel by a level of 255 at most; bfloat16, with three bits
-    less, by two (`benchmarks/half.py`).
+    Of the ARN models in the box, that changes a pixel by a level of 255 at most; bfloat16, with
+    three bits less, by two (`benchmarks/half.py`).
     """
     if device.type in HALF_ON:
         with torch.autocast(device.type, torch.float16):

@@ -383,6 +383,7 @@ def bad_inputs(folder):
             ("train", SHIPPED, *model, "--precision", "x"),
             "precision: the regressor aplus takes none",
         ),
+        (("train", SHIPPED, *model, "--compile"), "compile: the regressor aplus takes none"),
         (("train", SHIPPED, *model, "--resume", "c"), "aplus makes no checkpoints"),
         (("train", SHIPPED, *model, "--scale", "1"), "scale: expected an integer of at least 2"),
         (("benchmark", "--data", folder, "--sets", "Set5"), "no folder Set5"),

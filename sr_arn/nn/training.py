@@ -265,7 +265,11 @@ def train(
 def _compiled(module: nn.Module, place: torch.device) -> nn.Module:
     """Return what runs a module as code that torch makes of it at its first batch."""
     mode = "reduce-overhead" if place.type == "cuda" else "default"  # by CUDA graphs
-    return cast(nn.Module, torch.compile(module, dynamic=False, mode=mode))
+    torch.compiler.reset()  # of what it compiled, torch keeps a few: those of former trainings
+    try:
+        return cast(nn.Module, torch.compile(module, dynamic=False, mode=mode))
+    except RuntimeError as error:  # it is not made for this Python
+        raise _no_compiler(error) from error
 
 
 @contextmanager
@@ -276,10 +280,12 @@ def _told_of_compilers() -> Iterator[None]:
     except Exception as error:
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             raise
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(
-            f"compile: torch cannot compile the network here ({reason}); leave it out"
-        ) from error
+        raise _no_compiler(getattr(error, "inner_exception", error)) from error
+
+
+def _no_compiler(error: Exception) -> InputError:
+    reason = str(error).strip().partition("\n")[0]
+    return InputError(f"compile: torch cannot compile the network here ({reason}); leave it out")
 
 
 class Average:

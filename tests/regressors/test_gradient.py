@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402 - after torch's check
 
 from sr_arn import InputError  # noqa: E402
+from sr_arn.cli import main  # noqa: E402
 from sr_arn.nn import AnchoredRegression  # noqa: E402
 from sr_arn.nn.training import Recipe, Shuffled, train  # noqa: E402
 from sr_arn.regressors import ARNRegressor, DeepARNRegressor, GlobalARNRegressor  # noqa: E402
@@ -122,11 +123,23 @@ def test_compiled_learns_the_same(samples, compiler, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")
-def test_a_missing_compiler_is_told(samples, compiler):
-    with (
-        torch._inductor.config.patch({"cpp.cxx": (None, "/none")}),
-        pytest.raises(InputError, match=r"^compile: torch cannot compile .*/none.*leave it out$"),
-    ):
+def test_a_missing_compiler_is_told(parts, compiler, tmp_path, capsys):
+    options = ["--regressor", "arn", "--anchors", "3", "--scale", "2", "--device", "cpu"]
+    with torch._inductor.config.patch({"cpp.cxx": (None, "/none")}):
+        model = str(tmp_path / "m.safetensors")
+        assert main(["train", str(parts), "-o", model, "--quiet", "--compile", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("sr-arn: error: compile: torch cannot compile the network here (No ")
+    assert "/none" in error
+    assert error.count("\n") == 1
+
+
+def test_a_python_that_torch_cannot_compile_is_told(samples, compiler, monkeypatch):
+    def refuse(*arguments, **options):
+        raise RuntimeError("torch.compile is not supported on Python 3.99")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    with pytest.raises(InputError, match=r"^compile: .* \(torch.compile .* 3.99\); leave it out$"):
         clone(REGRESSORS[0], compiled=True).fit(*samples)
 
 
@@ -361,6 +374,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samp
         ({"random_state": 10**20}, r"random_state: expected less than 2\^63"),
         ({"precision": "half"}, "precision: expected float32 or bfloat16"),
         ({"device": "tpu"}, "device: expected auto, cpu or cuda"),
+        ({"compiled": "no"}, "compiled: expected True or False, received no"),
     ],
 )
 def test_refuses_bad_parameters(samples, parameters, message):
