@@ -27,7 +27,7 @@ from torch import nn
 from sr_arn import conv_arn, load_model
 from sr_arn.conv_arn import ConvARN
 from sr_arn.conv_model import ConvModel
-from sr_arn.conv_torch import TorchConvModel
+from sr_arn.conv_torch import TorchConvModel, by_torch_alone
 from sr_arn.crops import Crops
 from sr_arn.image_io import read_image
 from sr_arn.neighbours import nearest
@@ -133,8 +133,7 @@ def measure(
     work, dtype = partial(network, x), torch.float32
     if device.type in HALF_ON and not isinstance(network, Strongest | ConvAnchoredNetwork):
         work, dtype = partial(in_half, device, work), torch.float16
-    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    with torch.inference_mode(), exact:
+    with by_torch_alone():
         alone = batches * seconds(work, device)
     rate = operations(model) * pixels / alone / TERA
     difference = there.upscale(image).astype(int) - upscaler.upscale(image)

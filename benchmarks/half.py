@@ -14,8 +14,10 @@ import numpy as np
 import torch
 
 from sr_arn import imresize, load_model, psnr_y
+from sr_arn.conv_torch import TorchConvModel
 from sr_arn.datasets import find_set, read_luminances
 from sr_arn.pairs import crop_to_multiple
+from sr_arn.patch_torch import TorchPatchModel
 from sr_arn.upscaler import Upscaler
 
 MODELS = (
@@ -28,7 +30,10 @@ def in_precision(upscaler: Upscaler, dtype: torch.dtype) -> Upscaler:
     """Return the up-scaler by torch on the processor, with products of a dtype."""
     other = upscaler.on("cpu")
     model = other.model
-    module = model.network if hasattr(model, "network") else model.regressor  # type: ignore[attr-defined] # torch's
+    if isinstance(model, TorchConvModel):
+        module: torch.nn.Module = model.network
+    elif isinstance(model, TorchPatchModel):
+        module = model.regressor
     forward = module.forward
 
     def less_precise(x: torch.Tensor) -> torch.Tensor:

@@ -54,7 +54,7 @@ class ConvARN(TrainedInEpochs):
         Where torch trains.
     precision : {"float32", "bfloat16"}, default "float32"
         Of products in training. Processors that multiply bfloat16 themselves then take less
-        than half the time.
+        time.
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Small networks gain by it, in bfloat16.

@@ -23,8 +23,12 @@ Array = NDArray[np.float32]
 
 @contextmanager
 def by_torch_alone() -> Iterator[None]:
-    """Predict by torch, one thread after another; `MemoryError` tells that a GPU has too little."""
-    with ONE_AT_A_TIME, torch.inference_mode():
+    """Predict by torch, one thread after another; `MemoryError` tells that a GPU has too little.
+
+    Without TF32, which torch would take for convolutions on GPUs.
+    """
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with ONE_AT_A_TIME, torch.inference_mode(), exact:
         try:
             yield
         except torch.cuda.OutOfMemoryError as error:  # by its name in torch 2.4, too
@@ -70,6 +74,5 @@ class TorchConvModel:
         """Return [h * scale, w * scale] as the network gives them."""
         with by_torch_alone():
             x = torch.from_numpy(lr)[None, None].to(self.device)
-            with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-                details: Array = self.network(x)[0, 0].cpu().numpy()
+            details: Array = self.network(x)[0, 0].cpu().numpy()
         return details

@@ -16,7 +16,7 @@ from sr_arn.regressors.base import Regressor
 from sr_arn.resize import imresize
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = ["FLAT", "PatchModel"]
+__all__ = ["FLAT", "PatchModel", "needless"]
 
 FLAT = 1e-3
 """Length of a feature vector, in units of white, below which a window has next to no detail. A
@@ -50,7 +50,7 @@ class PatchModel:
         The outermost LR pixel of `lr` stays bicubic, as in the papers.
         """
         hr = imresize(lr, self.scale)
-        unseen = rim.narrowed(BORDER + WINDOW - 1)  # windows that cover nothing but rim
+        unseen, uncovered = needless(rim)
         features = unseen.cut(self.features.transform(lr))
         rows, columns, length = features.shape
         if rows and columns:
@@ -62,8 +62,7 @@ class PatchModel:
                 residuals[faint] *= np.minimum(np.sqrt(squares) / FLAT, 1)
             size = WINDOW * self.scale
             residual = overlap_average(residuals.reshape(rows, columns, size, size), self.scale)
-            covered = Rim(*(BORDER + width for width in unseen))
-            covered.cut(hr, self.scale)[...] += residual
+            uncovered.cut(hr, self.scale)[...] += residual
         return rim.cut(hr, self.scale)
 
     @cached_property
@@ -71,3 +70,9 @@ class PatchModel:
         """Whether the regressor has no intercept."""
         nothing = np.zeros((1, len(self.features.projection_)), np.float32)
         return not self.regressor.predict(nothing).any()
+
+
+def needless(rim: Rim) -> tuple[Rim, Rim]:
+    """Return the windows that cover nothing but rim, and the LR pixels that the others leave."""
+    windows = rim.narrowed(BORDER + WINDOW - 1)
+    return windows, Rim(*(BORDER + width for width in windows))

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from sr_arn.checks import InputError
 from sr_arn.conv_torch import by_torch_alone
 from sr_arn.devices import find_device
-from sr_arn.features import BORDER, NEIGHBOURHOOD, WINDOW, with_margin
+from sr_arn.features import NEIGHBOURHOOD, WINDOW, with_margin
 from sr_arn.nn import AnchoredRegression
-from sr_arn.patch_model import FLAT, PatchModel
+from sr_arn.patch_model import FLAT, PatchModel, needless
 from sr_arn.regressors import APlusRegressor, Regressor
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.resize import imresize
@@ -58,11 +58,10 @@ class TorchPatchModel:
     def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
         """Return the HR plane without the rim."""
         hr = imresize(lr, self.scale)
-        unseen = rim.narrowed(BORDER + WINDOW - 1)  # windows that cover nothing but rim
+        unseen, uncovered = needless(rim)
         seen = unseen.cut(with_margin(lr))
         if min(seen.shape) >= NEIGHBOURHOOD:
-            covered = Rim(*(BORDER + width for width in unseen))
-            covered.cut(hr, self.scale)[...] += self._residual(seen)
+            uncovered.cut(hr, self.scale)[...] += self._residual(seen)
         return rim.cut(hr, self.scale)
 
     def _residual(self, seen: Array) -> Array:

@@ -51,11 +51,11 @@ class ARNRegressor(GradientRegressor):
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where torch trains.
     precision : {"float32", "bfloat16"}, default "float32"
-        Of products in training. Processors that multiply bfloat16 themselves then take two
-        thirds of the time for wide layers; the result is as good.
+        Of products in training. Processors that multiply bfloat16 themselves then take less
+        time for wide layers; the result is as good.
     compiled : bool, default False
-        Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton; in
-        bfloat16, steps take two thirds of the time.
+        Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
+        Steps take less time then, most of all in bfloat16.
     random_state : int, default 0
         Chooses start and order of the samples.
 
