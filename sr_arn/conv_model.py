@@ -6,9 +6,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_arn.checks import InputError
 from sr_arn.compilation import compiled
 from sr_arn.convolution import Filters, convolve, padded
 from sr_arn.resize import imresize
+from sr_arn.restoration import RESTORING_AXES, Strengths, folded
 from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
@@ -28,6 +30,8 @@ class ConvModel:
         s, HR pixels per LR pixel.
     arrays : dict of ndarray of float32
         By the names of `array_axes`. Gains and sharpness of the network are factors of them.
+    restoring : dict of ndarray of float32, optional
+        A second set of them, by the names of `restoring_axes`, for pictures that are not clean.
 
     Attributes
     ----------
@@ -46,10 +50,14 @@ class ConvModel:
         "last_weight": "mtc33",  # t = s^2 HR pixels
         "last_bias": "mt",
     }
+    restoring_axes = array_axes | RESTORING_AXES
 
-    def __init__(self, scale: int, arrays: dict[str, Array]) -> None:
+    def __init__(
+        self, scale: int, arrays: dict[str, Array], restoring: dict[str, Array] | None = None
+    ) -> None:
         self.scale = scale
         self.arrays = arrays
+        self.restoring = restoring
         self.reach = 2 * len(arrays["pair_weight"]) + 2
         channels = len(arrays["first_bias"])
         missing = padded(channels) - channels
@@ -80,6 +88,25 @@ class ConvModel:
         pairs, both, channels = self.arrays["pair_weight"].shape[:3]
         anchors = len(self.arrays["anchors"])
         return {"channels": channels, "layers": both * pairs, "anchors": anchors}
+
+    @property
+    def restores(self) -> bool:
+        """Whether it knows what to do with pictures that are not clean."""
+        return self.restoring is not None
+
+    def restored(self, strengths: Strengths) -> "ConvModel":
+        """Return the model for pictures of these strengths; itself for those that are clean.
+
+        Raises
+        ------
+        InputError
+            If it does not restore.
+        """
+        if strengths.is_clean:
+            return self
+        if self.restoring is None:
+            raise InputError("restore: the model has learned clean pictures only")
+        return ConvModel(self.scale, folded(self.restoring, strengths))
 
     @cached_property
     def _details_of_flat_areas(self) -> Array:

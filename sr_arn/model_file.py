@@ -10,6 +10,7 @@ settings        {parameter: value} of the regressor that its predictions depend 
                 where there are none, nor of "conv"
 scale           HR pixels per LR pixel
 features        {"energy": share of the energy that PCA kept}; only of "patch"
+restores        whether there are arrays for pictures that are not clean; only of "conv"
 training        what it was trained on: images, their digest, samples, settings
 scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
 time            {"seconds": per megapixel made, "cores": how many}; only of those in the box
@@ -17,7 +18,8 @@ licence         SPDX identifier of the weights' licence
 ==============  ==========================================================================
 
 The arrays are, of "patch", `features.projection` and those of the regressor, `regressor.*`; of
-"conv", those of a `ConvModel`. Large ones are kept in float16.
+"conv", those of a `ConvModel`, and where it restores, those of its second set, `restore.*`.
+Large ones are kept in float16.
 """
 
 import json
@@ -37,6 +39,7 @@ from sr_arn.files import local_copy, write_whole
 from sr_arn.headers import read_entry
 from sr_arn.model_kinds import KINDS, Arrays, Axes, Header, check_fields
 from sr_arn.places import place
+from sr_arn.restoration import CLEAN, STRONGEST
 from sr_arn.upscaler import BicubicModel, Upscaler
 
 __all__ = [
@@ -208,8 +211,9 @@ def _check_result(model: ConvModel, where: str) -> None:
     """Raise `InputError` if what a network multiplies in a row is too much for float32."""
     noise = np.random.default_rng(0).uniform(size=(9, 9)).astype(np.float32)
     with np.errstate(all="ignore"):
-        if not np.abs(model(noise)).max() <= LARGEST_ENTRY:  # nor is NaN
-            raise InputError(f"{where}: makes no picture of one: its numbers are too large")
+        for strengths in (CLEAN, STRONGEST) if model.restores else (CLEAN,):
+            if not np.abs(model.restored(strengths)(noise)).max() <= LARGEST_ENTRY:  # nor is NaN
+                raise InputError(f"{where}: makes no picture of one: its numbers are too large")
 
 
 def _read_header(file: IO[bytes], name: str) -> Header:

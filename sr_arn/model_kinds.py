@@ -18,6 +18,8 @@ Header = dict[str, Any]
 Arrays = dict[str, NDArray[np.float32]]
 Axes = dict[str, tuple[str | int, ...]]
 
+RESTORING = "restore."  # begins the names of the arrays for pictures that are not clean
+
 
 def check_fields(header: Header, is_sound: dict[str, bool], where: str) -> None:
     """Raise `InputError` for the first field that is not."""
@@ -98,23 +100,32 @@ def _put_patch_together(header: Header, arrays: Arrays) -> PatchModel:
 
 
 def _take_apart_conv(model: ConvModel) -> tuple[Header, dict[str, NDArray[Any]]]:
-    return {"regressor": model.name}, dict(model.arrays)
+    restoring = {f"{RESTORING}{name}": array for name, array in (model.restoring or {}).items()}
+    return {"regressor": model.name, "restores": model.restores}, {**model.arrays, **restoring}
 
 
 def _check_conv(header: Header, where: str) -> None:
-    check_fields(header, {"regressor": header.get("regressor") == ConvModel.name}, where)
+    is_sound = {
+        "regressor": header.get("regressor") == ConvModel.name,
+        "restores": type(header.setdefault("restores", False)) is bool,  # older files have none
+    }
+    check_fields(header, is_sound, where)
 
 
 def _conv_axes(header: Header) -> Axes:
-    lengths: dict[str, int] = {"t": header["scale"] ** 2, "z": 2, "3": 3}
-    return {
-        name: tuple(lengths.get(letter, letter) for letter in letters)
-        for name, letters in ConvModel.array_axes.items()
-    }
+    lengths: dict[str, int] = {"t": header["scale"] ** 2, "z": 2, "2": 2, "3": 3}
+    letters = dict(ConvModel.array_axes)
+    if header["restores"]:
+        letters |= {f"{RESTORING}{name}": axes for name, axes in ConvModel.restoring_axes.items()}
+    return {name: tuple(lengths.get(axis, axis) for axis in axes) for name, axes in letters.items()}
 
 
 def _put_conv_together(header: Header, arrays: Arrays) -> ConvModel:
-    return ConvModel(header["scale"], arrays)
+    own = {name: arrays[name] for name in ConvModel.array_axes}
+    if not header["restores"]:
+        return ConvModel(header["scale"], own)
+    restoring = {name: arrays[f"{RESTORING}{name}"] for name in ConvModel.restoring_axes}
+    return ConvModel(header["scale"], own, restoring)
 
 
 KINDS = {
@@ -134,7 +145,7 @@ KINDS = {
         _conv_axes,
         _put_conv_together,
         float16_from=1000,
-        most={"p": 64, "c": 512, "m": 256},
+        most={"p": 64, "c": 512, "m": 256, "k": 256},
     ),
 }
 
