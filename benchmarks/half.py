@@ -21,8 +21,8 @@ from sr_arn.patch_torch import TorchPatchModel
 from sr_arn.upscaler import Upscaler
 
 MODELS = (
-    "aplus-x3,global-arn-x3,arn-x3,deep-arn-x2,deep-arn-x3,deep-arn-x4,conv-arn-x3-tiny,conv-arn-x2,"
-    "conv-arn-x3,conv-arn-x4,conv-arn-x3-large"
+    "aplus-x3,global-arn-x3,arn-x3,deep-arn-x2,deep-arn-x3,deep-arn-x4,conv-arn-x2-91,"
+    "conv-arn-x3-91,conv-arn-x4-91"
 )
 
 

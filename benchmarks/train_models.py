@@ -2,8 +2,9 @@ r"""Train the models in the box, score and time them, write them where the packa
 
     python benchmarks/train_models.py --data DATA_DIR [NAME ...] [--measure]
 
-DATA_DIR holds T91 (training; BSD200 too, for models of 291 images) and Set5, Set14, B100 (scoring
-only; nothing is chosen on them). Without names, every model is trained, and then all are timed.
+DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on them).
+Without names, every model of the 91 images is trained, and then all of the box are scored and
+timed; `benchmarks/train_gpu.py` trains the others.
 Each of them is, but for its scores, time and licence, what a command like these writes:
 
     sr-arn train DATA_DIR/T91 -o my.safetensors --validation 0 --seed 0 \
@@ -54,24 +55,16 @@ RECIPES: dict[str, tuple[str, int, dict[str, Any]]] = {
 }
 CONV = {"anchors": 16, "precision": "bfloat16", "random_state": 0}
 BASE = CONV | {"channels": 48, "layers": 18}
-LARGE = CONV | {"channels": 64, "layers": 22}
 TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8, "equivariant": False}  # see docs
 TEACHER = CONV | {"channels": 48, "layers": 16, "equivariant": False}
 AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a model in the box
 RECIPES |= {
     "teacher-x3": ("conv-arn", 3, TEACHER | {"epochs": 60, "learning_rate": 0.002}),
-    "conv-arn-x3": ("conv-arn", 3, BASE | {"epochs": 40, "teacher": "teacher-x3"}),
-    "conv-arn-x2": ("conv-arn", 2, BASE | AGAIN | {"start": "conv-arn-x3"}),
-    "conv-arn-x4": ("conv-arn", 4, BASE | AGAIN | {"start": "conv-arn-x3"}),
-    "conv-arn-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80, "learning_rate": 0.0015}),
-    "conv-arn-x2-tiny": ("conv-arn", 2, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
-    "conv-arn-x4-tiny": ("conv-arn", 4, TINY | AGAIN | {"start": "conv-arn-x3-tiny"}),
-    "conv-arn-x3-large": ("conv-arn", 3, LARGE | {"epochs": 32, "teacher": "teacher-x3"}),
-    "conv-arn-x2-large": ("conv-arn", 2, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
-    "conv-arn-x4-large": ("conv-arn", 4, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
-    "conv-arn-x3-large-291": ("conv-arn", 3, LARGE | AGAIN | {"start": "conv-arn-x3-large"}),
+    "conv-arn-x3-91": ("conv-arn", 3, BASE | {"epochs": 40, "teacher": "teacher-x3"}),
+    "conv-arn-x2-91": ("conv-arn", 2, BASE | AGAIN | {"start": "conv-arn-x3-91"}),
+    "conv-arn-x4-91": ("conv-arn", 4, BASE | AGAIN | {"start": "conv-arn-x3-91"}),
+    "teacher-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80, "learning_rate": 0.0015}),
 }
-FOLDERS = {True: ("T91", "BSD200"), False: ("T91",)}  # of models of 291 images, and of others
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"  # and models that are not for the box
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"
@@ -93,8 +86,7 @@ def train(name: str, data: Path) -> None:
     if isinstance(regressor, TrainedInEpochs):
         CHECKPOINTS.mkdir(exist_ok=True)
         options = {"checkpoint": checkpoint, "resume": checkpoint if checkpoint.exists() else None}
-    folders = [data / folder for folder in FOLDERS[name.endswith("-291")]]
-    upscaler = train_upscaler(folders, regressor, scale, **options)
+    upscaler = train_upscaler([data / "T91"], regressor, scale, **options)
     print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
     path = _path(name)
     save_model(path, upscaler, licence=LICENCE)
@@ -143,12 +135,16 @@ def main() -> None:
     """Train what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of T91 and the test sets")
-    parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="models (default: all)")
+    names = [*RECIPES, *models_in_the_box(), []]
+    parser.add_argument("names", nargs="*", choices=names, help="models (default: all)")
     parser.add_argument(
         "--measure", action="store_true", help="only score models, and time them: be quiet"
     )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(relativeCreated)8d ms  %(message)s")
+    others = set(args.names) - set(RECIPES)
+    if others and not args.measure:
+        parser.error(f"{', '.join(sorted(others))}: benchmarks/train_gpu.py trains these")
     if not args.measure:
         for name in args.names or RECIPES:
             train(name, args.data)

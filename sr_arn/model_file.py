@@ -44,6 +44,7 @@ from sr_arn.upscaler import BicubicModel, Upscaler
 
 __all__ = [
     "BOX",
+    "CREDITS",
     "DEFAULT_SCALE",
     "best_models",
     "load_model",
@@ -57,6 +58,7 @@ FORMAT_VERSION = 1
 KEY = "sr_arn"
 SUFFIX = ".safetensors"
 BOX = Path(__file__).with_name("models")
+CREDITS = BOX / "CREDITS.md"
 BEST = ("conv-arn-x{}", "conv-arn-x{}-tiny", "deep-arn-x{}")  # the first in the box is taken
 DEFAULT_SCALE = 3
 LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales

@@ -1,5 +1,8 @@
 """Pictures of results and models."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import opened
@@ -105,6 +108,18 @@ def test_a_gallery_has_a_tile_for_each_anchor(name):
     features = upscaler.model.features
     patches = anchors @ np.linalg.pinv(features.projection_).T
     np.testing.assert_allclose(patches @ features.projection_.T, anchors, atol=1e-4)
+
+
+def test_models_show_describes(capsys):
+    assert run("models", "show", "conv-arn-x3") == 0
+    shown = capsys.readouterr().out
+    assert "285 of open_photos, 91 of T91, 100 of BSD200" in shown
+    assert "JPEG and noise" in shown
+    text = Path(re.search("credits: +(.*)", shown)[1]).read_text(encoding="utf-8")
+    assert "CC BY-SA 4.0" in text
+    assert run("models", "show", "aplus-x2") == 0
+    assert re.search("trained on: +91 images", capsys.readouterr().out)
+    assert run("models", "show", "bicubic") == 0
 
 
 def test_models_show(tmp_path, capsys):

@@ -25,7 +25,7 @@ MODELS = [
     "conv-arn-x3",
     "conv-arn-x4",
     "conv-arn-x3-tiny",
-    "conv-arn-x3-large",
+    "conv-arn-x3-91",
 ]
 
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-SUMMARY = "List the models in the box, or draw what one knows."
-EXAMPLE = "sr-arn models; sr-arn models show aplus-x3 -o gallery.png"
+SUMMARY = "List the models in the box, describe one, or draw what it knows."
+EXAMPLE = "sr-arn models; sr-arn models show conv-arn-x3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,11 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="show")
     show = commands.add_parser(
         "show",
-        help="draw the anchors and regressors of a patch model",
+        help="describe a model, or draw the anchors and regressors of a patch model",
         epilog=f"example: {EXAMPLE}",
     )
     show.add_argument("model", metavar="NAME|FILE")
-    show.add_argument("-o", "--output", type=Path, required=True, metavar="GALLERY.png")
+    show.add_argument("-o", "--output", type=Path, metavar="GALLERY.png", help="draw it there")
     show.set_defaults(show=_show)
     parser.set_defaults(show=_list)
 
@@ -27,7 +27,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _show(args: argparse.Namespace) -> None:
-    """Draw a model's gallery."""
+    """Describe a model, or draw its gallery."""
+    if args.output is None:
+        _describe(args.model)
+        return
     from sr_arn.checks import display
     from sr_arn.drawing import gallery
     from sr_arn.files import check_output
@@ -40,6 +43,34 @@ def _show(args: argparse.Namespace) -> None:
     drawn = gallery(load_model(args.model))
     write_image(args.output, Picture(drawn))
     print(f"{display(args.output)}: {drawn.shape[1]} x {drawn.shape[0]} pixels")
+
+
+def _describe(name: str) -> None:
+    """Print what the header of a model says."""
+    from sr_arn.checks import display
+    from sr_arn.model_file import CREDITS, load_model, models_in_the_box
+
+    upscaler = load_model(name)
+    header, training = upscaler.header, upscaler.header.get("training", {})
+    pictures = training.get("pictures", {})
+    seen = ", ".join(f"{count} of {group}" for group, count in pictures.items())
+    images = training.get("images")
+    rows = {
+        "scale": upscaler.scale,
+        "regressor": header.get("regressor"),
+        "restores": "JPEG and noise" if header.get("restores") else None,
+        "trained on": f"{images} images{f': {seen}' if seen else ''}" if images else None,
+        "settings": ", ".join(f"{k} {v}" for k, v in training.get("parameters", {}).items()),
+        "PSNR on Y": ", ".join(
+            f"{s} {score['psnr']:.2f} dB" for s, score in header.get("scores", {}).items()
+        ),
+        "licence": header.get("licence"),
+        "credits": CREDITS if pictures and name in models_in_the_box() else None,
+    }
+    print(upscaler.name)
+    for label, text in rows.items():
+        if text:
+            print(f"  {label + ':':<12} {display(str(text), 400)}")
 
 
 def _list(args: argparse.Namespace) -> None:
