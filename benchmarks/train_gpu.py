@@ -1,0 +1,251 @@
+"""Train the convolutional ARNs of the box on a GPU: for clean pictures, then for others.
+
+    python benchmarks/train_gpu.py pack --data DATA_DIR -o planes.npz
+    python benchmarks/train_gpu.py train planes.npz -o OUT [NAME ...] [--steps N]
+    python benchmarks/train_gpu.py install OUT
+
+`pack` runs where the pictures are: DATA_DIR holds open_photos, T91 and BSD200, parts of which are
+held out (`gpu_planes.splits`). `train` runs where a GPU is; it needs one file beside the package,
+and runs on a processor too, slowly. All six networks take about 13 minutes on an NVIDIA H200.
+`install` writes what was trained into the box, without scores and time on the test sets, which
+`train_models.py --measure` adds.
+
+A network has two sets of weights. The clean set of x3 starts from a model that was trained on the
+91 images alone: `conv-arn-x3-91` in the box, and `conv-arn-x3-tiny-91` in `checkpoints/`, where
+`train_models.py` leaves it. Those of x2 and x4 start from the clean set of x3, and every restoring
+set from the clean set of its network. OUT has a file for each set, in float32. A set that another
+starts from is read from there, so the networks can be trained one by one.
+
+The numbers of steps are those that the networks in the box were trained with. Sums on a GPU are
+not in order: what is trained again is not the same to the last bit.
+"""
+
+import argparse
+import json
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gpu_batches import BATCH, CROP, Clean, Degraded
+from gpu_network import Restoring
+from gpu_planes import Planes, pack, pyramid, read_planes
+from gpu_scores import compared, scores
+from gpu_training import fit
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+from sr_arn.checks import InputError
+from sr_arn.conv_arn import plain
+from sr_arn.conv_model import ConvModel
+from sr_arn.devices import find_device
+from sr_arn.files import write_whole
+from sr_arn.model_file import BOX, SUFFIX, load_model, save_model
+from sr_arn.nn import ConvAnchoredNetwork
+from sr_arn.upscaler import Upscaler
+
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
+LICENCE = "BSD-3-Clause"
+ENTRY = "training"  # of the metadata of files in OUT
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+class Part(NamedTuple):
+    """How a set of weights is trained."""
+
+    steps: int
+    rate: float
+
+
+class Recipe(NamedTuple):
+    """How a network is trained.
+
+    Attributes
+    ----------
+    start : str
+        Whose clean set it starts from: one of `RECIPES`, or a model in the box or `checkpoints/`.
+    """
+
+    sizes: dict[str, int]
+    scale: int
+    start: str
+    clean: Part
+    restoring: Part
+
+
+BASE = {"channels": 48, "layers": 18, "anchors": 16}
+TINY = {"channels": 32, "layers": 8, "anchors": 8}
+RECIPES = {
+    "conv-arn-x3": Recipe(BASE, 3, "conv-arn-x3-91", Part(13037, 0.0015), Part(2966, 0.001)),
+    "conv-arn-x2": Recipe(BASE, 2, "conv-arn-x3", Part(8981, 0.0015), Part(3859, 0.001)),
+    "conv-arn-x4": Recipe(BASE, 4, "conv-arn-x3", Part(6308, 0.0015), Part(4354, 0.001)),
+    "conv-arn-x3-tiny": Recipe(
+        TINY, 3, "conv-arn-x3-tiny-91", Part(14225, 0.0015), Part(7309, 0.001)
+    ),
+    "conv-arn-x2-tiny": Recipe(TINY, 2, "conv-arn-x3-tiny", Part(9488, 0.0015), Part(7616, 0.001)),
+    "conv-arn-x4-tiny": Recipe(TINY, 4, "conv-arn-x3-tiny", Part(6944, 0.0015), Part(7204, 0.001)),
+}
+
+
+# --- training ----------------------------------------------------------------------
+
+
+def train(
+    names: list[str],
+    planes: Planes,
+    out: Path,
+    device: torch.device,
+    steps: int | None = None,
+    crop: int = CROP,
+    batch: int = BATCH,
+) -> None:
+    """Train both sets of weights of networks, and write each to a file in a folder.
+
+    Parameters
+    ----------
+    names : list of str
+        Of `RECIPES`.
+    planes : Planes
+    out : path
+        The folder.
+    device : device
+    steps : int, optional
+        Instead of those of the recipes, for a trial.
+    crop, batch : int
+        LR pixels along a side of a crop, and crops of a batch.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # all batches are of one shape
+        torch.backends.cudnn.allow_tf32 = True  # where products are not of bfloat16
+    hrs = pyramid((p for group in planes.training.values() for p in group), device)
+    about = {
+        "images": sum(map(len, planes.training.values())),
+        "digest": planes.digest,
+        "held_out": sum(map(len, planes.held_out.values())),
+        "sets": {name: len(group) for name, group in planes.training.items()},
+        "batch": batch,
+        "crop": crop,
+    }
+    for name in names:
+        recipe = RECIPES[name]
+        for kind, start, part in (
+            ("clean", recipe.start, recipe.clean),
+            ("restoring", name, recipe.restoring),
+        ):
+            part = part._replace(steps=steps or part.steps)
+            print(f"{name}, {kind} set: from {start}, {part.steps} steps", flush=True)
+            # 1. the network, as it starts
+            torch.manual_seed(0)
+            network = start_network(recipe, kind, start_arrays(start, out)).to(device)
+            before = scores(network, planes.held_out, recipe.scale, device)
+            # 2. training
+            batches = (Clean if kind == "clean" else Degraded)(hrs, recipe.scale, crop, batch)
+            fit(network, batches, part.steps, part.rate, lambda line: print(line, flush=True))
+            # 3. what it has learned, and how well
+            after = scores(network, planes.held_out, recipe.scale, device)
+            entry = about | part._asdict() | {"start": start, "scores": compared(before, after)}
+            arrays = network.folded() if isinstance(network, Restoring) else plain(network).arrays
+            data = BytesIO(save(arrays, {ENTRY: json.dumps(entry)}))
+            write_whole(set_path(out, name, kind), partial(copyfileobj, data))
+
+
+def start_network(recipe: Recipe, kind: str, arrays: Arrays) -> ConvAnchoredNetwork | Restoring:
+    """Return a network for a set of weights, "clean" or "restoring", before training."""
+    network = ConvAnchoredNetwork(recipe.scale, **recipe.sizes, equivariant=False)
+    network.start_from({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return network if kind == "clean" else Restoring(network)
+
+
+def start_arrays(name: str, out: Path) -> Arrays:
+    """Return the clean set of a network that was trained before, or of a model that is there."""
+    if name in RECIPES:
+        path = set_path(out, name, "clean")
+        if not path.exists():
+            raise InputError(f"start: {path} is missing; train {name} first")
+        return load_file(path)
+    path = BOX / f"{name}{SUFFIX}"
+    model = load_model(path if path.exists() else CHECKPOINTS / path.name).model
+    if not isinstance(model, ConvModel):
+        raise InputError(f"start: expected a convolutional ARN, received {name}")
+    return model.arrays
+
+
+def set_path(out: Path, name: str, kind: str) -> Path:
+    """Return the file of a set of weights, "clean" or "restoring"."""
+    return out / f"{name}.{kind}{SUFFIX}"
+
+
+# --- model files -------------------------------------------------------------------
+
+
+def install(out: Path, box: Path = BOX) -> list[str]:
+    """Write every network that has both sets in a folder to a model file; return their names."""
+    kinds = "clean", "restoring"
+    paths = {name: [set_path(out, name, kind) for kind in kinds] for name in RECIPES}
+    whole = [name for name, files in paths.items() if all(file.exists() for file in files)]
+    if not whole:
+        raise InputError(f"install: {out} has no network with both sets of weights; train one")
+    for name in whole:
+        clean, restoring = (load_file(file) for file in paths[name])
+        training = dict(zip(kinds, map(_entry, paths[name]), strict=True))
+        model = ConvModel(RECIPES[name].scale, clean, restoring)
+        upscaler = Upscaler(model, {"training": training})
+        save_model(box / f"{name}{SUFFIX}", upscaler, licence=LICENCE)
+    return whole
+
+
+def _entry(path: Path) -> Any:
+    """Return what a file in OUT says about its training."""
+    with safe_open(path, "numpy") as file:
+        return json.loads(file.metadata()[ENTRY])
+
+
+# --- commands ----------------------------------------------------------------------
+
+
+def pack_command(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Write the luminance of all pictures to one file."""
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="an .npz file")
+    args = parser.parse_args(arguments)
+    pack(args.data, args.output)
+
+
+def train_command(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Train networks."""
+    parser.add_argument("planes", type=Path, help="what pack wrote")
+    parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="networks (default: all)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="a folder")
+    parser.add_argument("--steps", type=int, help="of each set of weights, for a trial")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    args = parser.parse_intermixed_args(arguments)
+    planes, device = read_planes(args.planes), find_device(args.device)
+    train(args.names or list(RECIPES), planes, args.output, device, args.steps)
+
+
+def install_command(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Write trained networks into the box."""
+    parser.add_argument("output", type=Path, help="the folder that train wrote")
+    print(*install(parser.parse_args(arguments).output), sep="\n")
+
+
+def main() -> None:
+    """Do what the command line says."""
+    commands = {"pack": pack_command, "train": train_command, "install": install_command}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the command; -h tells them")
+    args = parser.parse_args()
+    command = commands[args.command]
+    own = argparse.ArgumentParser(f"{parser.prog} {args.command}", description=command.__doc__)
+    command(own, args.arguments)
+
+
+if __name__ == "__main__":
+    main()
