@@ -11,7 +11,7 @@ and runs on a processor too, slowly. All six networks take about 13 minutes on a
 `train_models.py --measure` adds.
 
 A network has two sets of weights. The clean set of x3 starts from a model that was trained on the
-91 images alone: `conv-arn-x3-91` in the box, and `conv-arn-x3-tiny-91` in `checkpoints/`, where
+91 images alone: `conv-arn-x3-91` in the box, and `teacher-x3-tiny` in `checkpoints/`, where
 `train_models.py` leaves it. Those of x2 and x4 start from the clean set of x3, and every restoring
 set from the clean set of its network. OUT has a file for each set, in float32. A set that another
 starts from is read from there, so the networks can be trained one by one.
@@ -51,6 +51,7 @@ from sr_arn.upscaler import Upscaler
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 LICENCE = "BSD-3-Clause"
 ENTRY = "training"  # of the metadata of files in OUT
+SEEN = ("images", "digest", "held_out", "sets")  # entries that both sets of weights share
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -84,9 +85,7 @@ RECIPES = {
     "conv-arn-x3": Recipe(BASE, 3, "conv-arn-x3-91", Part(13037, 0.0015), Part(2966, 0.001)),
     "conv-arn-x2": Recipe(BASE, 2, "conv-arn-x3", Part(8981, 0.0015), Part(3859, 0.001)),
     "conv-arn-x4": Recipe(BASE, 4, "conv-arn-x3", Part(6308, 0.0015), Part(4354, 0.001)),
-    "conv-arn-x3-tiny": Recipe(
-        TINY, 3, "conv-arn-x3-tiny-91", Part(14225, 0.0015), Part(7309, 0.001)
-    ),
+    "conv-arn-x3-tiny": Recipe(TINY, 3, "teacher-x3-tiny", Part(14225, 0.0015), Part(7309, 0.001)),
     "conv-arn-x2-tiny": Recipe(TINY, 2, "conv-arn-x3-tiny", Part(9488, 0.0015), Part(7616, 0.001)),
     "conv-arn-x4-tiny": Recipe(TINY, 4, "conv-arn-x3-tiny", Part(6944, 0.0015), Part(7204, 0.001)),
 }
@@ -193,7 +192,10 @@ def install(out: Path, box: Path = BOX) -> list[str]:
         raise InputError(f"install: {out} has no network with both sets of weights; train one")
     for name in whole:
         clean, restoring = (load_file(file) for file in paths[name])
-        training = dict(zip(kinds, map(_entry, paths[name]), strict=True))
+        entries = dict(zip(kinds, map(_entry, paths[name]), strict=True))
+        training = {key: entries["clean"][key] for key in SEEN}
+        for kind, entry in entries.items():
+            training[kind] = {key: value for key, value in entry.items() if key not in SEEN}
         model = ConvModel(RECIPES[name].scale, clean, restoring)
         upscaler = Upscaler(model, {"training": training})
         save_model(box / f"{name}{SUFFIX}", upscaler, licence=LICENCE)

@@ -150,7 +150,7 @@ def test_two_steps_on_a_processor_and_their_model_file(module, planes, tmp_path,
     training = upscaler.header["training"]
     assert training["clean"]["start"] == "start-x2"
     assert training["restoring"]["start"] == "small-x2"
-    assert training["clean"]["sets"] == {"a": len(planes)}
+    assert training["sets"] == {"a": len(planes)}
     assert training["restoring"]["scores"]["jpeg 30"]["b"].keys() == {"bicubic", "before", "after"}
 
 

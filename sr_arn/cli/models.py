@@ -52,8 +52,8 @@ def _describe(name: str) -> None:
 
     upscaler = load_model(name)
     header, training = upscaler.header, upscaler.header.get("training", {})
-    pictures = training.get("pictures", {})
-    seen = ", ".join(f"{count} of {group}" for group, count in pictures.items())
+    sets = training.get("sets", {})
+    seen = ", ".join(f"{count} of {group}" for group, count in sets.items())
     images = training.get("images")
     rows = {
         "scale": upscaler.scale,
@@ -65,7 +65,7 @@ def _describe(name: str) -> None:
             f"{s} {score['psnr']:.2f} dB" for s, score in header.get("scores", {}).items()
         ),
         "licence": header.get("licence"),
-        "credits": CREDITS if pictures and name in models_in_the_box() else None,
+        "credits": CREDITS if sets and name in models_in_the_box() else None,
     }
     print(upscaler.name)
     for label, text in rows.items():
