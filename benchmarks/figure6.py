@@ -31,7 +31,9 @@ def main() -> None:
     args = parser.parse_args()
     hr = crop_to_multiple(read_image(args.picture).pixels, SCALE)
     lr = imresize(hr, 1 / SCALE)
-    panels = {name: load_model(name, SCALE).upscale(lr) for name in args.models.split(",")}
+    panels = {
+        name: load_model(name, SCALE).upscale(lr, restore="off") for name in args.models.split(",")
+    }
     panels["original"] = hr
     x, y, width, height = args.crop
     parts = [

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from sr_arn.checks import InputError, display
 from sr_arn.cluster import Cluster, ClusterLost, asks_if_wanted
-from sr_arn.enlarger import PREVIEW, Enlarger, Stopped, preview_of
+from sr_arn.enlarger import PREVIEW, Enlarged, Enlarger, Stopped, preview_of
 from sr_arn.formats import SUFFIXES
 from sr_arn.image_io import TooManyPixels
 from sr_arn.naming import Naming
 from sr_arn.places import identity, is_local, is_pattern, place
+from sr_arn.restoration import Strengths
 from sr_arn.workers import hush_readers, in_order
 
 __all__ = ["Job", "Outcome", "find_jobs", "run"]
@@ -47,10 +48,28 @@ class Outcome:
     height: int | None = None
     model: str | None = None
     seconds: float | None = None
+    restored: Strengths | None = None
+
+    @classmethod
+    def of(cls, job: Job, enlarged: Enlarged, seconds: float) -> "Outcome":
+        """Return that of a picture that is done."""
+        (frame, model, restored), spent = enlarged, round(seconds, 3)
+        height, width = frame.shape[:2]
+        source, target = str(job.source), str(job.target)
+        return cls(source, target, "done", None, width, height, model, spent, restored)
+
+    @property
+    def how(self) -> str:
+        """What made it, such as "conv-arn-x3; JPEG of quality 75: restored"."""
+        return "; ".join(filter(None, (self.model, str(self.restored or ""))))
 
     def report(self) -> dict[str, Any]:
         """Return what is known, for JSON."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.restored is not None:
+            del known["restored"]
+            known["restore"] = self.restored.report()
+        return known
 
 
 def find_jobs(
@@ -256,14 +275,12 @@ def _outcome(
         if skip_existing and job.target.exists():
             return Outcome(str(job.source), str(job.target), "skipped", "is there already")
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        frame, model = enlarge(job.source, job.target, watch=watch)
+        enlarged = enlarge(job.source, job.target, watch=watch)
     except (TooManyPixels, ClusterLost):
         raise
     except (InputError, OSError, MemoryError, Stopped) as error:
         return _failed(job, error)
-    height, width = frame.shape[:2]
-    spent = round(time.perf_counter() - start, 3)
-    return Outcome(str(job.source), str(job.target), "done", None, width, height, model, spent)
+    return Outcome.of(job, enlarged, time.perf_counter() - start)
 
 
 def _failed(job: Job, error: Exception) -> Outcome:

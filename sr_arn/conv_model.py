@@ -10,7 +10,7 @@ from sr_arn.checks import InputError
 from sr_arn.compilation import compiled
 from sr_arn.convolution import Filters, convolve, padded
 from sr_arn.resize import imresize
-from sr_arn.restoration import RESTORING_AXES, Strengths, folded
+from sr_arn.restoration import RESTORING_AXES, Strengths, damped, folded
 from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
@@ -105,8 +105,9 @@ class ConvModel:
         if strengths.is_clean:
             return self
         if self.restoring is None:
-            raise InputError("restore: the model has learned clean pictures only")
-        return ConvModel(self.scale, folded(self.restoring, strengths))
+            raise InputError("restore: the model knows clean pictures only")
+        arrays = folded(self.restoring, strengths) if strengths.is_degraded else self.arrays
+        return ConvModel(self.scale, damped(arrays, strengths.trust))
 
     @cached_property
     def _details_of_flat_areas(self) -> Array:

@@ -12,6 +12,7 @@ from sr_arn.conv_model import ConvModel
 from sr_arn.devices import find_device
 from sr_arn.nn import ConvAnchoredNetwork
 from sr_arn.resize import imresize
+from sr_arn.restoration import Strengths
 from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["TorchConvModel", "by_torch_alone"]
@@ -55,6 +56,7 @@ class TorchConvModel:
 
     def __init__(self, model: ConvModel, device: str = "auto") -> None:
         self.name, self.scale, self.reach = model.name, model.scale, model.reach
+        self.plain, self.restores = model, model.restores
         self.device = find_device(device)
         arrays = {name: torch.from_numpy(array) for name, array in model.arrays.items()}
         with torch.random.fork_rng(devices=[]):  # what it starts from is drawn in vain
@@ -64,6 +66,10 @@ class TorchConvModel:
         side = 2 * self.reach + 1
         middle = Rim(self.reach, self.reach, self.reach, self.reach)
         self._flat = middle.cut(self._details(np.zeros((side, side), np.float32)), self.scale)
+
+    def restored(self, strengths: Strengths) -> "TorchConvModel":
+        """Return the model for pictures of these strengths."""
+        return TorchConvModel(self.plain.restored(strengths), self.device.type)
 
     def __call__(self, lr: Array, rim: Rim = NO_RIM) -> Array:
         """Return the HR plane without the rim."""

@@ -78,7 +78,9 @@ def preview(picture: Picture, upscaler: Upscaler) -> Levels:
         for start, begin in zip((top, left), first, strict=True)
     )
     bicubic = Upscaler(BicubicModel(upscaler.scale))
-    return side_by_side([(u.name, u.upscale(seen)[rows, columns]) for u in (bicubic, upscaler)])
+    return side_by_side(
+        [(u.name, u.upscale(seen, restore="off")[rows, columns]) for u in (bicubic, upscaler)]
+    )
 
 
 def _most_detailed(plane: NDArray[np.float32]) -> tuple[int, int]:

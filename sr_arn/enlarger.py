@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
+from sr_arn.channels import check_restores
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.cluster import Cluster
 from sr_arn.drawing import preview
@@ -18,6 +20,7 @@ from sr_arn.metadata import Metadata
 from sr_arn.model_file import load_model, trained_scales
 from sr_arn.picture import Frame, Picture
 from sr_arn.places import is_local
+from sr_arn.restoration import OFF, Restore, Strengths
 from sr_arn.sizes import LARGEST_SCALE, Size
 from sr_arn.tiles import SMALLEST
 from sr_arn.upscaler import BicubicModel, Upscaler
@@ -37,6 +40,16 @@ LOADING = Lock()  # of models, once for all threads
 
 class Stopped(Exception):
     """Work that was asked to end before its time."""
+
+
+class Enlarged(NamedTuple):
+    """What became of a picture."""
+
+    frame: Frame
+    """Of the result."""
+    model: str
+    """Its name in the box, or its file's."""
+    restored: Strengths
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,8 @@ class Enlarger:
         Whether a picture `preview_of` the target shows a part beside what bicubic makes of it.
     cluster : Cluster, optional
         Whose workers enlarge the tiles of a picture, instead of threads here.
+    restore : Restore
+        By default all that is found.
 
     Raises
     ------
@@ -84,6 +99,7 @@ class Enlarger:
     quality: int | None = None
     preview: bool = False
     cluster: Cluster | None = None
+    restore: Restore = field(default_factory=Restore)
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +110,11 @@ class Enlarger:
                 check_integer(value, name.replace("_", "-"), least)
         if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
+        if self.back_project and self.restore.is_asked:
+            raise InputError(
+                "restore: is not possible with back-project, which brings back what was taken "
+                "off; leave out one of them"
+            )
 
     def __call__(
         self,
@@ -101,7 +122,7 @@ class Enlarger:
         target: Path,
         kind: Format | None = None,
         watch: Callable[[float], object] = lambda share: None,
-    ) -> tuple[Frame, str]:
+    ) -> Enlarged:
         """Read, enlarge and write one picture.
 
         Parameters
@@ -116,10 +137,7 @@ class Enlarger:
 
         Returns
         -------
-        frame : Frame
-            Of the result.
-        model : str
-            What made it: its name in the box, or its file's.
+        Enlarged
 
         Raises
         ------
@@ -131,13 +149,13 @@ class Enlarger:
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]
-        upscaler = self.upscaler_for(height, width)
+        upscaler, strengths = self._chosen_for(picture)
         size = height * upscaler.scale, width * upscaler.scale
         if self.size.given:
             size = self.size.of(height, width)
         original, picture = picture, as_it_fits(kind, picture, size)
         frame = picture.frame.of_size(*size)
-        strips = upscaler.upscale_strips(picture, size, watch)
+        strips = upscaler.upscale_strips(picture, size, watch, strengths)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
@@ -154,8 +172,26 @@ class Enlarger:
                 lambda file: encode_strips(file, kind, frame, strips, self.threads, self.quality),
             )
         if self.preview and target != PIPE:
-            write_image(preview_of(target), Picture(preview(original, upscaler)))
-        return frame, upscaler.name
+            shown = preview(original, upscaler.restored(strengths))
+            write_image(preview_of(target), Picture(shown))
+        return Enlarged(frame, upscaler.name, strengths)
+
+    def _chosen_for(self, picture: Picture) -> tuple[Upscaler, Strengths]:
+        """Return what enlarges a picture, and what of it is restored.
+
+        A picture that is not enlarged is restored by the smallest model, then shrunk by bicubic;
+        one that is shrunk, only if that is asked for.
+        """
+        shape = picture.pixels.shape[:2]
+        upscaler = self.upscaler_for(*shape)
+        if upscaler.scale > 1 or self.model is not None:
+            return upscaler, upscaler.strengths_of(picture, self.restore)
+        if self.restore.is_asked or self.size.of(*shape) == shape:
+            restoring = self._upscaler(min(trained_scales()))
+            strengths = restoring.strengths_of(picture, self.restore)
+            if strengths.is_degraded:
+                return restoring, strengths
+        return upscaler, OFF
 
     def _read(self, source: Path) -> Picture:
         """Read a file, standard input, or another pipe."""
@@ -177,11 +213,22 @@ class Enlarger:
         Raises
         ------
         InputError
-            If there is no such model, or no such device.
+            If there is no such model or device, or the model does not restore as is wanted.
         """
+        if self.restore.is_asked and self.model == BicubicModel.name:
+            check_restores(BicubicModel(1))
         if self.size.given and self.model in (None, BicubicModel.name):
             return 1
-        return self._upscaler(None).scale
+        upscaler = self._upscaler(None)
+        if self.restore.is_asked:
+            check_restores(upscaler.model)
+        return upscaler.scale
+
+    def restoring(self, restore: Restore) -> "Enlarger":
+        """Return one that restores so, with the same models."""
+        other = replace(self, restore=restore)
+        object.__setattr__(other, "_upscalers", self._upscalers)
+        return other
 
     def for_a_worker(self, most_pixels: int) -> "Enlarger":
         """Return one that a worker of a cluster uses, with the models that are loaded.

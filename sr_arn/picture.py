@@ -44,6 +44,8 @@ class Picture:
 
     metadata: Metadata = field(default_factory=Metadata)
     is_cmyk: bool = False
+    jpeg: float | None = None
+    """Quality of the JPEG file that the pixels were read from, 1 to 100."""
 
     @property
     def frame(self) -> Frame:
@@ -56,9 +58,10 @@ class Picture:
         return self.frame.mode
 
     def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
-        """Return the same picture with other pixels, of any size."""
+        """Return the same picture with other pixels, of any size, which no file holds."""
         height, width = pixels.shape[:2]
-        return replace(self, pixels=pixels, metadata=self.metadata.for_picture(width, height))
+        metadata = self.metadata.for_picture(width, height)
+        return replace(self, pixels=pixels, metadata=metadata, jpeg=None)
 
     @property
     def is_opaque(self) -> bool:

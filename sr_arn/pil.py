@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from sr_arn.checks import InputError, display
+from sr_arn.jpeg import quality_of_table
 from sr_arn.metadata import EXIF_PREFIX, from_image
 from sr_arn.picture import Picture
 
@@ -76,6 +77,7 @@ def is_cut_to_8_bits(image: Image.Image) -> bool:
 
 def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Picture:
     """Return an image as it is, not turned upright; a grey palette as grey, if it may be."""
+    jpeg = _quality_of(image)
     image = _with_stretched_key(image)
     mode = image.mode
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
@@ -94,7 +96,19 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     pixels = np.array(image if image.mode == mode else image.convert(mode))
     if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
-    return Picture(pixels, from_image(image), is_cmyk=mode == "CMYK")
+    return Picture(pixels, from_image(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
+
+
+def _quality_of(image: Image.Image) -> float | None:
+    """Return the quality of a JPEG file that Pillow has opened, not loaded yet.
+
+    Nobody knows what was done since to pixels that are loaded, or asked for in another size.
+    """
+    tables = getattr(image, "quantization", None)
+    is_untouched = getattr(image, "tile", []) and not getattr(image, "decoderconfig", None)
+    if not tables or not is_untouched:
+        return None
+    return quality_of_table(tables[min(tables)])
 
 
 def _with_stretched_key(image: Image.Image) -> Image.Image:

@@ -11,9 +11,10 @@ M. Irani, S. Peleg, "Improving resolution by image registration", CVGIP 1991: th
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.channels import LuminanceModel
+from sr_arn.channels import LuminanceModel, restored, restores
 from sr_arn.checks import InputError, check_integer
 from sr_arn.resize import imresize
+from sr_arn.restoration import Strengths
 from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["BackProjection", "SelfEnsemble"]
@@ -41,6 +42,15 @@ class SelfEnsemble:
         self.name = f"{model.name}, ensemble"
         self.scale = model.scale
         self.reach = model.reach
+
+    @property
+    def restores(self) -> bool:
+        """Whether its model does."""
+        return restores(self.model)
+
+    def restored(self, strengths: Strengths) -> "SelfEnsemble":
+        """Return that of the model for pictures of these strengths."""
+        return SelfEnsemble(restored(self.model, strengths))
 
     def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
         """Return the HR plane without the rim."""

@@ -1,4 +1,4 @@
-"""What a JPEG or noise took from a picture: how strongly, and the network that knows it.
+"""What JPEG, noise and aliasing did to a picture: how strongly, and the network that knows it.
 
 A network that restores has a second set of weights, and gains and biases of its channels that
 depend on the strengths. A constant that goes through a convolution is a bias, and a gain is a
@@ -7,14 +7,25 @@ the time that it takes without.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, display
 
-__all__ = ["CLEAN", "RESTORING_AXES", "STRONGEST", "Strengths", "folded"]
+__all__ = [
+    "CLEAN",
+    "OFF",
+    "RESTORING_AXES",
+    "STRONGEST",
+    "Restore",
+    "Strengths",
+    "damped",
+    "folded",
+]
 
 LARGEST_NOISE = 100.0  # levels of 255
 QUALITIES = (1, 100)
@@ -37,7 +48,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Strengths:
-    """How strongly a picture was compressed, and how noisy it is.
+    """How strongly a picture was compressed, how noisy it is, and how much it is aliased.
 
     Attributes
     ----------
@@ -45,6 +56,9 @@ class Strengths:
         Quality of JPEG, 1 to 100, by the scale of the Independent JPEG Group; None without.
     noise : float, default 0
         Standard deviation of the luminance's noise, in levels of 255, 0 to 100.
+    aliasing : float, default 0
+        How far the finest details mislead, 0 to 1, for the picture was shrunk without a filter:
+        so much less than all details are added to bicubic.
     share : float, default 1
         How much of it is to be restored, 0 to 1.
 
@@ -56,6 +70,7 @@ class Strengths:
 
     jpeg: float | None = None
     noise: float = 0.0
+    aliasing: float = 0.0
     share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -67,13 +82,25 @@ class Strengths:
             raise InputError(
                 f"noise: expected 0 to {LARGEST_NOISE:g}, received {display(self.noise)}"
             )
-        if not 0 <= self.share <= 1:
-            raise InputError(f"share: expected 0 to 1, received {display(self.share)}")
+        for name in ("aliasing", "share"):
+            if not 0 <= getattr(self, name) <= 1:
+                value = display(getattr(self, name))
+                raise InputError(f"{name}: expected 0 to 1, received {value}")
 
     @property
     def is_clean(self) -> bool:
         """Whether there is nothing to restore."""
-        return (self.jpeg is None and self.noise == 0) or self.share == 0
+        return self.share == 0 or not (self.is_degraded or self.aliasing)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether there is JPEG or noise."""
+        return self.jpeg is not None or self.noise > 0
+
+    @property
+    def trust(self) -> float:
+        """The factor of the details that are added to bicubic, 0 to 1."""
+        return 1 - self.share * self.aliasing
 
     @property
     def coordinates(self) -> Array:
@@ -89,12 +116,124 @@ class Strengths:
         noisy = math.log2(1 + self.noise / 2) / 4
         return np.array([self.share * compressed, self.share * noisy], np.float32)
 
+    def report(self) -> dict[str, Any]:
+        """Return them for JSON; `strength` is the share in per cent."""
+        return {
+            "jpeg": self.jpeg,
+            "noise": round(self.noise, 2) or None,
+            "aliasing": round(self.aliasing, 2) or None,
+            "strength": round(100 * self.share, 1),
+        }
+
+    def __str__(self) -> str:
+        """Return a phrase such as "JPEG of quality 75, noise of 3: restored"; "" if clean."""
+        if self.is_clean:
+            return ""
+        phrases = []
+        if self.is_degraded:
+            jpeg = [] if self.jpeg is None else [f"JPEG of quality {self.jpeg:g}"]
+            noise = [f"noise of {self.noise:.2g}"] if self.noise else []
+            by = "" if self.share == 1 else f" by {100 * self.share:g} %"
+            phrases.append(f"{', '.join(jpeg + noise)}: restored{by}")
+        if self.aliasing:
+            phrases.append(f"aliased: {100 * self.trust:.0f} % of the details")
+        return "; ".join(phrases)
+
 
 CLEAN = Strengths()
 """Nothing to restore."""
 
+OFF = Strengths(share=0)
+"""Nothing of what there is."""
+
 STRONGEST = Strengths(jpeg=QUALITIES[0], noise=LARGEST_NOISE)
 """The most that there can be."""
+
+
+@dataclass(frozen=True)
+class Restore:
+    """What a user wants to be restored: so many per cent of what is found, or of what is known.
+
+    Attributes
+    ----------
+    percent : float, optional
+        0 to 100; None is all, for models that restore, and nothing for the others.
+    jpeg, noise : float, optional
+        Replace what is found: see `Strengths`.
+    given : Strengths, optional
+        Replaces all that is found.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, or jpeg or noise stand beside 0 per cent.
+    """
+
+    percent: float | None = None
+    jpeg: float | None = None
+    noise: float | None = None
+    given: Strengths | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.percent is not None and not 0 <= self.percent <= 100:
+            raise _no_restore(self.percent)
+        known = [name for name in ("jpeg", "noise") if getattr(self, name) is not None]
+        if self.is_off and known:
+            raise InputError(f"{known[0]}: has no effect with restore off; leave out one of them")
+        Strengths(self.jpeg, self.noise or 0.0)
+
+    @classmethod
+    def of(cls, value: Any, jpeg: float | None = None, noise: float | None = None) -> "Restore":
+        """Return what "auto", "off", a number of per cent, such text, or `Strengths` mean."""
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Strengths):
+            return cls(given=value)
+        names = {"auto": None, "off": 0.0}
+        try:
+            percent = names[value] if value in names else float(value)
+        except (TypeError, ValueError):
+            raise _no_restore(value) from None
+        return cls(percent, jpeg, noise)
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is to be restored, or even looked for."""
+        return self.percent == 0 or (self.given is not None and self.given.is_clean)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a model that does not restore is an error."""
+        parts = self.percent, self.jpeg, self.noise, self.given
+        return not self.is_off and any(part is not None for part in parts)
+
+    def strengths(self, find: Callable[[], Strengths]) -> Strengths:
+        """Return what is to be restored; `find` looks at the picture, if that is needed."""
+        if self.is_off:
+            return OFF
+        if self.given is not None:
+            return self.given
+        found = find()
+        return replace(
+            found,
+            jpeg=found.jpeg if self.jpeg is None else self.jpeg,
+            noise=found.noise if self.noise is None else self.noise,
+            share=1.0 if self.percent is None else self.percent / 100,
+        )
+
+
+def _no_restore(value: Any) -> InputError:
+    return InputError(
+        f"restore: expected auto, off or 0 to 100 per cent, received {display(value)}"
+    )
+
+
+def damped(arrays: dict[str, Array], trust: float) -> dict[str, Array]:
+    """Return the weights of a network that gives its details times a factor."""
+    factor = np.float32(trust)
+    last = {name: arrays[name] * factor for name in ("last_weight", "last_bias")}
+    return arrays | last
 
 
 def folded(arrays: dict[str, Array], strengths: Strengths) -> dict[str, Array]:

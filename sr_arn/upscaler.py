@@ -6,9 +6,11 @@ in the luminance model it holds, a function from an LR plane to an HR plane: a `
 (`sr_arn.patch_model`), a `ConvModel` (`sr_arn.conv_model`), or any other.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import tee
@@ -17,15 +19,25 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.channels import BicubicModel, LuminanceModel, enlarge, reach_of
+from sr_arn.channels import (
+    BicubicModel,
+    LuminanceModel,
+    check_restores,
+    enlarge,
+    reach_of,
+    restored,
+    restores,
+)
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
 from sr_arn.cluster import Cluster
 from sr_arn.conv_model import ConvModel
+from sr_arn.detection import found_in
 from sr_arn.devices import find_device
 from sr_arn.formats import MODES
 from sr_arn.memory import memory_left
 from sr_arn.patch_model import PatchModel
 from sr_arn.refinement import BackProjection, SelfEnsemble
+from sr_arn.restoration import OFF, Restore, Strengths
 from sr_arn.sizes import resized
 from sr_arn.tensors import as_array, as_tensor, is_tensor
 from sr_arn.tiles import SMALLEST, Border, Grid, Rim, Tile
@@ -35,6 +47,8 @@ if TYPE_CHECKING:
     from sr_arn.picture import Picture
 
 __all__ = ["BicubicModel", "LuminanceModel", "Upscaler"]
+
+logger = logging.getLogger(__name__)
 
 PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 """White, by the dtype of a picture's pixels."""
@@ -49,6 +63,7 @@ MEGABYTE = 1_000_000
 
 Plane = NDArray[np.float32]
 Pixels = NDArray[Any]
+HowToRestore = str | float | Strengths | Restore
 Work = Callable[[Pixels, Rim], Pixels]
 """From LR pixels to HR pixels, without the rim."""
 
@@ -106,6 +121,7 @@ class Upscaler:
         self.tile = tile
         self.memory = memory
         self.cluster = cluster
+        self._has_warned = False
 
     @property
     def scale(self) -> int:
@@ -169,13 +185,68 @@ class Upscaler:
             return self._with(TorchConvModel(model, device), "by torch")
         return self._with(TorchPatchModel(model, device), "by torch")
 
+    @property
+    def restores(self) -> bool:
+        """Whether it knows what to do with JPEG, noise and aliasing."""
+        return restores(self.model)
+
+    def restored(self, strengths: Strengths) -> "Upscaler":
+        """Return an up-scaler for pictures of these strengths; itself for those that are clean.
+
+        Raises
+        ------
+        InputError
+            If the model does not restore.
+        """
+        if strengths.is_clean:
+            return self
+        other = copy(self)
+        other.model = restored(self.model, strengths)
+        return other
+
+    def strengths_of(self, picture: "Picture", restore: HowToRestore = "auto") -> Strengths:
+        """Return what `upscale_picture` would restore: see `upscale` on `restore`.
+
+        Raises
+        ------
+        InputError
+            If `restore` is none of its values, or more than "auto" of a model that does not
+            restore.
+        """
+
+        def find() -> Strengths:
+            return found_in(picture.pixels, picture.is_cmyk, picture.jpeg)
+
+        return self._strengths(find, restore)
+
+    def _strengths(self, find: Callable[[], Strengths], restore: HowToRestore) -> Strengths:
+        """Return what is to be restored; the log warns once if the model cannot."""
+        restore = Restore.of(restore)
+        if self.restores:
+            return restore.strengths(find)
+        if restore.is_asked:
+            check_restores(self.model)
+        if restore.is_off or self._has_warned:
+            return OFF
+        found = find()
+        if found.is_degraded:
+            self._has_warned = True
+            what = str(replace(found, aliasing=0)).partition(":")[0]
+            logger.warning("%s: is not restored; %s knows clean pictures only", what, self.name)
+        return OFF
+
     def _with(self, model: LuminanceModel, how: str) -> "Upscaler":
         """Return the same up-scaler with a model made of its own."""
         other = copy(self)
         other.model, other.name = model, f"{self.name}, {how}"
         return other
 
-    def upscale(self, image: Any, size: tuple[int, int] | None = None) -> Any:
+    def upscale(
+        self,
+        image: Any,
+        size: tuple[int, int] | None = None,
+        restore: HowToRestore = "auto",
+    ) -> Any:
         """Return the picture `scale` times as wide and as high, or as large as is wanted.
 
         Parameters
@@ -186,6 +257,11 @@ class Upscaler:
             as luminance; alpha is straight. Of a tensor, [c, h, w] or [h, w], channels come first.
         size : (int, int), optional
             Rows and columns wanted: see `upscale_strips`.
+        restore : {"auto", "off"}, float or Strengths, default "auto"
+            How much is restored of what JPEG, noise and aliasing did to the picture: all that is
+            found, nothing, so many per cent of it, 0 to 100, or what `Strengths` say. The quality
+            of a JPEG file is known; the rest is found in the pixels. Models that do not restore
+            leave "auto" at a warning.
 
         Returns
         -------
@@ -196,21 +272,31 @@ class Upscaler:
         ------
         InputError
             If the image cannot be read, is of no kind named above, or if a PIL image cannot
-            hold the result (16-bit colour: see `upscale_picture`).
+            hold the result (16-bit colour: see `upscale_picture`); if the model cannot restore
+            as is wanted.
         """
         if isinstance(image, np.ndarray):
-            return self._upscale_array(image, size=size)
+            return self._restored_array(image, size, restore)
         if is_tensor(image):
-            return as_tensor(self._upscale_array(as_array(image), size=size), like=image)
+            return as_tensor(self._restored_array(as_array(image), size, restore), like=image)
         from sr_arn.image_io import read_image
         from sr_arn.pil import from_pil, to_pil
 
         picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
-        return to_pil(self.upscale_picture(picture, size))
+        return to_pil(self.upscale_picture(picture, size, restore))
 
-    def upscale_picture(self, picture: "Picture", size: tuple[int, int] | None = None) -> "Picture":
-        """Return the larger picture, with what its file says; `upscale_strips` tells of sizes."""
-        return picture.with_pixels(self._upscale_array(picture.pixels, picture.mode, size))
+    def upscale_picture(
+        self,
+        picture: "Picture",
+        size: tuple[int, int] | None = None,
+        restore: HowToRestore = "auto",
+    ) -> "Picture":
+        """Return the larger picture, with what its file says.
+
+        See `upscale_strips` on `size`, `upscale` on `restore`.
+        """
+        ready = self.restored(self.strengths_of(picture, restore))
+        return picture.with_pixels(ready._upscale_array(picture.pixels, picture.mode, size))
 
     def upscale_luminance(self, lr: NDArray[np.floating[Any]], border: Border = "full") -> Plane:
         """Return the HR luminance [h * scale, w * scale], float32, not clipped.
@@ -231,6 +317,7 @@ class Upscaler:
         picture: "Picture",
         size: tuple[int, int] | None = None,
         watch: Watch = lambda share: None,
+        restore: HowToRestore = "auto",
     ) -> Iterator[NDArray[Any]]:
         """Yield the pixels of the larger picture from the top, some rows [h, w, ...] at a time.
 
@@ -243,12 +330,15 @@ class Upscaler:
         watch : callable, optional
             Is told what share of the picture is done, after every tile. If it raises an exception,
             the work ends with that.
+        restore : {"auto", "off"}, float or Strengths, default "auto"
+            See `upscale`.
         """
+        ready = self.restored(self.strengths_of(picture, restore))
         pixels, mode = picture.pixels, picture.mode
         if size is None or size == self._shape_of(pixels):
-            yield from self._strips(pixels, mode, pixels.dtype, watch)
+            yield from ready._strips(pixels, mode, pixels.dtype, watch)
         else:
-            yield from self._resized_strips(pixels, mode, size, watch)
+            yield from ready._resized_strips(pixels, mode, size, watch)
 
     def _shape_of(self, image: Pixels) -> tuple[int, ...]:
         """Return rows and columns of what the model makes of pixels."""
@@ -282,6 +372,14 @@ class Upscaler:
             if tile.columns.place.stop == width:
                 yield strip
 
+    def _restored_array(
+        self, image: NDArray[Any], size: tuple[int, int] | None, restore: HowToRestore
+    ) -> NDArray[Any]:
+        """Up-scale an array whose mode its channels tell."""
+        _check_array(image)
+        ready = self.restored(self._strengths(lambda: found_in(image), restore))
+        return ready._upscale_array(image, size=size)
+
     def _upscale_array(
         self, image: NDArray[Any], mode: str | None = None, size: tuple[int, int] | None = None
     ) -> NDArray[Any]:
@@ -296,16 +394,8 @@ class Upscaler:
         self, image: NDArray[Any], mode: str | None, dtype: np.dtype[Any]
     ) -> tuple[Work, Grid]:
         """Return what is to be done with each tile, from levels to levels, and the tiles."""
-        channels = image.shape[2] if image.ndim == 3 else 1
-        is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
-        if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
-            raise InputError(
-                f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(PEAKS)}, "
-                f"received {image.dtype} of shape {image.shape}"
-            )
-        if image.dtype.kind == "f":
-            check_range(image, "image")
-        mode = mode or MODES[channels]
+        _check_array(image)
+        mode = mode or MODES[image.shape[2] if image.ndim == 3 else 1]
         work = partial(_upscale_levels, self.model, mode, dtype)
         return work, Grid(image.shape, self.scale, reach_of(self.model, mode))
 
@@ -358,6 +448,19 @@ class Upscaler:
             workers = min(workers, memory // least)
         side = max(SMALLEST, min(grid.usual_side, grid.side_within(memory * MEGABYTE / workers)))
         return workers, side if self.tile is None else check_integer(self.tile, "tile", SMALLEST)
+
+
+def _check_array(image: Pixels) -> None:
+    """Raise `InputError` unless these are pixels of a picture."""
+    channels = image.shape[2] if image.ndim == 3 else 1
+    is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
+    if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
+        raise InputError(
+            f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(PEAKS)}, "
+            f"received {image.dtype} of shape {image.shape}"
+        )
+    if image.dtype.kind == "f":
+        check_range(image, "image")
 
 
 def _runs_by_torch(model: LuminanceModel) -> TypeGuard[ConvModel | PatchModel]:

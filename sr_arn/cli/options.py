@@ -14,6 +14,7 @@ __all__ = [
     "add_commands",
     "add_json",
     "add_refinement",
+    "add_restore",
     "add_scale",
     "check_json",
     "check_page",
@@ -70,6 +71,27 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="correct the result N times so that it shrinks to the input (default: 0)",
+    )
+
+
+def add_restore(parser: argparse.ArgumentParser) -> None:
+    """Add `--restore`, `--jpeg` and `--noise`."""
+    group = parser.add_argument_group("what JPEG, noise and aliasing did to the picture")
+    group.add_argument(
+        "--restore",
+        default="auto",
+        metavar="auto|off|0..100",
+        help="how much of what is found is restored, in per cent (default: auto, all)",
+    )
+    group.add_argument(
+        "--jpeg", type=float, metavar="Q", help="its quality, 1 to 100, instead of what is found"
+    )
+    group.add_argument(
+        "--noise",
+        type=float,
+        metavar="SIGMA",
+        help="standard deviation of the luminance's noise in levels of 255, 0.57 of that of RGB, "
+        "instead of what is found",
     )
 
 

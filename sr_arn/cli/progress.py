@@ -88,7 +88,7 @@ class Progress:
             self._print(f"{number} {_failure(outcome)}")
         elif not self.quiet and not self.has_bar:
             what = outcome.reason or (
-                f"{outcome.width} x {outcome.height} pixels, {outcome.model}, {outcome.seconds} s"
+                f"{outcome.width} x {outcome.height} pixels, {outcome.how}, {outcome.seconds} s"
             )
             self._print(f"{number} {display(outcome.target)}: {what}")
         if self.has_bar:

@@ -7,7 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sr_arn.cli.options import STDOUT, add_cluster, add_json, add_refinement, check_json, emit_json
+from sr_arn.cli.options import (
+    STDOUT,
+    add_cluster,
+    add_json,
+    add_refinement,
+    add_restore,
+    check_json,
+    emit_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cuda: by torch on a GPU; auto: if there is one (default: cpu)",
     )
     add_refinement(parser)
+    add_restore(parser)
     parser.add_argument(
         "--threads",
         type=int,
@@ -152,20 +161,18 @@ def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     progress = Progress([Job(source, output)], quiet=args.quiet, also_stdout=False)
     start = time.perf_counter()
     try:
-        frame, model = enlarge(source, output, kind, partial(progress.watch, progress.jobs[0]))
+        enlarged = enlarge(source, output, kind, partial(progress.watch, progress.jobs[0]))
     except InputError as error:
         progress.clear()
         if args.json:
             emit_report(args.json, [Outcome(str(source), str(output), "failed", str(error))])
         raise
     progress.clear()
-    spent = round(time.perf_counter() - start, 3)
-    height, width = frame.shape[:2]
+    done = Outcome.of(Job(source, output), enlarged, time.perf_counter() - start)
     told = sys.stderr if output == PIPE else sys.stdout
     if not args.quiet and args.json != STDOUT and told is not None:
-        print(f"{display(output)}: {width} x {height} pixels, {model}", file=told)
+        print(f"{display(output)}: {done.width} x {done.height} pixels, {done.how}", file=told)
     if args.json:
-        done = Outcome(str(source), str(output), "done", None, width, height, model, spent)
         emit_report(args.json, [done])
     return 0
 
@@ -183,6 +190,7 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
 
     from sr_arn.enlarger import Enlarger
     from sr_arn.image_io import MAX_PIXELS
+    from sr_arn.restoration import Restore
     from sr_arn.sizes import Size
     from sr_arn.upscaler import MEMORY
     from sr_arn.workers import available_cores
@@ -207,6 +215,7 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
         quality=args.quality,
         preview=args.preview,
         cluster=cluster,
+        restore=Restore.of(args.restore, args.jpeg, args.noise),
     )
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most

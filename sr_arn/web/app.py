@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sr_arn.checks import InputError
 from sr_arn.enlarger import format_named
 from sr_arn.formats import FORMATS
+from sr_arn.restoration import Restore
 from sr_arn.sizes import Size
 from sr_arn.web.desk import MOST_BYTES, Desk
 from sr_arn.web.items import Order, Unknown
@@ -213,7 +214,7 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 def _order(query: Any) -> Order:
-    """Return what a request asks for: name, model, format, and a size of some kind."""
+    """Return what a request asks for: name, model, format, a size of some kind, restoring."""
     given: dict[str, Any] = {}
     kind, value = query.get("size"), query.get("value")
     if kind:
@@ -231,6 +232,7 @@ def _order(query: Any) -> Order:
         query.get("model") or None,
         Size(**given),
         format_named(form) if form else None,
+        Restore.of(query.get("restore") or "auto"),
     )
 
 

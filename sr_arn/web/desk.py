@@ -100,7 +100,7 @@ class Desk:
             model = next(iter(self.models))
         if model is not None and model not in self.models:
             raise InputError(f"model: there is no {display(model)}")
-        enlarge = self._enlarger(model, order.size)
+        enlarge = self._enlarger(model, order.size).restoring(order.restore)
         names = naming(None, order.size, enlarge.prepare(), order.kind)
         key = secrets.token_urlsafe(16)
         folder = self.folder / key
@@ -175,7 +175,7 @@ class Desk:
         size = item.outcome["height"], item.outcome["width"]
         whole = size[0] % height == size[1] % width == 0
         scale = size[0] // height if whole and size[0] // height == size[1] // width else 1
-        return Upscaler(BicubicModel(scale)).upscale_picture(picture, size)
+        return Upscaler(BicubicModel(scale)).upscale_picture(picture, size, restore="off")
 
     def remove(self, key: str) -> None:
         """Forget a picture; work on it ends."""
@@ -234,12 +234,13 @@ class Desk:
             return
         item.status, start = "working", time.perf_counter()
         try:
-            frame, model = item.enlarge(item.source, item.result, watch=watch)
+            frame, model, restored = item.enlarge(item.source, item.result, watch=watch)
             height, width = frame.shape[:2]
             item.outcome = {
                 "width": width,
                 "height": height,
                 "model": model,
+                "restored": str(restored),
                 "seconds": round(time.perf_counter() - start, 2),
                 "bytes": item.result.stat().st_size,
             }

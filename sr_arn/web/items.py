@@ -8,6 +8,7 @@ from typing import Any
 from sr_arn.checks import InputError
 from sr_arn.enlarger import Enlarger
 from sr_arn.formats import Format
+from sr_arn.restoration import Restore
 from sr_arn.sizes import Size
 
 __all__ = ["Item", "Order", "Unknown", "plain_name"]
@@ -33,12 +34,14 @@ class Order:
     size : Size
     kind : Format, optional
         Of the result; by default the picture's.
+    restore : Restore
     """
 
     name: str
     model: str | None = None
     size: Size = field(default_factory=Size)
     kind: Format | None = None
+    restore: Restore = field(default_factory=Restore)
 
 
 @dataclass

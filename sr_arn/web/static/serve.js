@@ -15,7 +15,15 @@ get("size").addEventListener("change", () => {
   showValue();
   if (get("size").value) get("value").focus();
 });
-addEventListener("pageshow", showValue); // a browser may have filled in what was chosen before
+function showPercent() {
+  const percent = get("restore").valueAsNumber;
+  get("percent").textContent = { 0: "off", 100: "what is found" }[percent] ?? `${percent} % of it`;
+}
+get("restore").addEventListener("input", showPercent);
+addEventListener("pageshow", () => { // a browser may have filled in what was chosen before
+  showValue();
+  showPercent();
+});
 get("files").addEventListener("change", () => {
   handIn([...get("files").files]);
   get("files").value = ""; // the same file may be chosen again
@@ -37,6 +45,7 @@ addEventListener("drop", (event) => handIn([...event.dataTransfer.files]));
 async function handIn(files) {
   get("told").textContent = "";
   const query = { model: get("model").value, format: get("format").value };
+  if (get("restore").value !== "100") query.restore = get("restore").value;
   if (get("size").value) {
     if (!(get("value").valueAsNumber > 0)) {
       get("told").textContent = "How large? Give a number above 0.";
@@ -164,7 +173,8 @@ class Item {
     if (state.status === "done") {
       const size = (state.bytes / 1e6).toFixed(1);
       const shown = state.shown ? "" : "; too large to be compared here";
-      return `${state.width} x ${state.height} pixels, ${size} MB, ${state.model}, ${state.seconds} s${shown}`;
+      const made = [state.model, state.restored].filter(Boolean).join("; ");
+      return `${state.width} x ${state.height} pixels, ${size} MB, ${made}, ${state.seconds} s${shown}`;
     }
     if (state.status === "working") return `${Math.round(100 * state.share)} %`;
     return state.reason ?? (state.status === "gone" ? "removed to make room" : state.status);
