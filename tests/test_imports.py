@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "sr_arn"
 
 # From the ground up; a module imports only what stands in an earlier row.
 FLOORS = [
-    ["checks", "parameters", "workers", "strips"],
+    ["_version", "errors", "parameters", "planes", "workers", "strips"],
+    ["checks"],
     ["stores", "memory", "tensors", "headers", "cluster", "devices"],
     ["places", "samples"],
     ["files"],
@@ -37,7 +38,7 @@ FLOORS = [
     ["age"],
     ["instructions", "compilation", "resize", "tiles", "color", "formats", "ifd"],
     ["exif", "vectors", "winograd", "patches", "sizes", "degradation"],
-    ["products", "naming"],
+    ["products", "naming", "luminance_model"],
     ["kernels", "convolution", "ksvd", "neighbours", "metadata", "channels", "crops"],
     ["conv_model", "refinement", "picture"],
     ["soft", "png", "tiff", "metrics", "features", "regressors.base"],
