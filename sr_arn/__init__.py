@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sr_arn._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from sr_arn.checks import InputError
     from sr_arn.metrics import psnr_y, ssim_y
@@ -10,8 +12,6 @@ if TYPE_CHECKING:
     from sr_arn.resize import imresize
     from sr_arn.train import train_upscaler
     from sr_arn.upscaler import Upscaler
-
-__version__ = "0.1.0"
 
 __all__ = [
     "InputError",

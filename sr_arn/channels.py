@@ -1,12 +1,13 @@
 """How a function of luminance enlarges pictures of any kind: grey, colour, inks, transparency."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError
 from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
+from sr_arn.luminance_model import BicubicModel, LuminanceModel
 from sr_arn.resize import imresize
 from sr_arn.restoration import Strengths
 from sr_arn.tiles import NO_RIM, Rim
@@ -27,34 +28,6 @@ OVERSHOOT = 0.5
 TINY = np.float32(1e-6)
 
 Plane = NDArray[np.float32]
-
-
-class LuminanceModel(Protocol):
-    """A function from LR to HR luminance, both float32 [h, w] in [0, 1], not clipped."""
-
-    name: str
-    scale: int
-    reach: int
-    """How far away, in LR pixels along either axis, a pixel still matters to the result: at
-    least 2, what bicubic up-scaling reads."""
-
-    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
-        """Return the HR plane of all LR pixels but those of the rim, which are only seen."""
-        ...
-
-
-class BicubicModel:
-    """Bicubic up-scaling alone: the baseline of every table."""
-
-    name = "bicubic"
-    reach = 2
-
-    def __init__(self, scale: int) -> None:
-        self.scale = scale
-
-    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
-        """Return the HR plane without the rim."""
-        return rim.cut(imresize(lr, self.scale), self.scale)
 
 
 def restores(model: LuminanceModel) -> bool:

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError
-from sr_arn.compilation import compiled
+from sr_arn.conv_ends import first_features, mix
 from sr_arn.convolution import Filters, convolve, padded
+from sr_arn.planes import NO_RIM, Rim
 from sr_arn.resize import imresize
 from sr_arn.restoration import RESTORING_AXES, Strengths, damped, folded
-from sr_arn.tiles import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
 
@@ -135,7 +135,7 @@ class ConvModel:
             row += ROWS
             start, stop = maps[0].go_on(row)
             rows, features = around[start : stop + 2], maps[0].framed(start, stop)
-            _first_features(rows, self._first, self._first_bias, features)
+            first_features(rows, self._first, self._first_bias, features)
             maps[0].close()
             for pair, (now, between, after) in zip(self._pairs, _triples(maps), strict=True):
                 now.convolved(pair[0], between, row, relu=True)
@@ -144,7 +144,7 @@ class ConvModel:
             start, stop = max(start, rim.top), min(stop, height - rim.bottom)
             if start < stop:
                 parts = last.framed(start, stop)[1:-1, 1 + rim.left : 1 + width - rim.right]
-                _mix(parts, anchors, flat, self.scale, start, rim, hr)
+                mix(parts, anchors, flat, self.scale, start, rim, hr)
 
 
 class _Map:
@@ -223,54 +223,3 @@ def _triples(maps: list[_Map]) -> Iterator[tuple[_Map, _Map, _Map]]:
     """Yield what each pair of convolutions leads from, through and to."""
     for k in range(0, len(maps) - 2, 2):
         yield maps[k], maps[k + 1], maps[k + 2]
-
-
-@compiled(nogil=True, fastmath={"contract"})
-def _first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
-    """Fill the inner pixels of `out`: ReLU of the differences to the neighbours, convolved."""
-    height, width, channels = out.shape
-    total = np.empty(channels, np.float32)
-    for i in range(1, height - 1):
-        for j in range(1, width - 1):
-            total[:] = bias
-            for k in range(9):
-                difference = lr[i - 1 + k // 3, j - 1 + k % 3] - lr[i, j]  # 0 in flat areas
-                for c in range(channels):
-                    total[c] += difference * weight[k, c]
-            for c in range(channels):
-                out[i, j, c] = max(total[c], np.float32(0))
-
-
-@compiled(nogil=True, fastmath={"contract"})
-def _mix(
-    parts: Array, anchors: int, flat: Array, scale: int, start: int, rim: Rim, hr: Array
-) -> None:
-    """Add to `hr`, which has no rim, mixtures of `parts` [h, w, m + m s^2 or more] less `flat`.
-
-    They are of the LR rows from `start` on, without the rim. The first m channels are the logits
-    of the shares, the others s^2 of each anchor; `flat` [2, 2, s^2] is by parity of row and column.
-    """
-    first, left = start - rim.top, rim.left
-    height, width, _ = parts.shape
-    t = scale * scale
-    shares, total = np.empty(anchors, np.float32), np.empty(t, np.float32)
-    for i in range(height):
-        for j in range(width):
-            channels = parts[i, j]
-            top = channels[0]
-            for k in range(1, anchors):
-                top = max(top, channels[k])
-            whole = np.float32(0)
-            for k in range(anchors):
-                shares[k] = np.exp(channels[k] - top)
-                whole += shares[k]
-            total[:] = 0
-            for k in range(anchors):
-                share = shares[k] / whole
-                for p in range(t):
-                    total[p] += share * channels[anchors + k * t + p]
-            for y in range(scale):
-                line = hr[(first + i) * scale + y]
-                for x in range(scale):
-                    p = y * scale + x
-                    line[j * scale + x] += total[p] - flat[(start + i) % 2, (left + j) % 2, p]

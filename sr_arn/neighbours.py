@@ -4,10 +4,10 @@ import logging
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
-from sr_arn.compilation import PARALLEL, compiled
+from sr_arn.compilation import PARALLEL
+from sr_arn.nearest import offer
 
 __all__ = ["Near", "nearer", "nearest"]
 
@@ -61,40 +61,11 @@ def nearest(samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any
         scores = similarities[:, : len(block)]
         np.matmul(anchors, block.T, out=scores)
         with PARALLEL:
-            _offer(scores, start, k, best, where, count, threshold)
+            offer(scores, start, k, best, where, count, threshold)
         if start // BLOCK % 100 == 99:
             logger.info("neighbours: %s of %s samples", f"{start + BLOCK:,}", f"{total:,}")
     _keep_best(k, best, where, count)
     return Near(where[:, :k].copy(), best[:, :k].copy())
-
-
-@compiled(parallel=True)
-def _offer(
-    scores: NDArray[np.floating[Any]],
-    start: int,
-    k: int,
-    best: NDArray[np.floating[Any]],
-    where: NDArray[np.int64],
-    count: NDArray[np.int64],
-    threshold: NDArray[np.floating[Any]],
-) -> None:
-    """Note the samples above each anchor's threshold: its k-th best at the last tidying."""
-    m, samples = scores.shape
-    room = best.shape[1]
-    for a in prange(m):
-        n = count[a]
-        for j in range(samples):
-            if scores[a, j] > threshold[a]:
-                best[a, n] = scores[a, j]
-                where[a, n] = start + j
-                n += 1
-                if n == room:
-                    order = np.argsort(-best[a], kind="mergesort")[:k]
-                    best[a, :k] = best[a][order]
-                    where[a, :k] = where[a][order]
-                    threshold[a] = best[a, k - 1]
-                    n = k
-        count[a] = n
 
 
 def _keep_best(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from sr_arn.checks import InputError, check_integer
 from sr_arn.degradation import BICUBIC, HowToDegrade
 from sr_arn.features import BORDER, SMALLEST, WINDOW, GradientFeatures
 from sr_arn.patches import extract
-from sr_arn.resize import imresize, resized_length
+from sr_arn.resize import crop_to_multiple, imresize, resized_length
 
 __all__ = ["Draw", "crop_to_multiple", "plan", "shrink", "training_pairs"]
 
@@ -21,18 +21,6 @@ SIZES = 12  # each training image is taken at sizes 1, 0.98, ..., 0.98^11 (Timof
 SHRINKAGE = 0.98
 
 Plane = NDArray[np.float32]
-Number = TypeVar("Number", bound=np.generic)
-
-
-def crop_to_multiple(plane: NDArray[Number], scale: int) -> NDArray[Number]:
-    """Cut the bottom and right so that height and width divide by `scale`."""
-    height, width = (n - n % scale for n in plane.shape[:2])
-    if not height or not width:
-        raise InputError(
-            f"image: expected at least {scale} x {scale} pixels, "
-            f"received {plane.shape[1]} x {plane.shape[0]}"
-        )
-    return plane[:height, :width]
 
 
 def shrink(planes: Iterable[Plane], scale: int, degrade: HowToDegrade = BICUBIC) -> Iterator[Plane]:

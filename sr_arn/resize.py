@@ -8,14 +8,16 @@ ASSP 29(6), 1981: the kernel, with a = -0.5.
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import InputError, check_scale
 
-__all__ = ["contributions", "imresize", "resized_length", "weighted"]
+__all__ = ["contributions", "crop_to_multiple", "imresize", "resized_length", "weighted"]
+
+Number = TypeVar("Number", bound=np.generic)
 
 KERNEL_WIDTH = 4.0  # the support of Keys' cubic, in input pixels
 KEYS_A = -0.5
@@ -70,6 +72,17 @@ def imresize(array: NDArray[Any], scale: float, axes: tuple[int, int] = (0, 1)) 
 def resized_length(length: int, scale: float) -> int:
     """Return ceil(scale * length), forgiving the round-off of the product."""
     return max(1, math.ceil(scale * length - ROUND_OFF))
+
+
+def crop_to_multiple(plane: NDArray[Number], scale: int) -> NDArray[Number]:
+    """Cut the bottom and right so that height and width divide by `scale`."""
+    height, width = (n - n % scale for n in plane.shape[:2])
+    if not height or not width:
+        raise InputError(
+            f"image: expected at least {scale} x {scale} pixels, "
+            f"received {plane.shape[1]} x {plane.shape[0]}"
+        )
+    return plane[:height, :width]
 
 
 def _resize_axis(array: NDArray[Any], scale: float, axis: int) -> NDArray[Any]:

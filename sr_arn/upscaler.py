@@ -78,7 +78,7 @@ class Upscaler:
     ----------
     model : LuminanceModel
     header : dict, optional
-        What the model file says about it: see `sr_arn.model_file`.
+        What the model file says about it: see `sr_arn.stored_models`.
     threads : int, optional
         How many share the tiles; by default as many as the process may use.
     tile : int, optional

@@ -5,73 +5,21 @@ Those marked slow are the same with more moments.
 
 import os
 import random
-import signal
 import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from faults import CLI, files, killed, run, small_disk, start, told_in_one_line
 from PIL import Image
 
-CLI = [sys.executable, "-m", "sr_arn"]
 PICTURES = 12
 QUICK, LONG = 3, 20  # moments to be killed at
 MOMENTS = [
     pytest.param(QUICK, id="quick"),
     pytest.param(LONG, id="long", marks=pytest.mark.slow),
 ]
-
-
-def run(*arguments, **options):
-    """Run the command line in a process of its own; return what it said."""
-    return subprocess.run(  # noqa: S603 - our own
-        [*CLI, *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **options,
-    )
-
-
-def files(folder):
-    """Return names and contents of all finished files."""
-    return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith(".")}
-
-
-def told_in_one_line(result, *parts):
-    """Check that a run ended as a user's error does."""
-    assert result.returncode == 2, result.stderr
-    lines = [line for line in result.stderr.splitlines() if line.startswith("sr-arn: error: ")]
-    assert len(lines) == 1, result.stderr
-    assert "Traceback" not in result.stderr
-    for part in parts:
-        assert part in lines[0]
-
-
-def start(*arguments):
-    """Start the command line in a process of its own."""
-    return subprocess.Popen(  # noqa: S603 - our own
-        [*CLI, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-def killed(process, begun, dice, longest):
-    """Kill a process so many seconds at most after it has begun; return whether that was in time.
-
-    By what it has done, not by the clock, which a busy machine makes meaningless.
-    """
-    while not begun() and process.poll() is None:
-        time.sleep(0.01)
-    time.sleep(dice.uniform(0, longest))
-    in_time = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return in_time
 
 
 @pytest.fixture(scope="module")
@@ -108,18 +56,6 @@ def test_killed_over_a_folder(photos, undisturbed, tmp_path, moments):
 
 
 # --- where there is no room --------------------------------------------------------
-
-
-@contextmanager
-def small_disk(folder, kilobytes):
-    """Give a folder a disk of its own, of so many kilobytes."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:  # noqa: S603
-        pytest.skip("only root may mount a small disk")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607
 
 
 @pytest.mark.parametrize("name", ["large.png", "large.tif", "large.jpg", "large.webp"])

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from test_faults import files, killed, run, small_disk, start, told_in_one_line
+from faults import files, killed, run, small_disk, start, told_in_one_line
 from threadpoolctl import threadpool_limits
 
 from sr_arn.cli import main

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_faults import small_disk
+from faults import small_disk
 
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 if not torch.distributed.is_available():

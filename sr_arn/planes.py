@@ -1,0 +1,41 @@
+"""Planes of pixels: the rim of one, which is only seen."""
+
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+__all__ = ["NO_RIM", "Rim"]
+
+
+class Rim(NamedTuple):
+    """LR pixels at each edge of a plane that are only seen: their result is not wanted."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def cut(self, plane: NDArray[Any], scale: int = 1) -> NDArray[Any]:
+        """Return a plane [h, w, ...] of `scale` pixels per LR pixel without its rim."""
+        height, width = plane.shape[:2]
+        rows = slice(self.top * scale, height - self.bottom * scale)
+        return plane[rows, self.left * scale : width - self.right * scale]
+
+    def narrowed(self, pixels: int) -> "Rim":
+        """Return the rim less some pixels at each edge, or less all there are."""
+        return Rim(*(max(0, width - pixels) for width in self))
+
+    def without(self, inner: "Rim") -> "Rim":
+        """Return what is left of the rim once another is cut off."""
+        return Rim(*(width - part for width, part in zip(self, inner, strict=True)))
+
+    def turned(self) -> "Rim":
+        """Return the rim of the plane turned by `np.rot90`."""
+        return Rim(top=self.right, bottom=self.left, left=self.top, right=self.bottom)
+
+    def mirrored(self) -> "Rim":
+        """Return the rim of the plane mirrored by `np.fliplr`."""
+        return self._replace(left=self.right, right=self.left)
+
+
+NO_RIM = Rim(0, 0, 0, 0)
