@@ -64,7 +64,7 @@ def test_other_files_are_skipped_and_told(tmp_path, caplog):
 
 
 def test_held_out_images_are_not_trained_on_but_measured(caplog):
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="sr_arn"):  # whatever command ran before
         trained = train_upscaler(
             SHIPPED, APlusRegressor(anchors=8), max_samples=20_000, validation=1
         )
