@@ -36,7 +36,8 @@ MOST_SPREAD = 0.45  # of the cells' energies, standard deviation by mean: of noi
 LEAST_DETAIL = 0.25  # energy, in levels squared, below which there is nothing to be aliased
 SAFETY, LEAST_ABOVE_NOISE = 1.3, 1.0  # of the energy of noise: taken off; of detail, at least
 SHAPE = 0.75
-ALIASED = -0.72, 0.2  # from which steepness on, and how fast, details mislead
+ALIASED = -0.72, 0.15  # from which steepness on details mislead, and within how much more wholly
+COARSE_JPEG, EARLIER, SLOWER = 80, 0.014, 0.006  # per unit of quality below: it takes the finest
 
 Array = NDArray[np.floating[Any]]
 Pixels = NDArray[Any]
@@ -65,7 +66,7 @@ def found_in(pixels: Pixels, is_cmyk: bool = False, jpeg: float | None = None) -
     scale = STUDIO if pixels.ndim == 3 and pixels.shape[2] >= 3 else 1.0
     details = _Details.of(sample)
     noise = 0.0 if jpeg is not None else _noise(details)
-    return Strengths(jpeg, round(scale * noise, 2), round(_aliasing(details, noise), 2))
+    return Strengths(jpeg, round(scale * noise, 2), round(_aliasing(details, noise, jpeg), 2))
 
 
 def _sample(pixels: Pixels) -> Pixels:
@@ -177,7 +178,7 @@ def _noise(details: _Details) -> float:
     return min(noise, LARGEST_NOISE) if noise >= LEAST_NOISE and is_even else 0.0
 
 
-def _aliasing(details: _Details, noise: float) -> float:
+def _aliasing(details: _Details, noise: float, jpeg: float | None) -> float:
     """Return how far the finest details mislead, 0 to 1.
 
     A picture that was shrunk through a filter has much less of the finest diagonal details than
@@ -194,4 +195,6 @@ def _aliasing(details: _Details, noise: float) -> float:
     steepness = 0.5 * np.log(diagonal[0] / diagonal[1])
     shape = 0.5 * np.log(diagonal[0] / along[0] / (diagonal[1] / along[1]))
     start, width = ALIASED
-    return float(np.clip((steepness + SHAPE * shape - start) / width, 0, 1))
+    coarse = 0 if jpeg is None else max(0, COARSE_JPEG - jpeg)
+    beyond = steepness + SHAPE * shape - start + EARLIER * coarse
+    return float(np.clip(beyond / (width + SLOWER * coarse), 0, 1))
