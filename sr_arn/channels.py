@@ -1,26 +1,14 @@
 """How a function of luminance enlarges pictures of any kind: grey, colour, inks, transparency."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError
 from sr_arn.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.luminance_model import BicubicModel, LuminanceModel
 from sr_arn.resize import imresize
-from sr_arn.restoration import Strengths
 from sr_arn.tiles import NO_RIM, Rim
 
-__all__ = [
-    "BicubicModel",
-    "LuminanceModel",
-    "check_restores",
-    "enlarge",
-    "reach_of",
-    "restored",
-    "restores",
-]
+__all__ = ["BicubicModel", "LuminanceModel", "enlarge", "reach_of"]
 
 OVERSHOOT = 0.5
 """How far hardly visible colours may go beyond those around them, in units of their range."""
@@ -28,34 +16,6 @@ OVERSHOOT = 0.5
 TINY = np.float32(1e-6)
 
 Plane = NDArray[np.float32]
-
-
-def restores(model: LuminanceModel) -> bool:
-    """Return whether a model knows what to do with pictures that are not clean."""
-    return getattr(model, "restores", False)
-
-
-def restored(model: Any, strengths: Strengths) -> Any:
-    """Return a model for pictures of these strengths; itself for those that are clean.
-
-    Raises
-    ------
-    InputError
-        If it does not restore.
-    """
-    if strengths.is_clean:
-        return model
-    check_restores(model)
-    return model.restored(strengths)
-
-
-def check_restores(model: LuminanceModel) -> None:
-    """Raise `InputError` if a model does not restore."""
-    if not restores(model):
-        raise InputError(
-            f"restore: {model.name} knows clean pictures only; take a conv-arn model or leave "
-            "restore out"
-        )
 
 
 def reach_of(model: LuminanceModel, mode: str) -> int:

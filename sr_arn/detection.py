@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.jpeg import SIDE, quality_of_blocks
-from sr_arn.restoration import CLEAN, Strengths
+from sr_arn.restoration import CLEAN, LARGEST_NOISE, Strengths
 
 __all__ = ["found_in"]
 
@@ -31,12 +31,13 @@ GAUSSIAN = 0.6745  # the median absolute deviation of unit variance
 FLATTEST = 0.1  # share of the cells that noise is looked for in
 NEXT, SAME = 4.0, 3.0  # how much more energy detail has than noise: a scale above, along an axis
 LEAST_NOISE = 1.0  # levels of the full range: below, it may be detail
-LEAST_BESIDE_JPEG, FINE_JPEG = 2.0, 80.0  # JPEG of a lower quality leaves little of it
+MOST_SPREAD = 0.45  # of the cells' energies, standard deviation by mean: of noise about 0.2
 
 LEAST_DETAIL = 0.25  # energy, in levels squared, below which there is nothing to be aliased
 SAFETY, LEAST_ABOVE_NOISE = 1.3, 1.0  # of the energy of noise: taken off; of detail, at least
 SHAPE = 0.75
-ALIASED = -0.72, 0.2  # from which steepness on, and how fast, details mislead
+ALIASED = -0.72, 0.15  # from which steepness on details mislead, and within how much more wholly
+COARSE_JPEG, EARLIER, SLOWER = 80, 0.014, 0.006  # per unit of quality below: it takes the finest
 
 Array = NDArray[np.floating[Any]]
 Pixels = NDArray[Any]
@@ -44,6 +45,8 @@ Pixels = NDArray[Any]
 
 def found_in(pixels: Pixels, is_cmyk: bool = False, jpeg: float | None = None) -> Strengths:
     """Return how strongly a picture was compressed, how noisy it is, and how much aliased.
+
+    Noise below a JPEG is not looked for: what the JPEG has left of it does not look like noise.
 
     Parameters
     ----------
@@ -62,13 +65,8 @@ def found_in(pixels: Pixels, is_cmyk: bool = False, jpeg: float | None = None) -
         jpeg = _jpeg(sample)
     scale = STUDIO if pixels.ndim == 3 and pixels.shape[2] >= 3 else 1.0
     details = _Details.of(sample)
-    noise = _noise(details)
-    aliasing = _aliasing(details, noise)
-    least = LEAST_NOISE
-    if jpeg is not None:
-        least = LEAST_BESIDE_JPEG if jpeg >= FINE_JPEG else np.inf
-    noise = noise * scale if noise >= least else 0.0
-    return Strengths(jpeg, round(noise, 2), round(aliasing, 2))
+    noise = 0.0 if jpeg is not None else _noise(details)
+    return Strengths(jpeg, round(scale * noise, 2), round(_aliasing(details, noise, jpeg), 2))
 
 
 def _sample(pixels: Pixels) -> Pixels:
@@ -129,10 +127,10 @@ def _cells(planes: Array, side: int) -> Array:
 
 
 class _Details(NamedTuple):
-    """Haar's details of opaque cells, at the two finest scales: [cells, 64] and [cells, 16]."""
+    """Haar's details of opaque cells, at the two finest scales: [cells, 8, 8] and [cells, 4, 4]."""
 
     along: tuple[Array, Array]
-    """Along either axis, side by side: twice as many."""
+    """Along either axis, one below the other: [cells, 16, 8] and [cells, 8, 4]."""
     diagonal: tuple[Array, Array]
     is_clipped: NDArray[np.bool_]
     """Whether cells reach black or white, where noise is cut off: [cells]."""
@@ -148,9 +146,8 @@ class _Details(NamedTuple):
         for _ in range(2):
             a, b = cells[:, ::2, ::2], cells[:, ::2, 1::2]
             c, d = cells[:, 1::2, ::2], cells[:, 1::2, 1::2]
-            parts = [part.reshape(len(cells), -1) for part in (a + b - c - d, a - b + c - d)]
-            along.append(np.concatenate(parts, axis=1) / 2)
-            diagonal.append((a - b - c + d).reshape(len(cells), -1) / 2)
+            along.append(np.concatenate([a + b - c - d, a - b + c - d], axis=1) / 2)
+            diagonal.append((a - b - c + d) / 2)
             cells = (a + b + c + d) / 2
         return cls((along[0], along[1]), (diagonal[0], diagonal[1]), is_clipped)
 
@@ -160,9 +157,10 @@ def _noise(details: _Details) -> float:
 
     It is looked for in the flattest cells, as details of the second scale tell. There it has as
     much energy at both scales and in all directions; detail has less at the finest scale, and
-    less along its diagonals. What could be detail is taken off.
+    less along its diagonals, and in some cells much more than in others. So what could be detail
+    is taken off, or all is taken for it.
     """
-    coarse = np.where(details.is_clipped, np.inf, np.square(details.along[1]).mean(axis=1))
+    coarse = np.where(details.is_clipped, np.inf, np.square(details.along[1]).mean(axis=(1, 2)))
     whole = np.count_nonzero(~details.is_clipped)
     count = min(whole, max(4, int(FLATTEST * whole)))
     if not count:
@@ -174,10 +172,13 @@ def _noise(details: _Details) -> float:
     )
     by_scale = (NEXT * finest - next_) / (NEXT - 1)
     by_direction = (SAME * finest - along) / (SAME - 1)
-    return float(np.sqrt(max(0.0, min(finest, (by_scale + by_direction) / 2))))
+    energies = np.square(details.diagonal[0][flat]).mean(axis=(1, 2))
+    noise = float(np.sqrt(max(0.0, min(finest, (by_scale + by_direction) / 2))))
+    is_even = energies.std() <= MOST_SPREAD * energies.mean()
+    return min(noise, LARGEST_NOISE) if noise >= LEAST_NOISE and is_even else 0.0
 
 
-def _aliasing(details: _Details, noise: float) -> float:
+def _aliasing(details: _Details, noise: float, jpeg: float | None) -> float:
     """Return how far the finest details mislead, 0 to 1.
 
     A picture that was shrunk through a filter has much less of the finest diagonal details than
@@ -194,4 +195,6 @@ def _aliasing(details: _Details, noise: float) -> float:
     steepness = 0.5 * np.log(diagonal[0] / diagonal[1])
     shape = 0.5 * np.log(diagonal[0] / along[0] / (diagonal[1] / along[1]))
     start, width = ALIASED
-    return float(np.clip((steepness + SHAPE * shape - start) / width, 0, 1))
+    coarse = 0 if jpeg is None else max(0, COARSE_JPEG - jpeg)
+    beyond = steepness + SHAPE * shape - start + EARLIER * coarse
+    return float(np.clip(beyond / (width + SLOWER * coarse), 0, 1))

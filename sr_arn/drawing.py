@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from sr_arn.channels import BicubicModel
 from sr_arn.checks import InputError
 from sr_arn.color import luminance
 from sr_arn.features import NEIGHBOURHOOD, WINDOW
+from sr_arn.luminance_model import BicubicModel
 from sr_arn.patch_model import PatchModel
 from sr_arn.picture import Picture
 from sr_arn.upscaler import Upscaler

@@ -9,13 +9,13 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from sr_arn.channels import check_restores
 from sr_arn.checks import InputError, check_integer, display
 from sr_arn.cluster import Cluster
 from sr_arn.drawing import preview
 from sr_arn.files import write_whole
 from sr_arn.formats import FORMATS, Format, format_of
 from sr_arn.image_io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
+from sr_arn.luminance_model import check_restores
 from sr_arn.metadata import Metadata
 from sr_arn.model_file import load_model, trained_scales
 from sr_arn.picture import Frame, Picture

@@ -1,14 +1,16 @@
 """What a luminance model is, and the simplest: bicubic up-scaling."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_arn.checks import InputError
 from sr_arn.planes import NO_RIM, Rim
 from sr_arn.resize import imresize
+from sr_arn.restoration import Strengths
 
-__all__ = ["BicubicModel", "LuminanceModel"]
+__all__ = ["BicubicModel", "LuminanceModel", "check_restores", "restored", "restores"]
 
 Plane = NDArray[np.float32]
 
@@ -39,3 +41,31 @@ class BicubicModel:
     def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
         """Return the HR plane without the rim."""
         return rim.cut(imresize(lr, self.scale), self.scale)
+
+
+def restores(model: LuminanceModel) -> bool:
+    """Return whether a model knows what to do with pictures that are not clean."""
+    return getattr(model, "restores", False)
+
+
+def restored(model: Any, strengths: Strengths) -> Any:
+    """Return a model for pictures of these strengths; itself for those that are clean.
+
+    Raises
+    ------
+    InputError
+        If it does not restore.
+    """
+    if strengths.is_clean:
+        return model
+    check_restores(model)
+    return model.restored(strengths)
+
+
+def check_restores(model: LuminanceModel) -> None:
+    """Raise `InputError` if a model does not restore."""
+    if not restores(model):
+        raise InputError(
+            f"restore: {model.name} knows clean pictures only; take a conv-arn model or leave "
+            "restore out"
+        )

@@ -11,8 +11,8 @@ M. Irani, S. Peleg, "Improving resolution by image registration", CVGIP 1991: th
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.channels import LuminanceModel, restored, restores
 from sr_arn.checks import InputError, check_integer
+from sr_arn.luminance_model import LuminanceModel, restored, restores
 from sr_arn.resize import imresize
 from sr_arn.restoration import Strengths
 from sr_arn.tiles import NO_RIM, Rim

@@ -18,6 +18,7 @@ from sr_arn.checks import InputError, display
 
 __all__ = [
     "CLEAN",
+    "LARGEST_NOISE",
     "OFF",
     "RESTORING_AXES",
     "STRONGEST",

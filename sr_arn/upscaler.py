@@ -19,21 +19,20 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.channels import (
-    BicubicModel,
-    LuminanceModel,
-    check_restores,
-    enlarge,
-    reach_of,
-    restored,
-    restores,
-)
+from sr_arn.channels import enlarge, reach_of
 from sr_arn.checks import InputError, check_integer, check_luminance, check_range
 from sr_arn.cluster import Cluster
 from sr_arn.conv_model import ConvModel
 from sr_arn.detection import found_in
 from sr_arn.devices import find_device
 from sr_arn.formats import MODES
+from sr_arn.luminance_model import (
+    BicubicModel,
+    LuminanceModel,
+    check_restores,
+    restored,
+    restores,
+)
 from sr_arn.memory import memory_left
 from sr_arn.patch_model import PatchModel
 from sr_arn.refinement import BackProjection, SelfEnsemble

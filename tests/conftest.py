@@ -62,17 +62,22 @@ def planes() -> list[np.ndarray]:
     return [luminance(np.array(opened(path))) for path in sorted(SHIPPED.glob("*.png"))]
 
 
-def random_network(scale, channels, pairs, anchors, size):
-    """Return a `ConvModel` of random numbers of a size."""
+def random_network(scale, channels, pairs, anchors, size, hidden=0):
+    """Return a `ConvModel` of random numbers of a size; with hidden units it restores."""
     from sr_arn.conv_model import ConvModel
 
     rng = np.random.default_rng(0)
     lengths = {"c": channels, "p": pairs, "z": 2, "m": anchors, "t": scale**2, "3": 3}
-    arrays = {
-        name: rng.normal(scale=size, size=[lengths[axis] for axis in axes]).astype(np.float32)
-        for name, axes in ConvModel.array_axes.items()
-    }
-    return ConvModel(scale, arrays)
+    lengths |= {"k": hidden, "2": 2}
+
+    def arrays(axes_of):
+        return {
+            name: rng.normal(scale=size, size=[lengths[axis] for axis in axes]).astype(np.float32)
+            for name, axes in axes_of.items()
+        }
+
+    own = arrays(ConvModel.array_axes)
+    return ConvModel(scale, own, arrays(ConvModel.restoring_axes) if hidden else None)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,9 @@ def python(*arguments, **options):
 def test_upscale(photo, tmp_path, capsys):
     assert run("upscale", photo, "-o", tmp_path / "large.png") == 0
     assert opened(tmp_path / "large.png").size == (240, 180)
-    assert capsys.readouterr().out.endswith("large.png: 240 x 180 pixels, conv-arn-x3\n")
+    assert capsys.readouterr().out.endswith(
+        "large.png: 240 x 180 pixels, conv-arn-x3; JPEG of quality 75: restored\n"
+    )
     out = tmp_path / "x2.webp"
     assert run("upscale", photo, "-o", out, "--scale", 2, "--threads", 1, "--quiet") == 0
     assert opened(out).size == (160, 120)

@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
         "regressor": [*REGRESSORS, ConvARN.name],
         "format": [kind.name.lower() for kind in FORMATS if kind.modes],
         "precision": ["float32", "bfloat16"],
+        "restore": ["auto", "off"],
     }
     for action in _actions(args.parser):
         if action.dest in FILES:

@@ -117,6 +117,8 @@ def test_sizes_and_formats(client, small, query, size, name):
         ({"size": "width", "value": "1.5"}, "expected an integer"),
         ({"size": "depth", "value": "2"}, "expected scale, width"),
         ({"format": "exe"}, "expected one of"),
+        ({"restore": "200"}, "expected auto, off or 0 to 100"),
+        ({"restore": "50", "model": "bicubic"}, "bicubic knows clean pictures only"),
     ],
 )
 def test_what_cannot_be_is_told(client, desk, small, query, reason):
@@ -124,6 +126,21 @@ def test_what_cannot_be_is_told(client, desk, small, query, reason):
     assert answer.status_code == 400
     assert reason in answer.json()["reason"]
     assert not os.listdir(desk.folder)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({}, "JPEG of quality 60: restored"),
+        ({"restore": "40"}, "JPEG of quality 60: restored by 40 %"),
+        ({"restore": "0"}, ""),
+    ],
+)
+def test_what_is_restored_is_told(client, small, query, said):
+    whole = io.BytesIO()
+    Image.fromarray(small).save(whole, "JPEG", quality=60)
+    (state,) = ended(client, hand_in(client, whole.getvalue(), "a.jpg", **query).json()["key"])
+    assert (state["status"], state["restored"]) == ("done", said)
 
 
 def test_bad_pictures_fail_and_the_next_one_is_done(client, small):
