@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sr_arn import conv_arn
-from sr_arn.crops import Crops
-from sr_arn.datasets import find_set, read_luminances
-from sr_arn.nn import ConvAnchoredNetwork
-from sr_arn.nn.conv_network import SHARPNESS
+from sr_arn.datasets.folders import find_set, read_luminances
+from sr_arn.evaluation.held_out import Validation
+from sr_arn.models.base import BicubicModel
+from sr_arn.models.conv_network import SHARPNESS, ConvAnchoredNetwork
 from sr_arn.nn.training import train
-from sr_arn.tiles import NO_RIM, Rim
-from sr_arn.upscaler import BicubicModel, Upscaler
-from sr_arn.validation import Validation
+from sr_arn.planes import NO_RIM, Rim
+from sr_arn.training import conv_arn
+from sr_arn.training.crops import Crops
+from sr_arn.upscaling.upscaler import Upscaler
 
 SCALE, CROP, EPOCHS = 3, 24, 8
 SEEDS = 3

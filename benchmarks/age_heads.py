@@ -39,7 +39,7 @@ from sklearn.svm import SVR
 from sr_arn.age.model import Plan
 from sr_arn.age.model_file import SavedModel, load_age_model, save_age_model
 from sr_arn.age.training import VariedFaces, predict_ages
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 from sr_arn.regressors import GlobalARNRegressor
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints" / "age"

@@ -19,8 +19,8 @@ from sr_arn.age.heads.margin import curricula
 from sr_arn.age.model import AgeModel, Plan
 from sr_arn.age.training import VariedFaces, predict_ages, to_tensor, train_ages
 from sr_arn.age.transfer import parameter_groups
-from sr_arn.files import write_whole
 from sr_arn.nn.training import Recipe, Shuffled, train
+from sr_arn.system.files import write_whole
 
 SPLITS = ("train", "validation", "test")
 SIDE = 64

@@ -15,17 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from sr_arn.conv_arn import plain
-from sr_arn.conv_model import ConvModel
-from sr_arn.conv_torch import TorchConvModel
-from sr_arn.datasets import find_set, read_luminances
-from sr_arn.model_file import load_model
-from sr_arn.nn import ConvAnchoredNetwork
-from sr_arn.nn.conv_network import OUTPUT_GAIN
-from sr_arn.pairs import crop_to_multiple
-from sr_arn.resize import imresize
-from sr_arn.upscaler import Upscaler
-from sr_arn.validation import Validation
+from sr_arn.datasets.folders import find_set, read_luminances
+from sr_arn.evaluation.held_out import Validation
+from sr_arn.models.conv import ConvModel
+from sr_arn.models.conv_network import OUTPUT_GAIN, ConvAnchoredNetwork
+from sr_arn.models.conv_torch import TorchConvModel
+from sr_arn.pictures.resize import crop_to_multiple, imresize
+from sr_arn.training.conv_arn import plain
+from sr_arn.upscaling.loading import load_model
+from sr_arn.upscaling.upscaler import Upscaler
 
 MODELS = ["conv-arn-x3-tiny"]
 RIDGES = (1e-5, 1e-4, 1e-3, 1e-2)  # shares of the mean of the diagonal

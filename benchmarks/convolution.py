@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from speed import REPEATS, onnx_session, seconds
 
-from sr_arn.convolution import Filters, convolve, padded
+from sr_arn.kernels.convolution import Filters, convolve, padded
 
 SIDE = 256
 

@@ -1,6 +1,6 @@
 """Write the credits of the photos that the networks in the box were trained on.
 
-    python benchmarks/credits.py DATA_DIR/open_photos/MANIFEST.tsv -o sr_arn/models/CREDITS.md
+    python benchmarks/credits.py DATA_DIR/open_photos/MANIFEST.tsv -o sr_arn/weights/CREDITS.md
 
 The manifest is a table with tabs: file, licence, credit and source of each picture.
 """
@@ -18,7 +18,7 @@ below, on the 91 images of Yang et al. (2010) and on 100 images of the Berkeley 
 on the 91 images alone. The weights hold none of the pictures.
 
 Made by `python benchmarks/credits.py DATA_DIR/open_photos/MANIFEST.tsv -o
-sr_arn/models/CREDITS.md`.
+sr_arn/weights/CREDITS.md`.
 """
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from sr_arn.benchmark import evaluate
-from sr_arn.datasets import find_images, find_set, read_luminances
-from sr_arn.features import GradientFeatures
-from sr_arn.pairs import shrink, training_pairs
-from sr_arn.patch_model import PatchModel
+from sr_arn.datasets.folders import find_images, find_set, read_luminances
+from sr_arn.evaluation.evaluate import evaluate
+from sr_arn.models.features import GradientFeatures
+from sr_arn.models.patch import PatchModel
 from sr_arn.regressors import APlusRegressor, ARNRegressor, GlobalARNRegressor, Regressor
-from sr_arn.upscaler import Upscaler
+from sr_arn.training.pairs import shrink, training_pairs
+from sr_arn.upscaling.upscaler import Upscaler
 
 SCALE = 3
 EVERY = 10  # th pair is trained on

@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 from sr_arn import imresize, load_model, psnr_y
-from sr_arn.drawing import side_by_side
-from sr_arn.image_io import read_image, write_image
-from sr_arn.pairs import crop_to_multiple
-from sr_arn.picture import Picture
+from sr_arn.pictures.io import read_image, write_image
+from sr_arn.pictures.picture import Picture
+from sr_arn.pictures.resize import crop_to_multiple
+from sr_arn.upscaling.drawing import side_by_side
 
 MODELS = "bicubic,aplus-x3,global-arn-x3,arn-x3,deep-arn-x3"
 SCALE = 3

@@ -24,22 +24,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from sr_arn import conv_arn, load_model
-from sr_arn.conv_arn import ConvARN
-from sr_arn.conv_model import ConvModel
-from sr_arn.conv_torch import TorchConvModel, by_torch_alone
-from sr_arn.crops import Crops
-from sr_arn.image_io import read_image
-from sr_arn.neighbours import nearest
-from sr_arn.nn import ConvAnchoredNetwork
+from sr_arn import load_model
+from sr_arn.models.conv import ConvModel
+from sr_arn.models.conv_network import ConvAnchoredNetwork
+from sr_arn.models.conv_torch import TorchConvModel, by_torch_alone
+from sr_arn.models.patch import PatchModel
+from sr_arn.models.patch_torch import HALF_ON, MEMORY, Strongest, TorchPatchModel, in_half
 from sr_arn.nn.training import train
-from sr_arn.patch_model import PatchModel
-from sr_arn.patch_torch import HALF_ON, MEMORY, Strongest, TorchPatchModel, in_half
+from sr_arn.pictures.io import read_image
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch
 from sr_arn.regressors.global_arn import sums
 from sr_arn.regressors.gradient import GradientRegressor
-from sr_arn.soft import SoftLayer
+from sr_arn.regressors.neighbours import nearest
+from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.training import conv_arn
+from sr_arn.training.conv_arn import ConvARN
+from sr_arn.training.crops import Crops
 
 PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
 REPEATS = 7

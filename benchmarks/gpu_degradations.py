@@ -14,7 +14,7 @@ QUANTISATION = (  # ITU-T T.81, table K.1: steps of luminance at quality 50
 
 
 def strength_of_jpeg(quality: Tensor) -> Tensor:
-    """Return the first of `sr_arn.restoration.Strengths.coordinates`, of qualities 1 to 100."""
+    """Return the first of `Strengths.coordinates`, of qualities 1 to 100."""
     return torch.log2(1 + _percent(quality) / 10) / 6
 
 
@@ -50,8 +50,8 @@ class Jpeg:
         Parameters
         ----------
         y : Tensor [n, h, w] in [0, 1]
-            BT.601 luminance in studio range, as `sr_arn.color` has it; JPEG has full range. Both
-            sides are multiples of 8.
+            BT.601 luminance in studio range, as `sr_arn.pictures.color` has it; JPEG has full
+            range. Both sides are multiples of 8.
         quality : Tensor [n]
             1 to 100, by the scale of the Independent JPEG Group; it need not be whole.
         """

@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_arn import conv_arn
-from sr_arn.nn import ConvAnchoredNetwork
-from sr_arn.nn.conv_network import INPUT_GAIN, OUTPUT_GAIN, SHARPNESS
-from sr_arn.restoration import RESTORING_AXES
+from sr_arn.models.conv_network import INPUT_GAIN, OUTPUT_GAIN, SHARPNESS, ConvAnchoredNetwork
+from sr_arn.models.restoration import RESTORING_AXES
+from sr_arn.training import conv_arn
 
 
 class Restoring(nn.Module):
     """A network whose channels have gains and shifts that depend on two strengths.
 
-    See `sr_arn.restoration.folded`. At first all gains are 1 and all shifts 0.
+    See `sr_arn.models.restoration.folded`. At first all gains are 1 and all shifts 0.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ class Restoring(nn.Module):
         ----------
         lr : Tensor [n, 1, h, w] in [0, 1]
         strengths : Tensor [n, 2]
-            `sr_arn.restoration.Strengths.coordinates`.
+            `sr_arn.models.restoration.Strengths.coordinates`.
         """
         network, last = self.network, self.network.last
         m = len(last.anchors)
@@ -97,7 +96,7 @@ class Restoring(nn.Module):
             }
 
     def folded(self) -> dict[str, NDArray[np.float32]]:
-        """Return its arrays by the names of `sr_arn.conv_model.ConvModel.restoring_axes`."""
+        """Return its arrays by the names of `sr_arn.models.conv.ConvModel.restoring_axes`."""
         own = {"hidden_weight": self.hidden.weight, "hidden_bias": self.hidden.bias}
         own |= dict(self.modifiers.items())
         own["last_shift"] = OUTPUT_GAIN * own["last_shift"]

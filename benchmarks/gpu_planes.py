@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_arn.resize import contributions, resized_length
+from sr_arn.pictures.resize import contributions, resized_length
 
 ABOUT = "about"  # the entry of a file that is no plane
 TRAINING, HELD_OUT = "training", "held_out"  # what the names of planes begin with
@@ -41,7 +41,7 @@ class Planes(NamedTuple):
     training: dict[str, list[Levels]]
     held_out: dict[str, list[Levels]]
     digest: str
-    """Of the pictures that are learned from: `sr_arn.datasets.digest`."""
+    """Of the pictures that are learned from: `sr_arn.datasets.folders.digest`."""
 
 
 # --- files -------------------------------------------------------------------------
@@ -49,7 +49,7 @@ class Planes(NamedTuple):
 
 def splits(data: Path) -> dict[str, Split]:
     """Return which pictures of the sets in a folder are learned from, and which are held out."""
-    from sr_arn.datasets import find_set
+    from sr_arn.datasets.folders import find_set
 
     photos, small, bsd = (find_set(data, name) for name in ("open_photos", "T91", "BSD200"))
     apart = photos[7::15][:20]
@@ -70,10 +70,10 @@ def pack(data: Path, path: Path) -> None:
     path : path
         The file, of 54 MB with these sets.
     """
-    from sr_arn.color import luminance_levels
-    from sr_arn.datasets import digest
-    from sr_arn.files import write_whole
-    from sr_arn.image_io import read_image
+    from sr_arn.datasets.folders import digest
+    from sr_arn.pictures.color import luminance_levels
+    from sr_arn.pictures.io import read_image
+    from sr_arn.system.files import write_whole
 
     def packed(file: Path) -> NDArray[np.uint8]:
         buffer = BytesIO()
@@ -122,7 +122,7 @@ def on_device(levels: Levels, device: torch.device) -> Tensor:
 def resizing_matrix(length: int, scale: float) -> Tensor:
     """Return the weights of bicubic resizing of an axis: [resized length, length], rows sum to 1.
 
-    They are those of `sr_arn.resize.imresize`.
+    They are those of `sr_arn.pictures.resize.imresize`.
     """
     count = resized_length(length, scale)
     taps, weights = contributions(length, scale, count)
@@ -133,7 +133,7 @@ def resizing_matrix(length: int, scale: float) -> Tensor:
 
 
 def resized(plane: Tensor, scale: float) -> Tensor:
-    """Return a plane [h, w] resized by the bicubic kernel, as `sr_arn.resize.imresize` does."""
+    """Return a plane [h, w] resized by the bicubic kernel, as `sr_arn.imresize` does."""
     rows, columns = (resizing_matrix(n, scale).to(plane.device) for n in plane.shape)
     return rows @ plane @ columns.T
 

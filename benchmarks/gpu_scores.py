@@ -8,8 +8,8 @@ from gpu_planes import Bicubic, Levels, on_device, resized
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sr_arn.metrics import psnr_y
-from sr_arn.restoration import CLEAN, Strengths
+from sr_arn.evaluation.metrics import psnr_y
+from sr_arn.models.restoration import CLEAN, Strengths
 
 CONDITIONS = {
     "clean": CLEAN,

@@ -8,8 +8,8 @@ import torch
 from gpu_batches import Batch
 from torch import Tensor, nn
 
-from sr_arn import conv_arn
 from sr_arn.nn.training import FIRST_RATE
+from sr_arn.training import conv_arn
 
 WARM_UP = 0.04  # share of the steps in which the rate rises
 PRECISE = 0.12  # share of the steps, the last, whose products are not of bfloat16
@@ -26,7 +26,7 @@ def fit(
 ) -> None:
     """Train a network in place; it ends as the running mean of what it was.
 
-    The loss is that of `sr_arn.conv_arn.loss`.
+    The loss is that of `sr_arn.training.conv_arn.loss`.
 
     Parameters
     ----------

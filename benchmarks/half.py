@@ -2,9 +2,9 @@
 
     python benchmarks/half.py --data DATA_DIR [--models NAMES] [--sets NAMES]
 
-The networks and regressors alone compute in it, as `sr_arn.patch_torch.in_half` has them. For each
-model and precision: the mean change of PSNR, the largest change of a pixel and the share of the
-pixels that change, in levels of 255, against the same model without torch.
+The networks and regressors alone compute in it, as `sr_arn.models.patch_torch.in_half` has them.
+For each model and precision: the mean change of PSNR, the largest change of a pixel and the share
+of the pixels that change, in levels of 255, against the same model without torch.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from sr_arn import imresize, load_model, psnr_y
-from sr_arn.conv_torch import TorchConvModel
-from sr_arn.datasets import find_set, read_luminances
-from sr_arn.pairs import crop_to_multiple
-from sr_arn.patch_torch import TorchPatchModel
-from sr_arn.upscaler import Upscaler
+from sr_arn.datasets.folders import find_set, read_luminances
+from sr_arn.models.conv_torch import TorchConvModel
+from sr_arn.models.patch_torch import TorchPatchModel
+from sr_arn.pictures.resize import crop_to_multiple
+from sr_arn.upscaling.upscaler import Upscaler
 
 MODELS = (
     "aplus-x3,global-arn-x3,arn-x3,deep-arn-x2,deep-arn-x3,deep-arn-x4,conv-arn-x2-91,"

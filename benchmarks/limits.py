@@ -25,10 +25,10 @@ from typing import Literal
 
 import numpy as np
 
-from sr_arn.image_io import read_image, write_image
-from sr_arn.picture import Picture
+from sr_arn.pictures.io import read_image, write_image
+from sr_arn.pictures.picture import Picture
 from sr_arn.regressors import APlusRegressor, DeepARNRegressor, Regressor
-from sr_arn.train import train_upscaler
+from sr_arn.training.train import train_upscaler
 
 PHOTO = Path(__file__).parents[1] / "data" / "coffee.png"
 REPEATS = 5

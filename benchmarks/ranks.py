@@ -17,12 +17,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sr_arn.conv_arn import loss, recipe
-from sr_arn.crops import Crops
-from sr_arn.datasets import find_images, read_luminances
-from sr_arn.nn import ConvAnchoredNetwork, DeepAnchoredRegression
+from sr_arn.datasets.folders import find_images, read_luminances
+from sr_arn.models.conv_network import ConvAnchoredNetwork
+from sr_arn.nn import DeepAnchoredRegression
 from sr_arn.nn.ranks import Ranks, join, leave
 from sr_arn.nn.training import Batches, Loss, Progress, Recipe, Shuffled, mean_squares, train
+from sr_arn.training.conv_arn import loss, recipe
+from sr_arn.training.crops import Crops
 
 PICTURES = Path(__file__).parents[1] / "data"
 EPOCHS, STEPS = 4, 10

@@ -28,7 +28,7 @@ from PIL import Image
 from scipy import ndimage
 
 from sr_arn import imresize, load_model, psnr_y
-from sr_arn.datasets import find_set
+from sr_arn.datasets.folders import find_set
 
 TABLE = ("none", "jpeg 90", "jpeg 75", "jpeg 50", "noise 5")
 DEGRADATIONS = (

@@ -1,14 +1,14 @@
 """A+ as the paper tells it, in plain NumPy: to be read, and to be compared with.
 
 The engine fuses, blocks and compiles; this does one thing after another on whole arrays.
-`benchmarks/speed.py` times both, `tests/test_reference.py` holds them together.
+`benchmarks/speed.py` times both, `tests/whole/test_reference.py` holds them together.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.patch_model import PatchModel
-from sr_arn.resize import imresize
+from sr_arn.models.patch import PatchModel
+from sr_arn.pictures.resize import imresize
 
 __all__ = ["upscale"]
 

@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sr_arn.batch import Job, run
-from sr_arn.cluster import Cluster, open_cluster
-from sr_arn.enlarger import Enlarger
-from sr_arn.naming import naming
 from sr_arn.regressors import APlusRegressor
-from sr_arn.sizes import Size
-from sr_arn.train import train_upscaler
+from sr_arn.system.cluster import Cluster, open_cluster
+from sr_arn.training.train import train_upscaler
+from sr_arn.upscaling.batch import Job, run
+from sr_arn.upscaling.file_upscaler import Enlarger
+from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.sizes import Size
 
 PICTURES = Path(__file__).parents[1] / "data"
 MODEL = "aplus-x3"

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from gpu import multiplications
 
-from sr_arn.datasets import find_images, read_luminances
-from sr_arn.features import GradientFeatures
-from sr_arn.pairs import shrink, training_pairs
-from sr_arn.patch_model import PatchModel
+from sr_arn.datasets.folders import find_images, read_luminances
+from sr_arn.evaluation.held_out import Validation
+from sr_arn.models.features import GradientFeatures
+from sr_arn.models.patch import PatchModel
 from sr_arn.regressors import ARNRegressor
-from sr_arn.upscaler import Upscaler
-from sr_arn.validation import Validation
+from sr_arn.training.pairs import shrink, training_pairs
+from sr_arn.upscaling.upscaler import Upscaler
 
 SCALE = 3
 SAMPLES = 1_250_000

@@ -13,16 +13,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sr_arn.datasets import find_images, read_luminances
-from sr_arn.features import GradientFeatures
-from sr_arn.pairs import shrink, training_pairs
-from sr_arn.patch_model import PatchModel
+from sr_arn.datasets.folders import find_images, read_luminances
+from sr_arn.evaluation.held_out import Validation
+from sr_arn.models.base import BicubicModel
+from sr_arn.models.features import GradientFeatures
+from sr_arn.models.patch import PatchModel
 from sr_arn.regressors import APlusRegressor, GlobalARNRegressor, Regressor
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.normal_equations import NormalEquations
-from sr_arn.soft import assignments
-from sr_arn.upscaler import BicubicModel, Upscaler
-from sr_arn.validation import Validation
+from sr_arn.regressors.numpy_layer import assignments
+from sr_arn.training.pairs import shrink, training_pairs
+from sr_arn.upscaling.upscaler import Upscaler
 
 SCALE = 3
 EVERY = 40  # th pair is trained on

@@ -33,14 +33,14 @@ import reference
 from PIL import Image
 
 from sr_arn import imresize, load_model, psnr_y
-from sr_arn.color import luminance
-from sr_arn.conv_model import ConvModel
-from sr_arn.datasets import find_set, read_luminances
-from sr_arn.image_io import read_image
-from sr_arn.kernels import map_rows, strongest
-from sr_arn.model_file import models_in_the_box
-from sr_arn.pairs import crop_to_multiple
-from sr_arn.patch_model import PatchModel
+from sr_arn.datasets.folders import find_set, read_luminances
+from sr_arn.kernels.rows import map_rows, strongest
+from sr_arn.models.conv import ConvModel
+from sr_arn.models.files import models_in_the_box
+from sr_arn.models.patch import PatchModel
+from sr_arn.pictures.color import luminance
+from sr_arn.pictures.io import read_image
+from sr_arn.pictures.resize import crop_to_multiple
 from sr_arn.web.plot import Point, scatter
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ model was trained, and its seed, stands in `benchmarks/train_models.py`.
 import argparse
 from pathlib import Path
 
-from sr_arn.benchmark import evaluate
-from sr_arn.datasets import find_set
-from sr_arn.model_file import load_model
+from sr_arn.datasets.folders import find_set
+from sr_arn.evaluation.evaluate import evaluate
+from sr_arn.upscaling.loading import load_model
 
 SETS = ("Set5", "Set14", "B100")
 PUBLISHED = {  # by Agustsson et al. 2017, Table 5

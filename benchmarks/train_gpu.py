@@ -39,14 +39,15 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
-from sr_arn.checks import InputError
-from sr_arn.conv_arn import plain
-from sr_arn.conv_model import ConvModel
-from sr_arn.devices import find_device
-from sr_arn.files import write_whole
-from sr_arn.model_file import BOX, SUFFIX, load_model, save_model
-from sr_arn.nn import ConvAnchoredNetwork
-from sr_arn.upscaler import Upscaler
+from sr_arn.errors import InputError
+from sr_arn.models.conv import ConvModel
+from sr_arn.models.conv_network import ConvAnchoredNetwork
+from sr_arn.models.files import BOX, SUFFIX
+from sr_arn.system.devices import find_device
+from sr_arn.system.files import write_whole
+from sr_arn.training.conv_arn import plain
+from sr_arn.upscaling.loading import load_model, save_model
+from sr_arn.upscaling.upscaler import Upscaler
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 LICENCE = "BSD-3-Clause"

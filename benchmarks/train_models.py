@@ -25,17 +25,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sr_arn.benchmark import evaluate, table
-from sr_arn.color import luminance
-from sr_arn.conv_arn import ConvARN
-from sr_arn.datasets import find_set
-from sr_arn.epochs import TrainedInEpochs
-from sr_arn.image_io import read_image
-from sr_arn.model_file import BOX, SUFFIX, load_model, models_in_the_box, save_model
+from sr_arn.datasets.folders import find_set
+from sr_arn.evaluation.evaluate import evaluate, table
+from sr_arn.models.files import BOX, SUFFIX, models_in_the_box
+from sr_arn.pictures.color import luminance
+from sr_arn.pictures.io import read_image
 from sr_arn.regressors import regressor_class
-from sr_arn.train import train_upscaler
-from sr_arn.upscaler import Upscaler
-from sr_arn.workers import available_cores
+from sr_arn.regressors.in_epochs import TrainedInEpochs
+from sr_arn.system.threads import available_cores
+from sr_arn.training.conv_arn import ConvARN
+from sr_arn.training.train import train_upscaler
+from sr_arn.upscaling.loading import load_model, save_model
+from sr_arn.upscaling.upscaler import Upscaler
 
 APLUS = {"anchors": 1024, "random_state": 0}
 DEEP = {"anchors": 16, "layers": 7, "random_state": 0}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sr_arn import __version__
+from sr_arn._version import __version__
 
 project = "sr_arn"
 author = "the founders of sr_arn"

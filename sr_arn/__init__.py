@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from sr_arn._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from sr_arn.checks import InputError
-    from sr_arn.metrics import psnr_y, ssim_y
-    from sr_arn.model_file import load_model, save_model
-    from sr_arn.resize import imresize
-    from sr_arn.train import train_upscaler
-    from sr_arn.upscaler import Upscaler
+    from sr_arn.errors import InputError
+    from sr_arn.evaluation.metrics import psnr_y, ssim_y
+    from sr_arn.pictures.resize import imresize
+    from sr_arn.training.train import train_upscaler
+    from sr_arn.upscaling.loading import load_model, save_model
+    from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = [
     "InputError",
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "InputError": "checks",
-    "Upscaler": "upscaler",
-    "imresize": "resize",
-    "load_model": "model_file",
-    "psnr_y": "metrics",
-    "save_model": "model_file",
-    "ssim_y": "metrics",
-    "train_upscaler": "train",
+    "InputError": "errors",
+    "Upscaler": "upscaling.upscaler",
+    "imresize": "pictures.resize",
+    "load_model": "upscaling.loading",
+    "psnr_y": "evaluation.metrics",
+    "save_model": "upscaling.loading",
+    "ssim_y": "evaluation.metrics",
+    "train_upscaler": "training.train",
 }
 
 

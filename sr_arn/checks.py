@@ -6,17 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.errors import InputError, display, masked
+from sr_arn.errors import InputError, display
 
-__all__ = [
-    "InputError",
-    "check_integer",
-    "check_luminance",
-    "check_range",
-    "check_scale",
-    "display",
-    "masked",
-]
+__all__ = ["check_integer", "check_luminance", "check_range", "check_scale"]
 
 
 def check_scale(scale: float, name: str = "scale") -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_arn.color import luminance
+from sr_arn.pictures.color import luminance
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell tells its background jobs:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests of Ctrl-C mean it
@@ -64,7 +64,7 @@ def planes() -> list[np.ndarray]:
 
 def random_network(scale, channels, pairs, anchors, size, hidden=0):
     """Return a `ConvModel` of random numbers of a size; with hidden units it restores."""
-    from sr_arn.conv_model import ConvModel
+    from sr_arn.models.conv import ConvModel
 
     rng = np.random.default_rng(0)
     lengths = {"c": channels, "p": pairs, "z": 2, "m": anchors, "t": scale**2, "3": 3}

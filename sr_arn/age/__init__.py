@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
 
 from sr_arn.age.heads.energy import EnergyDensity, ascend, climb
 from sr_arn.age.transfer import arn_from_dex, parameter_groups
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 
 __all__ = ["arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]
 

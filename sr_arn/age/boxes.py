@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sr_arn.age.heads.energy import ascend, climb
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["DETECTION", "TRACKING", "BoxSettings", "box_to_target", "target_to_box"]
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 
 __all__ = [
     "energy_loss",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 
 __all__ = ["cumulative_accuracy", "epsilon_error", "mean_absolute_error"]
 

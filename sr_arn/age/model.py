@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from sr_arn.age.backbones import BACKBONES, SSRStages
 from sr_arn.age.heads import HEADS
 from sr_arn.age.heads.base import Head
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError, display
 
 __all__ = ["AgeModel", "Plan"]
 

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import torch
 
 from sr_arn.age.model import AgeModel, Plan
-from sr_arn.checks import InputError, display
-from sr_arn.files import write_whole
-from sr_arn.headers import read_entry
+from sr_arn.errors import InputError, display
+from sr_arn.system.files import write_whole
+from sr_arn.system.safetensors_header import read_entry
 
 __all__ = ["SavedModel", "load_age_model", "save_age_model"]
 

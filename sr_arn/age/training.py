@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from sr_arn.age.model import AgeModel
 from sr_arn.age.transfer import parameter_groups
-from sr_arn.checks import InputError, check_integer
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError
 from sr_arn.nn.ranks import Ranks
 from sr_arn.nn.training import ALL, Progress, Recipe, seed_of, train
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_arn.age.heads.base import OLDEST
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 from sr_arn.nn import AnchoredRegression
 
 __all__ = ["arn_from_dex", "parameter_groups"]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from sr_arn import __version__
+from sr_arn._version import __version__
 from sr_arn.cli import (
     age,
     benchmark,
@@ -31,8 +31,8 @@ from sr_arn.cli import (
 )
 from sr_arn.cli.options import add_commands
 from sr_arn.cli.torchrun import ended, is_first, speaks
-from sr_arn.memory import memory_left
-from sr_arn.workers import hush_readers
+from sr_arn.system.memory import memory_left
+from sr_arn.system.threads import hush_readers
 
 __all__ = ["main"]
 
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # told in one line if it is the user's or the machine's
         if Interrupt.came:  # and an import that it broke off made something else of it
             return _interrupted()
-        from sr_arn.checks import InputError, display
+        from sr_arn.errors import InputError, display
 
         if isinstance(error, MemoryError):
             error = InputError("out of memory; give a smaller picture or fewer samples")

@@ -46,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Load the models, score them on the sets, print the table or JSON."""
-    from sr_arn import __version__
-    from sr_arn.benchmark import evaluate, report, table
+    from sr_arn._version import __version__
     from sr_arn.checks import check_integer
     from sr_arn.cli.options import STDOUT, check_page, emit_page
-    from sr_arn.datasets import data_folder, find_set
-    from sr_arn.model_file import load_model, models_in_the_box
+    from sr_arn.datasets.folders import data_folder, find_set
+    from sr_arn.evaluation.evaluate import evaluate, report, table
+    from sr_arn.models.files import models_in_the_box
+    from sr_arn.upscaling.loading import load_model
 
     check_json(args.json)
     check_page(args.report, "report")

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read both, write the page."""
-    from sr_arn.checks import display
+    from sr_arn.errors import display
     from sr_arn.web.report import comparison_page
 
     check_page(args.output, "output")

@@ -28,10 +28,10 @@ def run(args: argparse.Namespace) -> None:
     """Print it."""
     import shtab
 
-    from sr_arn.conv_arn import ConvARN
-    from sr_arn.formats import FORMATS
-    from sr_arn.model_file import models_in_the_box
+    from sr_arn.models.files import models_in_the_box
+    from sr_arn.pictures.formats import FORMATS
     from sr_arn.regressors import REGRESSORS
+    from sr_arn.training.conv_arn import ConvARN
 
     choices = {
         "regressor": [*REGRESSORS, ConvARN.name],

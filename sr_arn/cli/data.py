@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print where each set is and whether its pictures are the known ones."""
-    from sr_arn.datasets import DATA_VARIABLE, data_folder, known_sets
+    from sr_arn.datasets.folders import DATA_VARIABLE, data_folder, known_sets
 
     if args.data is None and not os.environ.get(DATA_VARIABLE):
         for name, digests in known_sets().items():
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _verify(folder: Path) -> int:
     """Print what becomes of looking for each set; return 1 if something is amiss."""
-    from sr_arn.checks import display
-    from sr_arn.datasets import is_set, known_sets, verify
+    from sr_arn.datasets.folders import is_set, known_sets, verify
+    from sr_arn.errors import display
 
     row = "{:<8} {:<22} {:>9}  {}".format
     print(row("set", "for", "pictures", "where"))

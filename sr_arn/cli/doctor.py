@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print versions, processor, GPU, models, data and caches; return 1 if something is amiss."""
-    from sr_arn import __version__
-    from sr_arn.checks import display
+    from sr_arn._version import __version__
+    from sr_arn.errors import display
 
     print(_row("sr-arn", __version__))
     print(_row("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"))
@@ -71,8 +71,8 @@ def _version(name: str) -> str | None:
 
 
 def _processor() -> str:
-    from sr_arn.products import REGISTERS
-    from sr_arn.workers import available_cores
+    from sr_arn.kernels.matmul import REGISTERS
+    from sr_arn.system.threads import available_cores
 
     return f"{available_cores()} threads, vectors of {32 * REGISTERS.lanes} bits"
 
@@ -89,7 +89,7 @@ def _gpu() -> str:
 
 def _cache() -> str:
     """Tell whether what numba compiles is kept."""
-    from sr_arn.kernels import _strongest
+    from sr_arn.kernels.rows import _strongest
 
     folder = getattr(getattr(_strongest, "_cache", None), "cache_path", None)
     if folder is None:
@@ -99,7 +99,8 @@ def _cache() -> str:
 
 def _models() -> str:
     """Tell of the models in the box, or raise what is wrong with one."""
-    from sr_arn.model_file import load_model, models_in_the_box
+    from sr_arn.models.files import models_in_the_box
+    from sr_arn.upscaling.loading import load_model
 
     names = models_in_the_box()
     for name in names:
@@ -108,8 +109,8 @@ def _models() -> str:
 
 
 def _data(given: str | None) -> str:
-    from sr_arn.checks import InputError
-    from sr_arn.datasets import DATA_VARIABLE, data_folder, find_set, known_sets
+    from sr_arn.datasets.folders import DATA_VARIABLE, data_folder, find_set, known_sets
+    from sr_arn.errors import InputError
 
     if not given and not os.environ.get(DATA_VARIABLE):
         return f"none; --data or {DATA_VARIABLE} may name their folder, for sr-arn benchmark"

@@ -31,13 +31,13 @@ def _show(args: argparse.Namespace) -> None:
     if args.output is None:
         _describe(args.model)
         return
-    from sr_arn.checks import display
-    from sr_arn.drawing import gallery
-    from sr_arn.files import check_output
-    from sr_arn.formats import format_of
-    from sr_arn.image_io import write_image
-    from sr_arn.model_file import load_model
-    from sr_arn.picture import Picture
+    from sr_arn.errors import display
+    from sr_arn.pictures.formats import format_of
+    from sr_arn.pictures.io import write_image
+    from sr_arn.pictures.picture import Picture
+    from sr_arn.system.files import check_output
+    from sr_arn.upscaling.drawing import gallery
+    from sr_arn.upscaling.loading import load_model
 
     format_of(check_output(args.output))
     drawn = gallery(load_model(args.model))
@@ -47,8 +47,9 @@ def _show(args: argparse.Namespace) -> None:
 
 def _describe(name: str) -> None:
     """Print what the header of a model says."""
-    from sr_arn.checks import display
-    from sr_arn.model_file import CREDITS, load_model, models_in_the_box
+    from sr_arn.errors import display
+    from sr_arn.models.files import models_in_the_box
+    from sr_arn.upscaling.loading import CREDITS, load_model
 
     upscaler = load_model(name)
     header, training = upscaler.header, upscaler.header.get("training", {})
@@ -75,14 +76,8 @@ def _describe(name: str) -> None:
 
 def _list(args: argparse.Namespace) -> None:
     """Print name, scale, regressor, size, time and the measured PSNR of each model."""
-    from sr_arn.model_file import (
-        BOX,
-        SUFFIX,
-        best_models,
-        models_in_the_box,
-        read_header,
-        trained_scales,
-    )
+    from sr_arn.models.files import BOX, SUFFIX, models_in_the_box, read_header
+    from sr_arn.upscaling.loading import best_models, trained_scales
 
     row = "{:<22} {:>5}  {:<10} {:>7}  {:>11}  {}".format
     print(row("name", "scale", "regressor", "size", "s/megapixel", "PSNR on Y, dB"))

@@ -119,8 +119,8 @@ def check_page(path: Path | None, option: str) -> None:
 
 
 def _check_suffix(path: Path | None, option: str, suffixes: tuple[str, ...]) -> None:
-    from sr_arn.checks import InputError, display
-    from sr_arn.files import check_output
+    from sr_arn.errors import InputError, display
+    from sr_arn.system.files import check_output
 
     if path is None:
         return
@@ -133,7 +133,7 @@ def _check_suffix(path: Path | None, option: str, suffixes: tuple[str, ...]) -> 
 
 def emit_json(path: Path, data: dict[str, Any]) -> None:
     """Print the data, or write them to a file."""
-    from sr_arn.files import write_whole
+    from sr_arn.system.files import write_whole
 
     text = json.dumps(_finite(data), indent=2, allow_nan=False) + "\n"
     if path == STDOUT:
@@ -144,7 +144,7 @@ def emit_json(path: Path, data: dict[str, Any]) -> None:
 
 def emit_page(path: Path, text: str) -> None:
     """Write a page to a file."""
-    from sr_arn.files import write_whole
+    from sr_arn.system.files import write_whole
 
     write_whole(path, lambda file: file.write(text.encode()))
 

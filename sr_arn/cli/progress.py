@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr_arn.batch import Job, Outcome
-from sr_arn.checks import display
-from sr_arn.enlarger import PREVIEW
+from sr_arn.errors import display
+from sr_arn.upscaling.batch import Job, Outcome
+from sr_arn.upscaling.file_upscaler import PREVIEW
 
 __all__ = ["Progress"]
 

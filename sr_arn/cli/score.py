@@ -19,10 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read both, crop the reference to a multiple of the scale, score."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.image_io import read_image
-    from sr_arn.metrics import psnr_y, ssim_y
-    from sr_arn.pairs import crop_to_multiple
+    from sr_arn.errors import InputError, display
+    from sr_arn.evaluation.metrics import psnr_y, ssim_y
+    from sr_arn.pictures.io import read_image
+    from sr_arn.pictures.resize import crop_to_multiple
 
     check_json(args.json)
     reference, result = (

@@ -47,9 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
-    from sr_arn.checks import InputError, check_integer
-    from sr_arn.image_io import MAX_PIXELS
-    from sr_arn.model_file import load_model, models_in_the_box
+    from sr_arn.checks import check_integer
+    from sr_arn.errors import InputError
+    from sr_arn.models.files import models_in_the_box
+    from sr_arn.pictures.io import MAX_PIXELS
+    from sr_arn.upscaling.loading import load_model
     from sr_arn.web.desk import Desk
 
     try:
@@ -105,7 +107,7 @@ def _is_worth_telling(record: logging.LogRecord) -> bool:
 
 def _listen(args: argparse.Namespace) -> socket.socket:
     """Return a socket that listens, or tell why none can."""
-    from sr_arn.checks import InputError, display
+    from sr_arn.errors import InputError, display
 
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
     try:

@@ -61,7 +61,7 @@ def _be_left_to_end() -> None:
 @contextmanager
 def together(device: str, checkpoint: Path) -> Iterator[None]:
     """Train with the other processes, if there are any; if it breaks off, tell how to go on."""
-    from sr_arn.checks import display
+    from sr_arn.errors import display
 
     how = f"go on with --resume {display(checkpoint)}"
     try:
@@ -79,9 +79,9 @@ def together(device: str, checkpoint: Path) -> Iterator[None]:
 @contextmanager
 def _joined(device: str, how: Callable[[], str]) -> Iterator[None]:
     """Be one of the processes, and tell in one line if another is lost."""
-    from sr_arn.checks import InputError
-    from sr_arn.devices import find_device
+    from sr_arn.errors import InputError
     from sr_arn.nn.ranks import is_lost, join, leave
+    from sr_arn.system.devices import find_device
 
     try:
         join(find_device(device).type == "cuda")

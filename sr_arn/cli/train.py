@@ -8,11 +8,11 @@ from sr_arn.cli.terminal import show_training, shows_progress
 from sr_arn.cli.torchrun import is_first, processes, together
 
 if TYPE_CHECKING:
-    from sr_arn.conv_arn import ConvARN
-    from sr_arn.conv_model import ConvModel
-    from sr_arn.degradation import Degradation
+    from sr_arn.datasets.degradation import Degradation
+    from sr_arn.models.conv import ConvModel
     from sr_arn.regressors import Regressor
-    from sr_arn.upscaler import Upscaler
+    from sr_arn.training.conv_arn import ConvARN
+    from sr_arn.upscaling.upscaler import Upscaler
 
 SUMMARY = "Train an up-scaler on folders of images."
 EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor deep-arn --scale 3"
@@ -109,15 +109,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.cluster import open_cluster
-    from sr_arn.curve import Curve
-    from sr_arn.degradation import Degradation
-    from sr_arn.epochs import TrainedInEpochs
-    from sr_arn.files import check_output
-    from sr_arn.model_file import SUFFIX, save_model
-    from sr_arn.places import place
-    from sr_arn.train import check_learns_from_parts, train_upscaler
+    from sr_arn.datasets.degradation import Degradation
+    from sr_arn.errors import InputError, display
+    from sr_arn.models.files import SUFFIX
+    from sr_arn.regressors.in_epochs import TrainedInEpochs
+    from sr_arn.system.cluster import open_cluster
+    from sr_arn.system.files import check_output
+    from sr_arn.system.locations import place
+    from sr_arn.training.curve import Curve
+    from sr_arn.training.train import check_learns_from_parts, train_upscaler
+    from sr_arn.upscaling.loading import save_model
 
     args.images, args.output = [place(folder) for folder in args.images], place(args.output)
     args.resume = args.resume and place(args.resume)
@@ -174,12 +175,13 @@ def run(args: argparse.Namespace) -> None:
 
 def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradation") -> None:
     """Print how bicubic, the models in the box and the new one do on the images held out."""
-    from sr_arn.benchmark import evaluate, table
-    from sr_arn.features import SMALLEST
-    from sr_arn.image_io import read_image
-    from sr_arn.model_file import load_model, models_in_the_box
-    from sr_arn.train import training_images
-    from sr_arn.validation import hold_out
+    from sr_arn.evaluation.evaluate import evaluate, table
+    from sr_arn.evaluation.held_out import hold_out
+    from sr_arn.models.features import SMALLEST
+    from sr_arn.models.files import models_in_the_box
+    from sr_arn.pictures.io import read_image
+    from sr_arn.training.train import training_images
+    from sr_arn.upscaling.loading import load_model
 
     every_path, how = training_images(args.images, args.scale, degrade)
     _, held_out = hold_out(every_path, args.validation)
@@ -195,9 +197,9 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradati
 
 def _regressor(name: str) -> "Regressor | ConvARN":
     """Return what a name stands for, with its defaults."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.conv_arn import ConvARN
+    from sr_arn.errors import InputError, display
     from sr_arn.regressors import REGRESSORS, regressor_class
+    from sr_arn.training.conv_arn import ConvARN
 
     if name == ConvARN.name:
         return ConvARN()
@@ -209,8 +211,9 @@ def _regressor(name: str) -> "Regressor | ConvARN":
 
 def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) -> None:
     """Give the regressor what the command line says of it."""
-    from sr_arn.checks import InputError, check_integer
-    from sr_arn.devices import find_gpu
+    from sr_arn.checks import check_integer
+    from sr_arn.errors import InputError
+    from sr_arn.system.devices import find_gpu
 
     for option, (parameter, minimum) in OPTIONS.items():
         value = getattr(args, option)
@@ -234,9 +237,9 @@ def _set_parameters(regressor: "Regressor | ConvARN", args: argparse.Namespace) 
 
 def _conv_model(option: str, name_or_path: str) -> "ConvModel":
     """Load the model that an option names."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.conv_model import ConvModel
-    from sr_arn.model_file import load_model
+    from sr_arn.errors import InputError, display
+    from sr_arn.models.conv import ConvModel
+    from sr_arn.upscaling.loading import load_model
 
     model = load_model(name_or_path).model
     if not isinstance(model, ConvModel):

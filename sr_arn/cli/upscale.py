@@ -20,10 +20,10 @@ from sr_arn.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sr_arn.batch import Outcome
-    from sr_arn.cluster import Cluster
-    from sr_arn.enlarger import Enlarger
-    from sr_arn.formats import Format
+    from sr_arn.pictures.formats import Format
+    from sr_arn.system.cluster import Cluster
+    from sr_arn.upscaling.batch import Outcome
+    from sr_arn.upscaling.file_upscaler import Enlarger
 
 SUMMARY = "Enlarge pictures."
 EXAMPLE = (
@@ -120,8 +120,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Enlarge one picture or many; return the exit code."""
-    from sr_arn.checks import InputError, check_integer
-    from sr_arn.cluster import open_cluster
+    from sr_arn.checks import check_integer
+    from sr_arn.errors import InputError
+    from sr_arn.system.cluster import open_cluster
 
     check_json(args.json)
     check_integer(args.jobs, "jobs", 1)
@@ -137,10 +138,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     """Enlarge one picture; return the exit code."""
-    from sr_arn.batch import Job, Outcome
-    from sr_arn.checks import InputError, display
     from sr_arn.cli.progress import Progress
-    from sr_arn.enlarger import PIPE, format_named
+    from sr_arn.errors import InputError, display
+    from sr_arn.upscaling.batch import Job, Outcome
+    from sr_arn.upscaling.file_upscaler import PIPE, format_named
 
     output = _path_or_pipe(args.output)
     for option in ("name", "recursive", "skip_existing"):
@@ -188,12 +189,12 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
     """Return what enlarges as the options say."""
     from PIL import Image
 
-    from sr_arn.enlarger import Enlarger
-    from sr_arn.image_io import MAX_PIXELS
-    from sr_arn.restoration import Restore
-    from sr_arn.sizes import Size
-    from sr_arn.upscaler import MEMORY
-    from sr_arn.workers import available_cores
+    from sr_arn.models.restoration import Restore
+    from sr_arn.pictures.io import MAX_PIXELS
+    from sr_arn.system.threads import available_cores
+    from sr_arn.upscaling.file_upscaler import Enlarger
+    from sr_arn.upscaling.sizes import Size
+    from sr_arn.upscaling.upscaler import MEMORY
 
     threads = args.threads
     if threads is None and args.jobs > 1:  # they share the cores
@@ -224,7 +225,7 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
 
 def _path_or_pipe(text: str) -> Path:
     """Return a place; only the dash alone is `PIPE`, not a file that is called so."""
-    from sr_arn.places import place
+    from sr_arn.system.locations import place
 
     path = place(text)
     return path.absolute() if path == Path("-") and text != "-" else path
@@ -232,7 +233,7 @@ def _path_or_pipe(text: str) -> Path:
 
 def _is_folder(inputs: list[str], output: str) -> bool:
     """Return whether results go to a folder: there may be many, or the output says so."""
-    from sr_arn.places import is_pattern, place
+    from sr_arn.system.locations import is_pattern, place
 
     if output == "-":
         return len(inputs) > 1
@@ -245,11 +246,11 @@ def _is_folder(inputs: list[str], output: str) -> bool:
 
 def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
     """Raise `InputError` for what is known to be wrong before the picture is read."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.enlarger import PIPE, preview_of
-    from sr_arn.files import check_output
-    from sr_arn.formats import format_of
-    from sr_arn.places import identity, is_local
+    from sr_arn.errors import InputError, display
+    from sr_arn.pictures.formats import format_of
+    from sr_arn.system.files import check_output
+    from sr_arn.system.locations import identity, is_local
+    from sr_arn.upscaling.file_upscaler import PIPE, preview_of
 
     if output != PIPE:
         check_output(output)
@@ -278,14 +279,14 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
 
 def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     """Enlarge into a folder; return the exit code."""
-    from sr_arn import batch
-    from sr_arn.checks import InputError, display
     from sr_arn.cli.progress import Progress
-    from sr_arn.enlarger import format_named
-    from sr_arn.files import check_folder
-    from sr_arn.formats import SUFFIXES
-    from sr_arn.naming import naming
-    from sr_arn.places import place
+    from sr_arn.errors import InputError, display
+    from sr_arn.pictures.formats import SUFFIXES
+    from sr_arn.system.files import check_folder
+    from sr_arn.system.locations import place
+    from sr_arn.upscaling import batch
+    from sr_arn.upscaling.file_upscaler import format_named
+    from sr_arn.upscaling.naming import naming
 
     folder = place(args.output)
     if "-" in (*args.inputs, args.output):

@@ -8,12 +8,6 @@ except ModuleNotFoundError as error:
 
 from sr_arn.nn.anchored import AnchoredRegression
 from sr_arn.nn.conv import ConvAnchoredRegression2d
-from sr_arn.nn.conv_network import ConvAnchoredNetwork
 from sr_arn.nn.deep import DeepAnchoredRegression
 
-__all__ = [
-    "AnchoredRegression",
-    "ConvAnchoredNetwork",
-    "ConvAnchoredRegression2d",
-    "DeepAnchoredRegression",
-]
+__all__ = ["AnchoredRegression", "ConvAnchoredRegression2d", "DeepAnchoredRegression"]

@@ -12,7 +12,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError, display
 
 __all__ = ["AnchoredRegression", "Similarity", "check_similarity"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sr_arn.checks import InputError, display
-from sr_arn.files import local_copy, write_whole
+from sr_arn.errors import InputError, display
+from sr_arn.system.files import local_copy, write_whole
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError, display
 from sr_arn.nn.anchored import Similarity, check_similarity
 
 __all__ = ["ConvAnchoredRegression2d"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 from sr_arn.nn.ranks import Ranks
 
 __all__ = ["Progress", "Watch"]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 
 __all__ = ["Ranks", "first_to_tell", "is_lost", "join", "leave"]
 

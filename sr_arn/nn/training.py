@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_arn.checks import InputError
-from sr_arn.devices import find_device
+from sr_arn.errors import InputError
 from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
 from sr_arn.nn.progress import Progress, Watch
 from sr_arn.nn.ranks import Ranks
+from sr_arn.system.devices import find_device
 
 __all__ = ["Batches", "Progress", "Recipe", "Shuffled", "seed_of", "train"]
 

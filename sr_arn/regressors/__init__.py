@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 from sr_arn.regressors.base import Regressor
 
 if TYPE_CHECKING:

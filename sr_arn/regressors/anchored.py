@@ -4,9 +4,10 @@ from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, check_integer, check_scale, display
+from sr_arn.checks import check_integer, check_scale
+from sr_arn.errors import InputError, display
 from sr_arn.regressors.base import FloatArray, Regressor
-from sr_arn.soft import SIMILARITIES, SoftLayer
+from sr_arn.regressors.numpy_layer import SIMILARITIES, SoftLayer
 
 __all__ = ["AnchoredRegressor"]
 
@@ -20,7 +21,7 @@ class AnchoredRegressor(Regressor):
     ----------
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
-        Where there is a rank: see `sr_arn.soft.SoftLayer`.
+        Where there is a rank: see `sr_arn.regressors.numpy_layer.SoftLayer`.
     basis_ : ndarray [q, t]; without t where y was [n]
         Where there are components: likewise.
     weight_ : ndarray [m, t, d], or [r, t, d]; without t where y was [n], with q for t where there

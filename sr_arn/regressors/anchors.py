@@ -5,9 +5,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sr_arn.checks import InputError, check_integer
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError
 from sr_arn.regressors.base import FloatArray
-from sr_arn.samples import Samples
+from sr_arn.regressors.samples import Samples
 
 __all__ = ["Anchors", "are_given", "count_anchors", "given_anchors", "learn_anchors"]
 
@@ -73,7 +74,7 @@ def learn_anchors(
     -------
     ndarray [m, d], of the samples' dtype
     """
-    from sr_arn.ksvd import KSVD
+    from sr_arn.regressors.ksvd import KSVD
 
     if are_given(anchors):
         return given_anchors(anchors, samples.features, samples.dtype)

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sr_arn.checks import InputError, check_integer
-from sr_arn.devices import find_gpu
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray, Regressor
-from sr_arn.samples import Held, Samples
+from sr_arn.regressors.samples import Held, Samples
+from sr_arn.system.devices import find_gpu
 
 if TYPE_CHECKING:
     import torch
 
-    from sr_arn.neighbours import Near
+    from sr_arn.regressors.neighbours import Near
 
 __all__ = ["APlusRegressor"]
 
@@ -120,7 +121,7 @@ class APlusRegressor(Regressor):
 
     def fit_samples(self, samples: Samples) -> Self:
         """Learn from samples in parts, here or on the workers of a cluster: see `fit`."""
-        from sr_arn.neighbours import nearer
+        from sr_arn.regressors.neighbours import nearer
 
         self._check_parameters(len(samples))
         gpu = find_gpu(self.device)
@@ -178,7 +179,7 @@ class APlusRegressor(Regressor):
         -------
         ndarray [n, t], or [n] where the training targets were [n]
         """
-        from sr_arn.kernels import map_rows, strongest
+        from sr_arn.kernels.rows import map_rows, strongest
 
         X = self._validate_predict(X)
         dtype = np.result_type(X, self.projections_)
@@ -210,7 +211,7 @@ def _nearest(
     """Return the samples of a part that are nearest to each anchor, counted over all parts."""
     units, _ = _on_the_sphere(x)
     if gpu is None:
-        from sr_arn.neighbours import nearest
+        from sr_arn.regressors.neighbours import nearest
 
         near = nearest(units, anchors, k)
     else:

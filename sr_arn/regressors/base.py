@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sr_arn.parameters import Parameters
-from sr_arn.samples import Samples
+from sr_arn.regressors.parameters import Parameters
+from sr_arn.regressors.samples import Samples
 
 __all__ = ["Regressor"]
 
@@ -43,7 +43,7 @@ class Regressor(Parameters, ABC):
     """Whether it has a `fit_samples`, for samples on the workers of a cluster."""
 
     runs_by_torch: ClassVar[bool] = False
-    """Whether `sr_arn.patch_torch` predicts as it does."""
+    """Whether `sr_arn.models.patch_torch` predicts as it does."""
 
     n_features_in_: int
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_arn.neighbours import Near
 from sr_arn.nn import AnchoredRegression
 from sr_arn.regressors.base import FloatArray
+from sr_arn.regressors.neighbours import Near
 from sr_arn.regressors.normal_equations import BLOCK, NormalEquations
 
 __all__ = ["nearest_by_torch", "sums_by_torch"]
@@ -18,7 +18,7 @@ SIMILARITIES = 2**25  # of all anchors and some samples that are held, and sorte
 def nearest_by_torch(
     samples: FloatArray, anchors: FloatArray, k: int, device: torch.device
 ) -> Near:
-    """Return what `sr_arn.neighbours.nearest` does, but for rounding."""
+    """Return what `sr_arn.regressors.neighbours.nearest` does, but for rounding."""
     m, size = len(anchors), max(1, SIMILARITIES // len(anchors))
     directions = _on_device(anchors, device)
     best, where = directions[:, :0], torch.empty((m, 0), dtype=torch.int64, device=device)

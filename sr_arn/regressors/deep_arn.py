@@ -14,7 +14,7 @@ from sr_arn.checks import check_integer
 from sr_arn.regressors.anchors import Anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.gradient import GradientRegressor
-from sr_arn.soft import SoftLayer
+from sr_arn.regressors.numpy_layer import SoftLayer
 
 if TYPE_CHECKING:
     from sr_arn.nn import AnchoredRegression

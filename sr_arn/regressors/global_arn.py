@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, check_integer, check_scale
-from sr_arn.devices import find_gpu
+from sr_arn.checks import check_integer, check_scale
+from sr_arn.errors import InputError
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.normal_equations import NormalEquations
-from sr_arn.samples import Held, Samples
-from sr_arn.soft import assignments
+from sr_arn.regressors.numpy_layer import assignments
+from sr_arn.regressors.samples import Held, Samples
+from sr_arn.system.devices import find_gpu
 
 if TYPE_CHECKING:
     import torch
@@ -218,7 +219,7 @@ def sums(
     Parameters
     ----------
     softness : tuple
-        Anchors [m, d], similarity and sharpness, of `sr_arn.soft.assignments`.
+        Anchors [m, d], similarity and sharpness, of `sr_arn.regressors.numpy_layer.assignments`.
     mixing : ndarray [m, r], optional
         The weights are alpha(x) times this, else alpha(x).
     block : range

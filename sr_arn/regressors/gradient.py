@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import InputError, display
-from sr_arn.epochs import TrainedInEpochs
+from sr_arn.errors import InputError, display
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, given_anchors
 from sr_arn.regressors.base import FloatArray
-from sr_arn.soft import SoftLayer
+from sr_arn.regressors.in_epochs import TrainedInEpochs
+from sr_arn.regressors.numpy_layer import SoftLayer
 
 if TYPE_CHECKING:
     from torch import nn

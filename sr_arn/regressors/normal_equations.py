@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 
 __all__ = ["NormalEquations"]
 

@@ -20,11 +20,11 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sr_arn.checks import InputError
-from sr_arn.enlarger import format_named
-from sr_arn.formats import FORMATS
-from sr_arn.restoration import Restore
-from sr_arn.sizes import Size
+from sr_arn.errors import InputError
+from sr_arn.models.restoration import Restore
+from sr_arn.pictures.formats import FORMATS
+from sr_arn.upscaling.file_upscaler import format_named
+from sr_arn.upscaling.sizes import Size
 from sr_arn.web.desk import MOST_BYTES, Desk
 from sr_arn.web.items import Order, Unknown
 from sr_arn.web.pages import local_page, static

@@ -14,16 +14,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sr_arn.checks import InputError, display
-from sr_arn.drawing import visible
-from sr_arn.enlarger import Enlarger, Stopped
-from sr_arn.formats import SUFFIXES
-from sr_arn.image_io import MAX_PIXELS, read_image, write_image
-from sr_arn.metadata import Metadata
-from sr_arn.naming import naming
-from sr_arn.picture import Picture
-from sr_arn.sizes import Size
-from sr_arn.upscaler import BicubicModel, Upscaler
+from sr_arn.errors import InputError, display
+from sr_arn.models.base import BicubicModel
+from sr_arn.pictures.formats import SUFFIXES
+from sr_arn.pictures.io import MAX_PIXELS, read_image, write_image
+from sr_arn.pictures.metadata import Metadata
+from sr_arn.pictures.picture import Picture
+from sr_arn.upscaling.drawing import visible
+from sr_arn.upscaling.file_upscaler import Enlarger, Stopped
+from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.sizes import Size
+from sr_arn.upscaling.upscaler import Upscaler
 from sr_arn.web.items import Item, Order, Unknown, plain_name
 
 __all__ = ["Desk"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sr_arn.checks import InputError
-from sr_arn.enlarger import Enlarger
-from sr_arn.formats import Format
-from sr_arn.restoration import Restore
-from sr_arn.sizes import Size
+from sr_arn.errors import InputError
+from sr_arn.models.restoration import Restore
+from sr_arn.pictures.formats import Format
+from sr_arn.upscaling.file_upscaler import Enlarger
+from sr_arn.upscaling.sizes import Size
 
 __all__ = ["Item", "Order", "Unknown", "plain_name"]
 

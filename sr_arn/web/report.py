@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn import __version__
-from sr_arn.benchmark import SetScore
-from sr_arn.color import luminance, rgb_to_ycbcr, ycbcr_to_rgb
-from sr_arn.drawing import to_levels, visible
-from sr_arn.image_io import read_image
-from sr_arn.pairs import crop_to_multiple
-from sr_arn.picture import Picture
-from sr_arn.resize import imresize
+from sr_arn._version import __version__
+from sr_arn.evaluation.evaluate import SetScore
+from sr_arn.pictures.color import luminance, rgb_to_ycbcr, ycbcr_to_rgb
+from sr_arn.pictures.io import read_image
+from sr_arn.pictures.picture import Picture
+from sr_arn.pictures.resize import crop_to_multiple, imresize
+from sr_arn.upscaling.drawing import to_levels, visible
 from sr_arn.web.pages import Version, View, page, picture_source
 from sr_arn.web.plot import Plot, Point, scatter
 
@@ -79,7 +78,7 @@ Row = tuple[str, list[Cell]]
 def benchmark_page(
     scores: Sequence[SetScore], pictures: ShownPictures, scale: int, border: str
 ) -> str:
-    """Return the page of what `sr_arn.benchmark.evaluate` measured."""
+    """Return the page of what `sr_arn.evaluation.evaluate.evaluate` measured."""
     sets = list(dict.fromkeys(score.set for score in scores))
     models = list(dict.fromkeys(score.model for score in scores))
     by_set = {name: [score for score in scores if score.set == name] for name in sets}

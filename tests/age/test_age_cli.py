@@ -182,7 +182,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line(folder, trained, tmp_path, monkeypatch, capsys, case):
-    from sr_arn.model_file import BOX
+    from sr_arn.models.files import BOX
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pickle.pt").write_bytes(b"\x80\x04" + bytes(50))

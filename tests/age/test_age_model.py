@@ -19,13 +19,7 @@ from sr_arn.age.metrics import mean_absolute_error  # noqa: E402
 from sr_arn.age.model import AgeModel, Plan  # noqa: E402
 from sr_arn.age.model_file import SavedModel, load_age_model, save_age_model  # noqa: E402
 from sr_arn.age.prediction import GRID, estimate_ages  # noqa: E402
-from sr_arn.age.training import (  # noqa: E402
-    VariedFaces,
-    predict_ages,
-    to_tensor,
-    train_ages,
-    vary,
-)
+from sr_arn.age.training import VariedFaces, predict_ages, to_tensor, train_ages, vary  # noqa: E402
 from sr_arn.cli.age.train import ENERGY  # noqa: E402
 from sr_arn.nn.training import Recipe  # noqa: E402
 

@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 
 from sr_arn.regressors import GlobalARNRegressor
 from sr_arn.regressors.normal_equations import NormalEquations
-from sr_arn.soft import SIMILARITIES, assignments
+from sr_arn.regressors.numpy_layer import SIMILARITIES, assignments
 
 ANCHORS = np.array([[1.0, 0], [0, 1], [-1, -1]])
 PREDICTIONS = [  # worked out independently: see tests/regressors/test_global_arn.py

@@ -7,12 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402
-from sr_arn.age.heads.margin import (  # noqa: E402
-    ClassStatistics,
-    ProgressiveMargin,
-    cosine_distance,
-    curricula,
-)
+from sr_arn.age.heads.margin import ClassStatistics, ProgressiveMargin, cosine_distance, curricula  # noqa: E402
 from sr_arn.age.losses import label_distribution, margin_log_softmax  # noqa: E402
 
 

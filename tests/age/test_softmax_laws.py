@@ -5,16 +5,8 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn.age.heads import DEX, LabelDistribution, Softmax  # noqa: E402
-from sr_arn.age.losses import (  # noqa: E402
-    label_distribution,
-    label_distribution_loss,
-    mean_variance_loss,
-)
-from sr_arn.age.metrics import (  # noqa: E402
-    cumulative_accuracy,
-    epsilon_error,
-    mean_absolute_error,
-)
+from sr_arn.age.losses import label_distribution, label_distribution_loss, mean_variance_loss  # noqa: E402
+from sr_arn.age.metrics import cumulative_accuracy, epsilon_error, mean_absolute_error  # noqa: E402
 
 AGES = torch.arange(101, dtype=torch.float64)
 FACES = [40, 38, 18, 51, 24, 20, 30, 48, 27, 45, 37, 36]

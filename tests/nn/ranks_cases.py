@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sr_arn import InputError, conv_arn
+from sr_arn import InputError
 from sr_arn.age.heads import HEADS
 from sr_arn.age.model import AgeModel
 from sr_arn.age.training import train_ages
-from sr_arn.conv_arn import ConvARN
 from sr_arn.nn import ranks
 from sr_arn.nn.training import Recipe, Shuffled, train
 from sr_arn.regressors import ARNRegressor, DeepARNRegressor
+from sr_arn.training import conv_arn
+from sr_arn.training.conv_arn import ConvARN
 
 STOPPED = "stopped.safetensors"  # a checkpoint of "deep" after its first epoch
 EPOCHS = 2

@@ -21,13 +21,14 @@ if not torch.distributed.is_available():
 import ranks_cases  # noqa: E402
 from ranks_cases import STOPPED  # noqa: E402
 
-from sr_arn import conv_arn, load_model  # noqa: E402
+from sr_arn import load_model  # noqa: E402
 from sr_arn.age.heads import HEADS  # noqa: E402
 from sr_arn.cli import main  # noqa: E402
 from sr_arn.cli import torchrun as torchruns  # noqa: E402
-from sr_arn.crops import Crops  # noqa: E402
 from sr_arn.nn.ranks import Ranks, first_to_tell  # noqa: E402
 from sr_arn.nn.training import Shuffled  # noqa: E402
+from sr_arn.training import conv_arn  # noqa: E402
+from sr_arn.training.crops import Crops  # noqa: E402
 
 PATIENCE = 240  # seconds, on a machine that has other work
 ROUNDING = 2e-5  # of the largest number

@@ -4,9 +4,9 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402
-from sr_arn.conv_arn import plain  # noqa: E402
-from sr_arn.nn import ConvAnchoredNetwork  # noqa: E402
+from sr_arn.models.conv_network import ConvAnchoredNetwork  # noqa: E402
 from sr_arn.nn.symmetry import SYMMETRIES, channel_moves, pixel_moves, turned  # noqa: E402
+from sr_arn.training.conv_arn import plain  # noqa: E402
 
 
 def varied(*sizes, **options):

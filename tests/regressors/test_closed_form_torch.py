@@ -6,7 +6,6 @@ import pytest
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sr_arn import InputError  # noqa: E402 - after torch's check
-from sr_arn.neighbours import nearest  # noqa: E402
 from sr_arn.regressors import (  # noqa: E402
     APlusRegressor,
     GlobalARNRegressor,
@@ -15,7 +14,8 @@ from sr_arn.regressors import (  # noqa: E402
     global_arn,
 )
 from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch  # noqa: E402
-from sr_arn.soft import SIMILARITIES  # noqa: E402
+from sr_arn.regressors.neighbours import nearest  # noqa: E402
+from sr_arn.regressors.numpy_layer import SIMILARITIES  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sr_arn import InputError
 from sr_arn.regressors import APlusRegressor, GlobalARNRegressor, global_arn, normal_equations
 from sr_arn.regressors.normal_equations import NormalEquations
-from sr_arn.soft import SIMILARITIES, assignments
+from sr_arn.regressors.numpy_layer import SIMILARITIES, assignments
 
 # Worked out independently: numpy RandomState(0), X = randn(7, 2), then Y = randn(7, 1);
 # anchors (1, 0), (0, 1), (-1, -1); dot, K = 1, lambda = 0.1; blocks of w1, w2, bias.

@@ -15,7 +15,7 @@ from sr_arn.cli import main  # noqa: E402
 from sr_arn.nn import AnchoredRegression  # noqa: E402
 from sr_arn.nn.training import Recipe, Shuffled, train  # noqa: E402
 from sr_arn.regressors import ARNRegressor, DeepARNRegressor, GlobalARNRegressor  # noqa: E402
-from sr_arn.soft import SIMILARITIES  # noqa: E402
+from sr_arn.regressors.numpy_layer import SIMILARITIES  # noqa: E402
 
 REGRESSORS = [
     ARNRegressor(anchors=6, rank=4, components=3, epochs=3),
@@ -337,7 +337,7 @@ def test_checkpoints_are_checked(tmp_path, samples, change):
 
 
 def test_a_model_is_no_checkpoint(samples):
-    from sr_arn.model_file import BOX
+    from sr_arn.models.files import BOX
 
     with pytest.raises(InputError, match="is no checkpoint of sr-arn"):
         clone(REGRESSORS[0]).fit(*samples, resume=BOX / "aplus-x2.safetensors")

@@ -15,7 +15,7 @@ pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
 from sr_arn import load_model
-from sr_arn.checks import InputError
+from sr_arn.errors import InputError
 from sr_arn.web import desk as desk_module
 from sr_arn.web.app import application
 from sr_arn.web.desk import Desk

@@ -14,8 +14,8 @@ from PIL import Image
 
 from sr_arn import imresize, load_model, psnr_y
 from sr_arn.cli import main
-from sr_arn.color import luminance, luminance_levels
-from sr_arn.pairs import crop_to_multiple
+from sr_arn.pictures.color import luminance, luminance_levels
+from sr_arn.pictures.resize import crop_to_multiple
 
 MODELS = ["bicubic", "aplus-x3", "conv-arn-x3-tiny"]
 NASTY = "<img src=x onerror=document.title='taken'>.png"
@@ -124,7 +124,7 @@ def test_a_report_that_cannot_be_is_told_before_work(pictures, tmp_path, capsys,
 
 
 def test_the_same_report_of_the_same_scores(pictures, tmp_path):
-    from sr_arn.benchmark import evaluate
+    from sr_arn.evaluation.evaluate import evaluate
     from sr_arn.web.report import ShownPictures, benchmark_page
 
     sets = {"one": sorted((pictures / "one").iterdir())}

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["Borrowed"]
 

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from sr_arn.age.heads.base import OLDEST, Head
 from sr_arn.age.heads.stagewise import stagewise
-from sr_arn.checks import InputError, check_integer, check_scale, display
+from sr_arn.checks import check_integer, check_scale
+from sr_arn.errors import InputError, display
 
 __all__ = ["SSRFeatures", "SSRNet", "SSRStages", "keras_arrays"]
 

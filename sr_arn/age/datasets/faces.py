@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["Faces", "read_faces"]
 

@@ -7,15 +7,9 @@ import numpy as np
 
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.names import Naming, named_faces, scan
-from sr_arn.age.datasets.parts import (
-    Split,
-    check_fold,
-    check_split,
-    hold_out,
-    train_or_validation,
-)
+from sr_arn.age.datasets.parts import Split, check_fold, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import pictures_folder
-from sr_arn.checks import display
+from sr_arn.errors import display
 
 __all__ = ["fgnet", "fgnet_folds"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.age.datasets.parts import Split, check_split, hold_out
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["Poses", "biwi"]
 

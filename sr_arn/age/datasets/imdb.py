@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["ages_on_photos", "imdb_wiki"]
 

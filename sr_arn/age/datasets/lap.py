@@ -7,7 +7,7 @@ from pathlib import Path
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split
 from sr_arn.age.datasets.tables import check_present, read_table
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["chalearn_lap"]
 

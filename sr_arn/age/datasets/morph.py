@@ -12,7 +12,8 @@ from sr_arn.age.datasets import parts, tables
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError, display
 
 __all__ = ["Protocol", "morph2"]
 

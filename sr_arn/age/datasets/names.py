@@ -9,7 +9,7 @@ import numpy as np
 
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.tables import check_name
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["Naming", "named_faces", "scan"]
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.age.datasets.faces import Faces
-from sr_arn.checks import InputError, check_integer, display
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError, display
 
 __all__ = ["Split", "check_fold", "check_split", "hold_out", "train_or_validation"]
 

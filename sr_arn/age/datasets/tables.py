@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = [
     "check_name",

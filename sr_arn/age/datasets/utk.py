@@ -5,7 +5,7 @@ from pathlib import Path
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_present, pictures_folder, read_table
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 
 __all__ = ["utkface"]
 

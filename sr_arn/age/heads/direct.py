@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sr_arn.age.heads.base import Head, layers, set_last_bias
-from sr_arn.checks import InputError, display
+from sr_arn.errors import InputError, display
 from sr_arn.nn import AnchoredRegression
 from sr_arn.nn.anchored import Similarity
 

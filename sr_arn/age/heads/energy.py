@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from sr_arn.age.heads.base import OLDEST, Head, chain
 from sr_arn.age.losses import energy_loss, sum_of_proposals
-from sr_arn.checks import InputError, check_integer, check_scale, display
+from sr_arn.checks import check_integer, check_scale
+from sr_arn.errors import InputError, display
 
 __all__ = ["EnergyDensity", "ascend", "climb"]
 

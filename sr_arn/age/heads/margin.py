@@ -16,13 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sr_arn.age.heads.softmax import Softmax
-from sr_arn.age.losses import (
-    expectation,
-    label_distribution,
-    margin_log_softmax,
-    nearest_class,
-)
-from sr_arn.checks import InputError, check_integer, check_scale
+from sr_arn.age.losses import expectation, label_distribution, margin_log_softmax, nearest_class
+from sr_arn.checks import check_integer, check_scale
+from sr_arn.errors import InputError
 
 __all__ = ["ClassStatistics", "ProgressiveMargin", "cosine_distance", "curricula"]
 

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from sr_arn.age import losses
 from sr_arn.age.heads.base import OLDEST, Head, layers
-from sr_arn.checks import InputError, check_scale, display
+from sr_arn.checks import check_scale
+from sr_arn.errors import InputError, display
 
 __all__ = ["DEX", "LabelDistribution", "Softmax"]
 

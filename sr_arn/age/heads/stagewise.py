@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sr_arn.age.heads.base import OLDEST, Head, layers
-from sr_arn.checks import InputError, check_scale
+from sr_arn.checks import check_scale
+from sr_arn.errors import InputError
 
 __all__ = ["StagewiseRegression", "stagewise"]
 

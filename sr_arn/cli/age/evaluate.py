@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _as_trained(args: argparse.Namespace, training: dict[str, Any]) -> None:
     """Take protocol and fold from the training on the same data set; warn where they differ."""
-    from sr_arn.checks import display
+    from sr_arn.errors import display
 
     if training.get("data") != chosen(args)["data"]:
         return
@@ -89,7 +89,7 @@ def _median(args: argparse.Namespace, faces: "Faces") -> float:
     """Return the median age of the training faces, or where they are not here, of these."""
     import numpy as np
 
-    from sr_arn.checks import InputError
+    from sr_arn.errors import InputError
 
     try:
         ages = open_data(args, "train").ages

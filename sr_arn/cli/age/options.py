@@ -31,7 +31,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def check_torch(device: str = "cpu") -> None:
     """Raise `InputError` unless torch is here and has the device."""
-    from sr_arn.devices import find_device
+    from sr_arn.system.devices import find_device
 
     find_device(device)
 
@@ -39,7 +39,7 @@ def check_torch(device: str = "cpu") -> None:
 def open_data(args: argparse.Namespace, split: str) -> "Faces":
     """Return a part of what `--data` names."""
     from sr_arn.age.datasets import DATASETS
-    from sr_arn.checks import InputError, display
+    from sr_arn.errors import InputError, display
 
     name, colon, folder = args.data.partition(":")
     if name not in DATASETS or not colon or not folder:

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Estimate the ages on each photo; return 1 if one cannot be read or shows no face."""
-    from sr_arn.checks import InputError, display
+    from sr_arn.errors import InputError, display
 
     check_json(args.json)
     check_torch()
@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _plots(args: argparse.Namespace) -> Sequence[Path | None]:
     """Return where each photo's drawing goes."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.files import check_folder, check_output
+    from sr_arn.errors import InputError, display
+    from sr_arn.system.files import check_folder, check_output
 
     if args.plot is None:
         return [None] * len(args.inputs)
@@ -97,8 +97,8 @@ def _read(path: Path) -> "NDArray[np.uint8]":
     import numpy as np
     from PIL import Image
 
-    from sr_arn.drawing import visible
-    from sr_arn.image_io import read_image
+    from sr_arn.pictures.io import read_image
+    from sr_arn.upscaling.drawing import visible
 
     return np.asarray(Image.fromarray(visible(read_image(path))).convert("RGB"))
 
@@ -136,8 +136,8 @@ def _draw(path: Path, photo: "NDArray[np.uint8]", estimates: "list[Estimate]") -
     from io import BytesIO
 
     from sr_arn.age.prediction import GRID
-    from sr_arn.checks import InputError
-    from sr_arn.files import write_whole
+    from sr_arn.errors import InputError
+    from sr_arn.system.files import write_whole
 
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.age.metrics import mean_absolute_error
     from sr_arn.age.model_file import SavedModel, save_age_model
     from sr_arn.age.training import predict_ages, to_tensor, train_ages
-    from sr_arn.checks import display
+    from sr_arn.errors import display
 
     recipe, plan, checkpoint = _recipe(args), _plan(args), _checkpoint(args)
     model = plan.build(args.seed)
@@ -121,7 +121,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _recipe(args: argparse.Namespace) -> "Recipe":
     """Return how to train, checked."""
-    from sr_arn.checks import InputError, check_integer, check_scale
+    from sr_arn.checks import check_integer, check_scale
+    from sr_arn.errors import InputError
     from sr_arn.nn.training import Recipe
 
     check_integer(args.epochs, "epochs", 1)
@@ -136,7 +137,7 @@ def _recipe(args: argparse.Namespace) -> "Recipe":
 def _plan(args: argparse.Namespace) -> "Plan":
     """Return what the model is to be made of."""
     from sr_arn.age.model import Plan
-    from sr_arn.checks import InputError
+    from sr_arn.errors import InputError
 
     backbone: dict[str, Any] = {}
     head: dict[str, Any] = dict(ENERGY) if args.head == "energy" else {}
@@ -156,8 +157,8 @@ def _plan(args: argparse.Namespace) -> "Plan":
 
 def _checkpoint(args: argparse.Namespace) -> Path:
     """Return where the state of the training is kept, once it can be written to."""
-    from sr_arn.checks import InputError, display
-    from sr_arn.files import check_output
+    from sr_arn.errors import InputError, display
+    from sr_arn.system.files import check_output
 
     output: Path = check_output(args.output)
     if output.suffix != ".safetensors":
@@ -175,7 +176,7 @@ def _checkpoint(args: argparse.Namespace) -> Path:
 
 def _observer(args: argparse.Namespace, error: Callable[[], float]) -> Callable[["Progress"], None]:
     """Return what shows, draws and logs the training's course."""
-    from sr_arn.curve import Curve
+    from sr_arn.training.curve import Curve
 
     label = "held-out mean absolute error, years"
     curve = Curve(args.output.with_suffix(".curve.png"), args.resume is not None, ("mae", label))

@@ -1,0 +1,1 @@
+"""Folders of pictures, their smaller versions, and the known test sets."""

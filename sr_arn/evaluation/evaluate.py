@@ -1,0 +1,164 @@
+"""Measure up-scalers on sets of HR images, by the protocol of the papers.
+
+Each image's luminance is cropped to a multiple of the scale, shrunk by bicubic (not
+rounded), up-scaled, rounded to levels, shaved by `scale` pixels and compared: PSNR and SSIM.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
+from sr_arn.datasets.folders import read_luminances
+from sr_arn.errors import InputError, display
+from sr_arn.evaluation.metrics import psnr_y, ssim_y
+from sr_arn.pictures.resize import crop_to_multiple
+from sr_arn.upscaling.tiles import Border
+from sr_arn.upscaling.upscaler import Upscaler
+
+__all__ = ["ImageScore", "Keep", "SetScore", "evaluate", "report", "table"]
+
+Keep = Callable[[str, str, Path, int, NDArray[np.float32]], object]
+"""Is given model, set, HR picture file, scale and HR luminance made."""
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """How one up-scaler did on one image."""
+
+    image: str
+    psnr: float
+    """dB, on Y."""
+    ssim: float
+    seconds: float
+    """From LR to HR luminance."""
+    lr_pixels: int
+
+
+@dataclass(frozen=True)
+class SetScore:
+    """How one up-scaler did on one set."""
+
+    model: str
+    set: str
+    images: tuple[ImageScore, ...]
+
+    @property
+    def psnr(self) -> float:
+        """Mean of the images' PSNR, dB."""
+        return fmean(image.psnr for image in self.images)
+
+    @property
+    def ssim(self) -> float:
+        """Mean of the images' SSIM."""
+        return fmean(image.ssim for image in self.images)
+
+    @property
+    def microseconds_per_pixel(self) -> float:
+        """Time per LR pixel over the whole set."""
+        seconds = sum(image.seconds for image in self.images)
+        return 1e6 * seconds / sum(image.lr_pixels for image in self.images)
+
+
+def evaluate(
+    models: Mapping[str, Upscaler],
+    sets: Mapping[str, Sequence[Path]],
+    border: Border = "paper",
+    progress: Callable[[str], object] = lambda line: None,
+    degrade: HowToDegrade = BICUBIC,
+    keep: Keep = lambda model, name, path, scale, result: None,
+) -> list[SetScore]:
+    """Score every model on every set.
+
+    Parameters
+    ----------
+    models : dict of Upscaler by name
+    sets : dict of lists of HR picture files by name
+    border : {"paper", "full"}, default "paper"
+    progress : callable, optional
+        Is told of each set's score.
+    degrade : Degradation or Given, default bicubic
+        What makes LR planes of HR ones.
+    keep : callable, optional
+        Is given what the models make: see `Keep`.
+    """
+    scores = []
+    for name, upscaler in models.items():
+        upscaler.upscale_luminance(np.zeros((9, 9)))  # compiles, so that no image is timed with it
+        for set_name, paths in sets.items():
+            images = []
+            for path in paths:
+                score, result = _named_score(upscaler, path, border, degrade)
+                images.append(score)
+                keep(name, set_name, path, upscaler.scale, result)
+            scores.append(SetScore(name, set_name, tuple(images)))
+            told = f"{display(name)} on {display(set_name)}"
+            progress(f"{told}: {scores[-1].psnr:.2f} dB")
+    return scores
+
+
+def _named_score(
+    upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
+) -> tuple[ImageScore, NDArray[np.float32]]:
+    """Score an image; what is wrong with it is told with its name."""
+    try:
+        return _score_image(upscaler, path, border, degrade)
+    except InputError as error:
+        where = "" if display(path) in str(error) else f"{display(path.name)}: "
+        raise InputError(f"{where}{error}") from error
+
+
+def _score_image(
+    upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
+) -> tuple[ImageScore, NDArray[np.float32]]:
+    """Return the score, and the HR luminance that was scored."""
+    scale = upscaler.scale
+    (plane,) = read_luminances([path])
+    hr = crop_to_multiple(plane, scale)
+    lr = degrade(hr, scale)
+    start = time.perf_counter()
+    result = upscaler.upscale_luminance(lr, border)
+    seconds = time.perf_counter() - start
+    psnr, ssim = psnr_y(hr, result, scale), ssim_y(hr, result, scale)
+    return ImageScore(path.name, psnr, ssim, seconds, lr.size), result
+
+
+def table(scores: Sequence[SetScore]) -> str:
+    """Return the scores as a Markdown table: a row for each model, PSNR / SSIM for each set."""
+    sets = list(dict.fromkeys(score.set for score in scores))
+    rows = [["model", *map(display, sets), "microseconds per LR pixel"]]
+    for model in dict.fromkeys(score.model for score in scores):
+        own = [score for score in scores if score.model == model]
+        cells = [f"{score.psnr:.2f} / {score.ssim:.4f}" for score in own]
+        rows.append([display(model), *cells, f"{fmean(s.microseconds_per_pixel for s in own):.2f}"])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    )
+
+
+def report(scores: Sequence[SetScore], scale: int, border: Border) -> dict[str, Any]:
+    """Return the scores as JSON-ready data, with every image."""
+    return {
+        "scale": scale,
+        "border": border,
+        "scores": [
+            {
+                "model": score.model,
+                "set": score.set,
+                "psnr": score.psnr,
+                "ssim": score.ssim,
+                "microseconds_per_lr_pixel": score.microseconds_per_pixel,
+                "images": [vars(image) for image in score.images],
+            }
+            for score in scores
+        ],
+    }

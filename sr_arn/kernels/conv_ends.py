@@ -1,0 +1,62 @@
+"""The two ends of the convolutional ARN, compiled: its first features, and the last mixtures."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.kernels.cache import compiled
+from sr_arn.planes import Rim
+
+__all__ = ["first_features", "mix"]
+
+Array = NDArray[np.float32]
+
+
+@compiled(nogil=True, fastmath={"contract"})
+def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
+    """Fill the inner pixels of `out`: ReLU of the differences to the neighbours, convolved."""
+    height, width, channels = out.shape
+    total = np.empty(channels, np.float32)
+    for i in range(1, height - 1):
+        for j in range(1, width - 1):
+            total[:] = bias
+            for k in range(9):
+                difference = lr[i - 1 + k // 3, j - 1 + k % 3] - lr[i, j]  # 0 in flat areas
+                for c in range(channels):
+                    total[c] += difference * weight[k, c]
+            for c in range(channels):
+                out[i, j, c] = max(total[c], np.float32(0))
+
+
+@compiled(nogil=True, fastmath={"contract"})
+def mix(
+    parts: Array, anchors: int, flat: Array, scale: int, start: int, rim: Rim, hr: Array
+) -> None:
+    """Add to `hr`, which has no rim, mixtures of `parts` [h, w, m + m s^2 or more] less `flat`.
+
+    They are of the LR rows from `start` on, without the rim. The first m channels are the logits
+    of the shares, the others s^2 of each anchor; `flat` [2, 2, s^2] is by parity of row and column.
+    """
+    first, left = start - rim.top, rim.left
+    height, width, _ = parts.shape
+    t = scale * scale
+    shares, total = np.empty(anchors, np.float32), np.empty(t, np.float32)
+    for i in range(height):
+        for j in range(width):
+            channels = parts[i, j]
+            top = channels[0]
+            for k in range(1, anchors):
+                top = max(top, channels[k])
+            whole = np.float32(0)
+            for k in range(anchors):
+                shares[k] = np.exp(channels[k] - top)
+                whole += shares[k]
+            total[:] = 0
+            for k in range(anchors):
+                share = shares[k] / whole
+                for p in range(t):
+                    total[p] += share * channels[anchors + k * t + p]
+            for y in range(scale):
+                line = hr[(first + i) * scale + y]
+                for x in range(scale):
+                    p = y * scale + x
+                    line[j * scale + x] += total[p] - flat[(start + i) % 2, (left + j) % 2, p]

@@ -1,0 +1,136 @@
+"""Products of rows with a matrix that is laid out for vectors: most of the work of prediction.
+
+A row's product is a sum in the order of its numbers, each step a multiply-add, fused where the
+processor can: it depends on that row alone, to the last bit.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core.registry import cpu_target
+from numpy.typing import NDArray
+
+from sr_arn.kernels.cache import compiled
+from sr_arn.kernels.simd import product
+
+__all__ = [
+    "GROUP",
+    "REGISTERS",
+    "ROWS",
+    "Columns",
+    "Length",
+    "Registers",
+    "blocks_of",
+    "lanes_of",
+    "multiply",
+]
+
+FloatArray = NDArray[np.floating[Any]]
+Length = tuple[int, ...]
+"""A number that code is compiled for: numba tells tuples apart by their lengths."""
+
+
+class Registers(NamedTuple):
+    """What numba compiles for."""
+
+    lanes: int
+    """Numbers of float32 in a vector."""
+    rows: int
+    """That are multiplied together."""
+    vectors: int
+    """Of a block of columns at most, of so many rows."""
+    widest: int
+    """Of a block of columns at most, of fewer rows."""
+    sums: int
+    """Vectors of them that a block may have at a time."""
+
+
+def _registers() -> Registers:
+    """Return those of numba's target, which need not be this processor."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512f" in features:
+        return Registers(16, 8, 3, 6, 24)  # of 32 registers
+    if "+avx" in features:
+        return Registers(8, 4, 2, 2, 12)  # of 16
+    if triple.startswith(("aarch64", "arm64")):
+        return Registers(4, 4, 6, 6, 24)
+    return Registers(4, 4, 2, 2, 12)
+
+
+REGISTERS = _registers()
+
+GROUP = REGISTERS.rows
+ROWS: Length = (0,) * GROUP
+
+
+def lanes_of(dtype: np.dtype[Any]) -> int:
+    """Return how many numbers of float32 or float64 a vector has."""
+    return REGISTERS.lanes * 4 // dtype.itemsize
+
+
+def blocks_of(columns: int, lanes: int, most: int) -> tuple[int, int]:
+    """Return how many blocks columns are laid in, and the vectors, at most so many, of each.
+
+    All vectors together are as few as can be.
+    """
+    vectors = -(-columns // lanes)
+    most = min(vectors, most)
+    return min(
+        ((-(-vectors // each), each) for each in range(-(-most // 2), most + 1)),
+        key=lambda block: (block[0] * block[1], block[0]),
+    )
+
+
+class Columns(NamedTuple):
+    """A matrix [d, m], laid out for `multiply`.
+
+    Attributes
+    ----------
+    blocks : ndarray [n, d, b]
+        Of b columns; the last are zeros.
+    lanes, vectors : tuple
+        Numbers of a vector, and vectors of a block, that code is compiled for.
+    """
+
+    blocks: FloatArray
+    lanes: Length
+    vectors: Length
+
+    @classmethod
+    def of(cls, matrix: FloatArray) -> "Columns":
+        """Lay out a matrix of float32 or float64."""
+        d, m = matrix.shape
+        lanes = lanes_of(matrix.dtype)
+        count, vectors = blocks_of(m, lanes, REGISTERS.vectors)
+        padded = np.zeros((d, count * vectors * lanes), matrix.dtype)
+        padded[:, :m] = matrix
+        blocks = np.ascontiguousarray(padded.reshape(d, count, -1).transpose(1, 0, 2))
+        return cls(blocks, (0,) * lanes, (0,) * vectors)
+
+    @property
+    def width(self) -> int:
+        """The number of columns, with those of zeros."""
+        return self.blocks.shape[0] * self.blocks.shape[2]
+
+
+@compiled(nogil=True)
+def multiply(
+    numbers: FloatArray,
+    place: int,
+    step: int,
+    count: int,
+    columns: Columns,
+    first: int,
+    out: FloatArray,
+    adds: bool = False,
+) -> None:
+    """Set a group of rows of `out` to rows of `numbers` times the matrix, or add that to them.
+
+    The rows begin at `place`, `step` apart, as if `numbers` were flat, and have `count` numbers,
+    for as many rows of the matrix from `first`.
+    """
+    n, d, b = columns.blocks.shape
+    kinds = columns.lanes, columns.vectors, ROWS
+    for block in range(n):
+        of, into = (block * d + first) * b, (block * b, out.shape[1], adds)
+        product(numbers, columns.blocks, out, place, step, count, of, b, *into, *kinds)

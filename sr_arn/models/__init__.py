@@ -1,0 +1,1 @@
+"""Luminance models: from an LR plane to an HR plane."""

@@ -1,0 +1,236 @@
+"""Models on disk: safetensors with a JSON header, checked on loading; nothing is executed.
+
+The metadata of the file has one entry, "sr_arn", a JSON object:
+
+==============  ==========================================================================
+format_version  1
+kind            "patch": features, regressor, overlap-average; or "conv": convolutions
+regressor       the regressor's name, as on the command line
+settings        {parameter: value} of the regressor that its predictions depend on; none
+                where there are none, nor of "conv"
+scale           HR pixels per LR pixel
+features        {"energy": share of the energy that PCA kept}; only of "patch"
+restores        whether there are arrays for pictures that are not clean; only of "conv"
+training        what it was trained on: images, their digest, samples, settings
+scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
+time            {"seconds": per megapixel made, "cores": how many}; only of those in the box
+licence         SPDX identifier of the weights' licence
+==============  ==========================================================================
+
+The arrays are, of "patch", `features.projection` and those of the regressor, `regressor.*`; of
+"conv", those of a `ConvModel`, and where it restores, those of its second set, `restore.*`.
+Large ones are kept in float16.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.errors import InputError, display
+from sr_arn.models.base import LuminanceModel
+from sr_arn.models.conv import ConvModel
+from sr_arn.models.features import SCALES
+from sr_arn.models.kinds import KINDS, Arrays, Axes, Header, check_fields
+from sr_arn.models.restoration import CLEAN, STRONGEST
+from sr_arn.system.files import local_copy, write_whole
+from sr_arn.system.locations import place
+from sr_arn.system.safetensors_header import read_entry
+
+__all__ = [
+    "BOX",
+    "CREDITS",
+    "SUFFIX",
+    "box_listing",
+    "find_model",
+    "models_in_the_box",
+    "name_of",
+    "read_header",
+    "read_model",
+    "write_model",
+]
+
+FORMAT_VERSION = 1
+KEY = "sr_arn"
+SUFFIX = ".safetensors"
+BOX = Path(__file__).parents[1] / "weights"
+CREDITS = BOX / "CREDITS.md"
+LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1000
+
+
+def models_in_the_box(scale: int | None = None) -> list[str]:
+    """Return the names of the trained models that came with the package, for a scale or all."""
+    paths = sorted(BOX.glob(f"*{SUFFIX}"))
+    return [p.stem for p in paths if scale is None or read_header(p)["scale"] == scale]
+
+
+def find_model(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the file of a model given by its name in the box or its path."""
+    if str(name_or_path) in models_in_the_box():
+        return BOX / f"{name_or_path}{SUFFIX}"
+    path = place(name_or_path)
+    if not path.exists():
+        raise InputError(
+            f"model: {display(name_or_path)} is neither a file nor in the box; {box_listing()}"
+        )
+    return path
+
+
+def box_listing() -> str:
+    """Return in words what is in the box."""
+    return f"the box has {', '.join(['bicubic', *models_in_the_box()])}"
+
+
+def name_of(path: Path) -> str:
+    """Return what to call the model of a file: its name in the box, or the file's."""
+    return path.stem if path.parent == BOX else display(path.name)
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Return the JSON header of a model file, checked; the arrays stay on disk."""
+    path = place(path)
+    try:
+        with path.open("rb") as file:
+            return _read_header(file, display(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"model {display(path)}: cannot be read: {reason}") from error
+
+
+def read_model(path: Path) -> tuple[LuminanceModel, Header]:
+    """Return the model of a file and its header, both checked."""
+    header = read_header(path)
+    kind = KINDS[header["kind"]]
+    where = f"model {display(path)}"
+    with local_copy(path) as file:
+        arrays = _read_arrays(file, kind.axes(header), kind.most, where)
+    model = kind.put_together(header, arrays)
+    if isinstance(model, ConvModel):
+        _check_result(model, where)
+    return model, header
+
+
+def write_model(path: str | os.PathLike[str], model: LuminanceModel, about: Header) -> None:
+    """Write a trained model and what is to be said about it: the header's last four fields."""
+    from safetensors.numpy import save
+
+    kind = next((name for name, k in KINDS.items() if isinstance(model, k.model)), None)
+    if kind is None:
+        raise InputError(f"model: expected a trained one, received {model.name}")
+    fields, arrays = KINDS[kind].take_apart(model)
+    header: Header = {
+        "format_version": FORMAT_VERSION,
+        "kind": kind,
+        **fields,
+        "scale": model.scale,
+        **about,
+    }
+    stored = {name: _compact(array, KINDS[kind].float16_from) for name, array in arrays.items()}
+    data = save(stored, metadata={KEY: json.dumps(header)})
+    write_whole(path, lambda file: file.write(data))
+
+
+def _check_result(model: ConvModel, where: str) -> None:
+    """Raise `InputError` if what a network multiplies in a row is too much for float32."""
+    noise = np.random.default_rng(0).uniform(size=(9, 9)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        for strengths in (CLEAN, STRONGEST) if model.restores else (CLEAN,):
+            if not np.abs(model.restored(strengths)(noise)).max() <= LARGEST_ENTRY:  # nor is NaN
+                raise InputError(f"{where}: makes no picture of one: its numbers are too large")
+
+
+def _read_header(file: IO[bytes], name: str) -> Header:
+    """Read and check the header before anything else is read."""
+    where = f"model {name}"
+    header = read_entry(file, KEY, where)
+    if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
+        version = header.get("format_version") if isinstance(header, dict) else None
+        raise InputError(
+            f"{where}: expected format version {FORMAT_VERSION}, received {display(version)}; "
+            "train it again or use the version of sr-arn that wrote it"
+        )
+    _check_header(header, where)
+    return header
+
+
+def _check_header(header: Header, where: str) -> None:
+    """Raise `InputError` unless every field has the type and range that the rest relies on."""
+    kind, scale = KINDS.get(str(header.get("kind"))), header.get("scale")
+    is_sound = {
+        "kind": kind is not None,
+        "scale": type(scale) is int and scale in SCALES,
+        "training": isinstance(header.get("training"), dict),
+        "scores": _are_by_name(header.get("scores"), _are_numbers),
+        "time": _are_numbers(header.get("time", {})),
+        "licence": isinstance(header.get("licence"), str),
+    }
+    check_fields(header, is_sound, where)
+    if kind is not None:
+        kind.check(header, where)
+
+
+def _are_numbers(entries: Any) -> bool:
+    """Whether these are numbers by their names."""
+    return _are_by_name(entries, lambda entry: type(entry) in (int, float))
+
+
+def _are_by_name(entries: Any, is_sound: Callable[[Any], bool]) -> bool:
+    """Whether this is a dict of sound entries, or an empty one."""
+    return isinstance(entries, dict) and all(is_sound(entry) for entry in entries.values())
+
+
+# --- arrays ------------------------------------------------------------------------
+
+
+def _read_arrays(path: Path, expected: Axes, most: dict[str, int], where: str) -> Arrays:
+    """Read the expected arrays as float32; shapes are checked before memory is taken."""
+    from safetensors import SafetensorError, safe_open
+
+    arrays = {}
+    lengths: dict[str | int, int] = {}
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            for name, axes in expected.items():
+                if name not in names:
+                    raise InputError(f"{where}: the array {name!r} is missing")
+                view = file.get_slice(name)
+                _check_shape(view.get_shape(), axes, lengths, most, f"{where}: array {name!r}")
+                if view.get_dtype() not in ("F16", "F32"):
+                    raise InputError(f"{where}: array {name!r} is of dtype {view.get_dtype()}")
+                arrays[name] = file.get_tensor(name).astype(np.float32)
+                if not np.abs(arrays[name]).max() <= LARGEST_ENTRY:  # nor is NaN
+                    raise InputError(f"{where}: array {name!r} has entries above {LARGEST_ENTRY:g}")
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{where}: is damaged or cut off ({display(error)})") from error
+    return arrays
+
+
+def _check_shape(
+    shape: list[int],
+    axes: tuple[str | int, ...],
+    lengths: dict[str | int, int],
+    most: dict[str, int],
+    where: str,
+) -> None:
+    """Raise `InputError` unless the shape has these axes, equal letters meaning equal lengths."""
+    fits = len(shape) == len(axes) and math.prod(shape) > 0
+    if fits:
+        for length, axis in zip(shape, axes, strict=True):
+            expected = axis if isinstance(axis, int) else lengths.setdefault(axis, length)
+            fits = fits and length == expected <= most.get(str(axis), length)
+    if not fits:
+        wanted = ", ".join(str(lengths.get(axis, axis)) for axis in axes)
+        raise InputError(f"{where}: expected shape [{wanted}], received {shape}")
+
+
+def _compact(array: NDArray[Any], float16_from: int) -> NDArray[np.floating[Any]]:
+    """Return the array as it is stored."""
+    fits = array.size >= float16_from and np.abs(array).max() <= np.finfo(np.float16).max
+    dtype = np.float16 if fits else np.float32
+    return np.ascontiguousarray(array, dtype=dtype)

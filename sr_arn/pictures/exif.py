@@ -1,0 +1,198 @@
+"""EXIF blocks: what they tell of a picture, and their correction in place.
+
+[EXIF 2.32 (CIPA DC-008), section 4.6]
+"""
+
+import struct
+from io import BytesIO
+
+from sr_arn.pictures.tiff_tags import (
+    LONG,
+    SHORT,
+    Directory,
+    Field,
+    Order,
+    Tiff,
+    block_of,
+    rational,
+    short,
+)
+
+__all__ = [
+    "DESCRIPTIVE",
+    "OF_PIXELS",
+    "block_with_resolution",
+    "for_picture",
+    "orientation_of",
+    "portable",
+    "read",
+    "resolution_of",
+    "with_resolution",
+    "without_orientation",
+]
+
+ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+INCH, CENTIMETRE = 2, 3  # of RESOLUTION_UNIT
+WIDTHS = (0x0100, 0xA002, 0x1001)  # ImageWidth, PixelXDimension, RelatedImageWidth
+HEIGHTS = (0x0101, 0xA003, 0x1002)
+EXIF_DIRECTORY, MAKER_NOTE = 0x8769, 0x927C
+THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))  # a JPEG file, or a strip, and its length
+NEAR = 0.01  # dots per inch that formats round away
+HEADER = 8  # bytes
+
+DESCRIPTIVE = frozenset(
+    {
+        *(0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132),  # name, description, camera, date
+        *(0x013B, 0x013C, 0x4746, 0x4749, 0x8298),  # artist, computer, rating, copyright
+        *range(0x9C9B, 0x9CA0),  # title, comment, author, keywords, subject (Windows)
+        *(EXIF_DIRECTORY, 0x8825),  # the directories of EXIF and GPS
+    }
+)
+"""Tags of a TIFF file's first directory that tell of the photo, not of how it is stored."""
+
+OF_PIXELS = frozenset({ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT})
+"""Tags of how its pixels are to be shown."""
+
+
+def read(block: bytes) -> Tiff:
+    """Return the directories of a block.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    tiff = Tiff.read(BytesIO(block))
+    if tiff.is_big:
+        raise ValueError("a BigTIFF header")
+    return tiff
+
+
+def orientation_of(tiff: Tiff) -> int:
+    """Return how the stored picture is to be turned, 1 to 8, or 0 if nothing is told."""
+    number = tiff.integer(ORIENTATION)
+    return number if number <= 8 else 0
+
+
+def resolution_of(tiff: Tiff) -> tuple[float, float]:
+    """Return dots per inch along x and y, 0 where nothing is told."""
+    unit = tiff.integer(RESOLUTION_UNIT) or INCH
+    inches = {INCH: 1.0, CENTIMETRE: 2.54}.get(unit, 0.0)
+    return tiff.rational(X_RESOLUTION) * inches, tiff.rational(Y_RESOLUTION) * inches
+
+
+def portable(directory: Directory) -> tuple[Directory, bool]:
+    """Return the fields that may move to another place, and whether these are all.
+
+    Makers' notes may not: they may point to places around them.
+    """
+    inner = directory.get(EXIF_DIRECTORY)
+    if not isinstance(inner, dict) or MAKER_NOTE not in inner:
+        return directory, True
+    rest: Directory = {tag: field for tag, field in inner.items() if tag != MAKER_NOTE}
+    return {**directory, EXIF_DIRECTORY: rest}, False
+
+
+def with_resolution(directory: Directory, order: Order, dpi: tuple[float, float]) -> Directory:
+    """Return a directory that tells dots per inch along x and y, up to 65,535."""
+    x, y = (rational(number, order) for number in dpi)
+    return {**directory, X_RESOLUTION: x, Y_RESOLUTION: y, RESOLUTION_UNIT: short(INCH, order)}
+
+
+def block_with_resolution(block: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """Return a block, or a new one, that tells a resolution; unchanged if there is no way.
+
+    That is, if it has no fields for it and makers' notes that cannot move.
+    """
+    if block is None:
+        return block_of(with_resolution({}, "<", dpi), "<")
+    tiff = read(block)
+    if max(abs(a - b) for a, b in zip(resolution_of(tiff), dpi, strict=True)) < NEAR:
+        return block
+    new = with_resolution({}, tiff.order, dpi)
+    out, found = bytearray(block), 0
+    for tag, after in new.items():
+        before = tiff.directory.get(tag)
+        if isinstance(before, Field) and isinstance(after, Field) and before.kind == after.kind:
+            out[before.place : before.place + len(after.value)] = after.value
+            found += 1
+    if found == len(new):
+        return bytes(out)
+    directory, is_all = portable(tiff.directory)
+    if not is_all:
+        return block
+    return block_of(with_resolution(directory, tiff.order, dpi), tiff.order)
+
+
+def for_picture(block: bytes, width: int, height: int) -> bytes:
+    """Return a block corrected for an upright picture of this size, without a thumbnail.
+
+    All else stays where it is, so that makers' notes remain valid.
+
+    Raises
+    ------
+    ValueError
+        If it holds no directory.
+    """
+    tiff = read(block)
+    out = bytearray(block)
+    for tag, field in _all_fields(tiff.directory):
+        if tag in WIDTHS + HEIGHTS:
+            size = width if tag in WIDTHS else height
+            struct.pack_into(tiff.order + "HHII", out, field.entry, tag, LONG, 1, size)
+        elif tag == ORIENTATION:
+            struct.pack_into(tiff.order + "HHIHH", out, field.entry, tag, SHORT, 1, 1, 0)
+    if tiff.next[1]:
+        struct.pack_into(tiff.order + "I", out, tiff.next[0], 0)
+        out = _without_thumbnail(out, block, tiff)
+    return bytes(out)
+
+
+def is_readable(block: bytes) -> bool:
+    """Return whether there are directories in a block."""
+    try:
+        read(block)
+    except ValueError:
+        return False
+    return True
+
+
+def without_orientation(block: bytes) -> bytes:
+    """Return a block whose first directory tells none; all else stays where it is."""
+    order = read(block).order
+    out = bytearray(block)
+    start = struct.unpack_from(order + "I", out, 4)[0]
+    count = struct.unpack_from(order + "H", out, start)[0]
+    end = min(start + 2 + 12 * count + 4, len(out))
+    for entry in reversed(range(start + 2, start + 2 + 12 * count, 12)):
+        if struct.unpack_from(order + "H", out, entry)[0] == ORIENTATION:
+            out[entry:end] = out[entry + 12 : end] + bytes(12)
+            count -= 1
+    struct.pack_into(order + "H", out, start, count)
+    return bytes(out)
+
+
+def _all_fields(directory: Directory) -> list[tuple[int, Field]]:
+    """Return the fields of a directory and of those below it."""
+    fields = []
+    for tag, field in directory.items():
+        fields += [(tag, field)] if isinstance(field, Field) else _all_fields(field)
+    return fields
+
+
+def _without_thumbnail(out: bytearray, block: bytes, tiff: Tiff) -> bytearray:
+    """Blank the thumbnail that the second directory tells of, if nothing else stands there."""
+    try:
+        second = Tiff.read(BytesIO(block), tiff.next[1])
+    except ValueError:
+        return out
+    for place, length in THUMBNAILS:
+        start = second.integer(place)
+        end = start + second.integer(length)
+        if not HEADER <= start < end <= len(out):
+            continue
+        blank = out.copy()
+        blank[start:end] = bytes(end - start)
+        if Tiff.read(BytesIO(blank)).directory == Tiff.read(BytesIO(out)).directory:
+            out = blank[:start] if end == len(blank) else blank
+    return out

@@ -1,0 +1,194 @@
+"""What a picture file says beside its pixels: ICC profile, EXIF, XMP, resolution."""
+
+import logging
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image
+
+from sr_arn.errors import display
+from sr_arn.pictures import exif
+from sr_arn.pictures.formats import Format
+
+__all__ = [
+    "EXIF_PREFIX",
+    "Metadata",
+    "checked_icc",
+    "exif_dpi",
+    "from_image",
+    "sane_dpi",
+    "unhexed",
+]
+
+logger = logging.getLogger(__name__)
+
+EXIF_PREFIX = b"Exif\0\0"  # what stands before the block in JPEG files
+LEGACY_EXIF = "Raw profile type exif"  # ImageMagick's text chunk, before PNG had one for EXIF
+MOST_DPI = 65_535  # of JPEG
+
+ICC_HEADER, ICC_SIGNATURE = 128, slice(36, 40)  # ICC.1:2022, table 17
+ICC_SPACE = slice(16, 20)
+ICC_SPACES = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
+
+NAMES = {"icc_profile": "ICC profile", "exif": "EXIF data", "xmp": "XMP data"}
+LIMITS = {  # bytes a file may hold, by format: JPEG's segments are 64 KB, ICC may have 255
+    "JPEG": {
+        "icc_profile": 255 * 65_519,
+        "exif": 65_533 - len(EXIF_PREFIX),
+        "xmp": 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0"),
+    }
+}
+DPI_IN_EXIF = ONLY_COLOUR = ("WebP", "AVIF")  # which have no other place for it, and no grey
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is kept of a picture file beside its pixels."""
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    """An EXIF block, from its byte order mark on."""
+    xmp: bytes | None = None
+    """An XMP packet."""
+    dpi: tuple[float, float] | None = None
+    """Dots per inch along x and y."""
+
+    def for_picture(self, width: int, height: int, name: str = "image") -> "Metadata":
+        """Return the metadata of an upright picture of this size, without a thumbnail.
+
+        What is damaged is left out, which the log tells.
+        """
+        block, xmp = self.exif, self.xmp
+        if block is not None:
+            try:
+                block = exif.for_picture(block, width, height)
+            except ValueError as error:
+                logger.warning("%s: its EXIF data are damaged (%s) and left out", name, error)
+                block = None
+        if xmp is not None:
+            xmp = _xmp_for_picture(xmp, width, height)
+        return replace(self, exif=block, xmp=xmp)
+
+    def orientation(self) -> int:
+        """Return how the stored pixels are to be turned, 1 to 8, as EXIF or else XMP says."""
+        try:
+            number = exif.orientation_of(exif.read(self.exif)) if self.exif else 0
+        except ValueError:
+            number = 0
+        if not number and self.xmp:
+            found = re.search(rb"\btiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])\b", self.xmp)
+            number = int(found[1]) if found else 0
+        return number or 1
+
+    def that_fits(self, kind: Format) -> "Metadata":
+        """Return what a format has a place for; what is left out is told in the log."""
+        if not kind.metadata:
+            self._tell("it holds none", kind, "icc_profile", "exif", "xmp")
+            return Metadata(dpi=self.dpi)
+        kept = self
+        if kept.exif is not None and not exif.is_readable(kept.exif):
+            self._tell("they are none", kind, "exif")
+            kept = replace(kept, exif=None)
+        for name, most in LIMITS.get(kind.name, {}).items():
+            if len(getattr(self, name) or b"") > most:
+                self._tell(f"it holds {most:,} bytes", kind, name)
+                kept = replace(kept, **{name: None})
+        if kind.name in ONLY_COLOUR and (kept.icc_profile or b"")[ICC_SPACE] == ICC_SPACES["L"]:
+            self._tell("it holds grey as RGB", kind, "icc_profile")
+            kept = replace(kept, icc_profile=None)
+        if kind.name in DPI_IN_EXIF and kept.dpi:
+            block = exif.block_with_resolution(kept.exif, kept.dpi)
+            if block == kept.exif and exif_dpi(block) != kept.dpi:
+                logger.warning("output: left out the resolution, for which its EXIF has no room")
+            kept = replace(kept, exif=block)
+        if kind.name == "AVIF" and kept.exif:  # else Pillow would write it anew, not as it was
+            kept = replace(kept, exif=exif.without_orientation(kept.exif))
+        return kept
+
+    def _tell(self, why: str, kind: Format, *names: str) -> None:
+        left_out = [NAMES[name] for name in names if getattr(self, name)]
+        if left_out:
+            what = " and ".join(left_out)
+            logger.warning("output: left out %s of the %s: %s", what, kind.name, why)
+
+
+def from_image(image: Image.Image) -> Metadata:
+    """Return the metadata of an image that Pillow has read."""
+    info = image.info
+    block = _bytes(info.get("exif"))
+    if block is None and isinstance(info.get(LEGACY_EXIF), str):
+        with suppress(ValueError):
+            block = unhexed(info[LEGACY_EXIF])
+    block = block.removeprefix(EXIF_PREFIX) if block else None
+    xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp"))
+    is_invented = image.format in ("JPEG", "MPO") and info.get("jfif_unit") not in (
+        1,
+        2,
+    )  # Pillow's 72
+    dpi = None if is_invented else sane_dpi(info.get("dpi"))
+    return Metadata(_bytes(info.get("icc_profile")), block, xmp, dpi or exif_dpi(block))
+
+
+def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
+    """Return an ICC profile if it is one, for pixels of this mode; else None, told in the log."""
+    if not profile:
+        return None
+    if len(profile) < ICC_HEADER or profile[ICC_SIGNATURE] != b"acsp":
+        logger.warning("%s: its ICC profile is none and left out", name)
+        return None
+    if profile[ICC_SPACE] != ICC_SPACES[mode]:
+        space = display(profile[ICC_SPACE].decode("latin-1").strip())
+        logger.warning("%s: its ICC profile is for %s, not for %s, and left out", name, space, mode)
+        return None
+    return profile
+
+
+def _xmp_for_picture(xmp: bytes, width: int, height: int) -> bytes:
+    """Correct the numbers in an XMP packet, written as attributes or as elements."""
+    numbers = {  # [XMP specification part 2: the name spaces tiff and exif]
+        "tiff:Orientation": 1,
+        "tiff:ImageWidth": width,
+        "tiff:ImageLength": height,
+        "exif:PixelXDimension": width,
+        "exif:PixelYDimension": height,
+    }
+    for name, number in numbers.items():
+        for pattern in (rf"(\b{name}\s*=\s*[\"'])\d+(?=[\"'])", rf"(<{name}\s*>\s*)\d+(?=\s*</)"):
+            xmp = re.sub(pattern.encode(), rb"\g<1>%d" % number, xmp)
+    return xmp
+
+
+def unhexed(text: str) -> bytes:
+    """Return the bytes of a profile written as text: name, length, hexadecimals.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return bytes.fromhex(text.split("\n", 3)[-1])
+
+
+def sane_dpi(dpi: Any) -> tuple[float, float] | None:
+    """Return a resolution if it is one that every format can hold."""
+    try:
+        x, y = (float(number) for number in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 0 < x <= MOST_DPI and 0 < y <= MOST_DPI else None
+
+
+def _bytes(value: Any) -> bytes | None:
+    if isinstance(value, str):
+        value = value.encode()
+    return value if isinstance(value, bytes) and value else None
+
+
+def exif_dpi(block: bytes | None) -> tuple[float, float] | None:
+    """Return the resolution that an EXIF block tells."""
+    try:
+        return sane_dpi(exif.resolution_of(exif.read(block))) if block else None
+    except ValueError:
+        return None

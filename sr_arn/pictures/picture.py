@@ -1,0 +1,115 @@
+"""A picture: pixels of any kind, upright, and what its file says beside them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_arn.errors import InputError
+from sr_arn.pictures.formats import MODES
+from sr_arn.pictures.metadata import Metadata, checked_icc
+
+__all__ = ["Frame", "Picture"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All of a picture but its pixels: they may not be there yet."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    metadata: Metadata = field(default_factory=Metadata)
+    is_cmyk: bool = False
+
+    @property
+    def mode(self) -> str:
+        """What the channels are: L, LA, RGB, RGBA or CMYK."""
+        channels = 1 if len(self.shape) == 2 else self.shape[2]
+        return "CMYK" if self.is_cmyk else MODES[channels]
+
+    def of_size(self, height: int, width: int) -> "Frame":
+        """Return the frame of the same picture in another size."""
+        metadata = self.metadata.for_picture(width, height)
+        return replace(self, shape=(height, width, *self.shape[2:]), metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels, upright, and what a file says beside them."""
+
+    pixels: NDArray[Any]
+    """[h, w] grey, or [h, w, c]: grey and alpha, RGB, RGBA or CMYK. uint8, uint16, or float32
+    or float64 in [0, 1]. Alpha is straight, not multiplied into the colour."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    is_cmyk: bool = False
+    jpeg: float | None = None
+    """Quality of the JPEG file that the pixels were read from, 1 to 100."""
+
+    @property
+    def frame(self) -> Frame:
+        """All but the pixels."""
+        return Frame(self.pixels.shape, self.pixels.dtype, self.metadata, self.is_cmyk)
+
+    @property
+    def mode(self) -> str:
+        """What the channels are: L, LA, RGB, RGBA or CMYK."""
+        return self.frame.mode
+
+    def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
+        """Return the same picture with other pixels, of any size, which no file holds."""
+        height, width = pixels.shape[:2]
+        metadata = self.metadata.for_picture(width, height)
+        return replace(self, pixels=pixels, metadata=metadata, jpeg=None)
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether nothing is transparent."""
+        if self.mode not in ("LA", "RGBA"):
+            return True
+        full = np.iinfo(self.pixels.dtype).max if self.pixels.dtype.kind == "u" else 1
+        return bool((self.pixels[..., -1] == full).all())
+
+    def without_alpha(self) -> "Picture":
+        """Return its colour alone."""
+        if self.mode not in ("LA", "RGBA"):
+            return self
+        pixels = self.pixels[..., :-1]
+        return replace(self, pixels=pixels[..., 0] if self.mode == "LA" else pixels)
+
+    def upright(self, orientation: int, name: str) -> "Picture":
+        """Return it turned as EXIF's orientation says, with metadata that agree with the pixels.
+
+        What is damaged among these is left out, which the log tells; `name` says of whom.
+        """
+        icc_profile = checked_icc(self.metadata.icc_profile, self.mode, name)
+        metadata = replace(self.metadata, icc_profile=icc_profile)
+        pixels = _turned(self.pixels, orientation)
+        height, width = pixels.shape[:2]
+        return replace(self, pixels=pixels, metadata=metadata.for_picture(width, height, name))
+
+    def seen(self, name: str) -> NDArray[Any]:
+        """Return what is seen of it, grey [h, w] or RGB [h, w, 3].
+
+        Raises
+        ------
+        InputError
+            If something is transparent, or it is CMYK, whose luminance depends on the inks.
+        """
+        if self.is_cmyk:
+            raise InputError(f"{name}: expected grey or RGB, this is CMYK; convert it first")
+        if not self.is_opaque:
+            raise InputError(f"{name}: has transparency, which has no luminance; flatten it first")
+        return self.without_alpha().pixels
+
+
+def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Return stored pixels upright. [EXIF 2.32: what the stored 0th row and column are]."""
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,63 @@
+"""What all that torch trains in epochs share: parameters, and what can be wrong with them."""
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from sr_arn.checks import check_integer, check_scale
+from sr_arn.errors import InputError, display
+from sr_arn.regressors.parameters import Parameters
+from sr_arn.system.devices import find_device
+
+__all__ = ["TrainedInEpochs"]
+
+LARGEST_SEED = 2**63  # of torch
+
+
+class TrainedInEpochs(Parameters):
+    """Training by torch, in epochs, with checkpoints.
+
+    The parameters that subclasses share:
+
+    epochs, batch_size, learning_rate : optional
+        Where None, what the subclass thinks best.
+    device : {"auto", "cpu", "cuda"}
+    precision : {"float32", "bfloat16"}
+        Of products in training.
+    compiled : bool
+        Whether torch compiles the network.
+    random_state : int
+    """
+
+    name: ClassVar[str]
+    epochs: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    device: str
+    precision: Literal["float32", "bfloat16"]
+    compiled: bool
+    random_state: int
+
+    def check_parameters(self, resume: Path | None = None) -> None:
+        """Raise `InputError` for what can be known to be wrong before there are data.
+
+        Parameters
+        ----------
+        resume : path, optional
+            The checkpoint to go on from.
+        """
+        if self.precision not in ("float32", "bfloat16"):
+            raise InputError(
+                f"precision: expected float32 or bfloat16, received {display(self.precision)}"
+            )
+        if not isinstance(self.compiled, bool):
+            raise InputError(f"compiled: expected True or False, received {display(self.compiled)}")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                check_integer(getattr(self, name), name, 1)
+        if self.learning_rate is not None:
+            check_scale(self.learning_rate, "learning_rate")
+        if check_integer(self.random_state, "random_state", 0) >= LARGEST_SEED:
+            raise InputError(f"random_state: expected less than 2^63, received {self.random_state}")
+        find_device(self.device)
+        if resume is not None and not resume.is_file():
+            raise InputError(f"checkpoint {display(resume)}: there is no such file")

@@ -1,0 +1,1 @@
+"""The machine: files, locations, memory, threads, devices, other machines."""

@@ -1,0 +1,315 @@
+"""Work shared by the workers of a Dask cluster, on this machine or on others.
+
+What is sent are functions of this package and what they take, so workers need the same version
+of it. Results come in order. What a worker does not live to finish, another one does again.
+"""
+
+import asyncio
+import logging
+import math
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sr_arn.checks import check_integer
+from sr_arn.errors import InputError, display
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, Worker
+
+__all__ = ["Cluster", "ClusterLost", "asks_if_wanted", "open_cluster"]
+
+AHEAD = 4  # tasks for each thread of the workers that wait there, so that none is idle
+KNOCKING = 10  # seconds for the scheduler to answer
+PATIENCE = 60  # and for the first worker to come
+LAST = 10  # for tasks that are running when all is over
+COUNTED = 2  # seconds for which a count of the workers, which the scheduler is asked for, holds
+UNREADABLE = "deserialization of the task graph"  # what a scheduler says that lacks our modules
+QUIET: dict[str, Any] = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
+OWN: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],  # no pages
+    "distributed.worker.http.routes": [],
+    # by default Dask lets freed memory go at once, which takes us half of our speed
+    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
+}
+
+Result = TypeVar("Result")
+
+
+class WorkersDied(InputError):
+    """What one worker after another died of."""
+
+
+class ClusterLost(InputError):
+    """The scheduler no longer answers."""
+
+
+class Cluster:
+    """The workers of a Dask scheduler.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self.client = client
+        self.address = client.scheduler.address
+        self.version = _version()
+        self._threads, self._counted = 1, -math.inf
+
+    @property
+    def threads(self) -> int:
+        """How many tasks the workers do at a time, or did a moment ago; at least 1."""
+        if time.monotonic() - self._counted > COUNTED:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+            self._threads = max(1, sum(worker["nthreads"] for worker in workers))
+            self._counted = time.monotonic()
+        return self._threads
+
+    def keep(self, work: Callable[..., Any], *args: Any, priority: int = 0) -> "Future[Any]":
+        """Let a worker do `work(*args)` and keep the result, for other tasks to take.
+
+        Arguments may be what was kept; so may be what `in_order` and `total` are given. What has
+        a higher priority is done first.
+        """
+        try:
+            return self.client.submit(_do, self.version, work, *args, pure=False, priority=priority)
+        except Exception as error:  # whatever Dask or the work raises is raised again, if not told
+            self._tell(error)
+            raise
+
+    def result(self, kept: "Future[Any]") -> Any:
+        """Return what was kept, or raise what went wrong.
+
+        Raises
+        ------
+        InputError
+            If the scheduler was lost, workers die of it, or they lack this version of sr-arn.
+        """
+        try:
+            return kept.result()
+        except Exception as error:  # whatever Dask or the work raises is raised again, if not told
+            self._tell(error)
+            raise
+
+    def in_order(
+        self,
+        work: Callable[..., Result],
+        items: Iterable[tuple[Any, ...]],
+        instead: Callable[[tuple[Any, ...], InputError], Result] | None = None,
+    ) -> Iterator[Result]:
+        """Yield `work(*item)` of each item, in their order.
+
+        Items are taken, and results kept, no further ahead than keeps the workers busy. `instead`
+        is asked for the result of an item that workers die of, which is tried twice.
+        """
+        pending: deque[tuple[tuple[Any, ...], Future[Any]]] = deque()
+
+        def first() -> Any:
+            item, kept = pending.popleft()
+            with suppress(WorkersDied):  # of another task beside it, maybe
+                return self.result(kept)
+            try:
+                return self.result(self.keep(work, *item))
+            except WorkersDied as error:
+                if instead is None:
+                    raise
+                return instead(item, error)
+
+        try:
+            for item in items:
+                pending.append((item, self.keep(work, *item)))
+                if len(pending) > AHEAD * self.threads:
+                    yield first()
+            while pending:
+                yield first()
+        finally:  # also if one failed, or no more are wanted
+            for _, kept in pending:
+                kept.cancel()
+
+    def total(self, kept: Iterable["Future[Any]"], add: Callable[[Result, Result], Result]) -> Any:
+        """Return the sum of what was kept: neighbours are added, then their sums, by the workers.
+
+        So it depends on the order of the summands, not on who is there to add them. Sums are asked
+        for as soon as they can be, so that summands do not pile up, if the caller keeps none.
+        """
+        sums: list[tuple[int, Future[Any]]] = []  # and of how many summands, as a binary counter
+        for future in kept:
+            size = 1
+            while sums and sums[-1][0] == size:
+                future, size = self.keep(add, sums.pop()[1], future, priority=1), 2 * size
+            sums.append((size, future))
+        _, total = sums.pop()
+        while sums:
+            total = self.keep(add, sums.pop()[1], total, priority=1)
+        return self.result(total)
+
+    def _tell(self, error: Exception) -> None:
+        """Raise `InputError` if an error is one of the cluster's."""
+        from distributed import KilledWorker
+
+        if isinstance(error, KilledWorker):
+            raise WorkersDied("workers of the cluster died of it, one after another") from error
+        where = f"scheduler {self.address}"
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("sr_arn"):
+            raise InputError(f"{where}: a worker lacks sr-arn; install it there") from error
+        if isinstance(error, RuntimeError) and UNREADABLE in str(error):
+            raise InputError(
+                f"{where}: it lacks sr-arn, or has another version; install this one there, too"
+            ) from error
+        if isinstance(error, CancelledError) or self.client.status != "running":
+            raise ClusterLost(f"{where}: was lost") from error
+
+
+def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
+    """Do what the client asks for, if it has the same version."""
+    if (own := _version()) != expected:
+        raise InputError(f"scheduler: a worker has sr-arn {own}, expected {expected}; install that")
+    return work(*args)
+
+
+def _version() -> str:
+    """Return that of the package, which is loaded: to import it from here would point upward."""
+    return str(sys.modules["sr_arn"].__version__)
+
+
+def asks_if_wanted() -> Callable[[], bool]:
+    """Return, in a task of a worker, what tells if its result is still waited for."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def is_wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state != "cancelled"
+
+    return is_wanted
+
+
+@contextmanager
+def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster | None]:
+    """Start workers on this machine or join a scheduler, until the end; with neither, do nothing.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes of one thread each. They speak TLS, with a certificate of this run.
+    scheduler : str, optional
+        Address, such as tcp://10.0.0.1:8786. Dask's configuration says how to speak TLS.
+
+    Raises
+    ------
+    InputError
+        If both are given, Dask is not installed, or nobody answers.
+    """
+    if workers is None and scheduler is None:
+        yield None
+        return
+    if workers is not None and scheduler is not None:
+        raise InputError("workers: are those of the scheduler; give one of the two")
+    count = None if workers is None else check_integer(workers, "workers", 1)
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError:
+        raise InputError(
+            'scheduler: Dask is not installed; pip install "sr-arn[distributed]"'
+        ) from None
+    _silence()
+    if scheduler is not None:
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own may run a loop
+            thread.submit(asyncio.run, _knock(scheduler)).result()
+        with dask.config.set(QUIET), Client(scheduler, set_as_default=False) as client:
+            yield _with_workers(client)
+        return
+    with dask.config.set(QUIET | OWN):
+        with _deaf_to_ctrl_c():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                security=True,
+                silence_logs=logging.CRITICAL,
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
+            try:
+                yield _with_workers(client)
+            finally:
+                _let_end(client)
+
+
+def _let_end(client: "Client") -> None:
+    """Wait a little for tasks that are running, which would leave half a file if they were killed.
+
+    Those whose results are not wanted may end before their time: see `asks_if_wanted`.
+    """
+    until = time.monotonic() + LAST
+    with suppress(OSError, RuntimeError):  # of workers that are gone
+        while any(client.run(_is_busy).values()) and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _is_busy(dask_worker: "Worker") -> bool:
+    return bool(dask_worker.active_threads)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let no thread or process that is started now hear Ctrl-C, nor what those start later.
+
+    A terminal sends it to workers, too, which would show tracebacks. Here it is heard afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would make its thread hear again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _silence() -> None:
+    """Keep Dask's log from the terminal: what goes wrong is told in our words."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        is_dasks = name.partition(".")[0] in ("distributed", "tornado", "asyncio")
+        if is_dasks and isinstance(logger, logging.Logger):
+            logger.handlers, logger.propagate = [logging.NullHandler()], False
+
+
+async def _knock(scheduler: str) -> None:
+    """Raise `InputError` if nobody answers; a `Client` would not go away for a minute then."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    try:
+        secrets = Security().get_connection_args("client")
+        comm = await connect(scheduler, timeout=KNOCKING, **secrets)
+        await comm.close()
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = str(error) or type(error).__name__
+        raise InputError(
+            f"scheduler: {display(scheduler)} cannot be reached: {display(reason)}"
+        ) from error
+
+
+def _with_workers(client: "Client") -> Cluster:
+    """Wait for the first worker."""
+    cluster = Cluster(client)
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError:
+        raise InputError(
+            f"scheduler {cluster.address}: has no workers; start some with dask worker"
+        ) from None
+    return cluster

@@ -1,0 +1,49 @@
+"""Where torch computes; without torch, on the processor alone."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from sr_arn.errors import InputError, display
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["find_device", "find_gpu"]
+
+NAMES = ("auto", "cpu", "cuda")
+
+
+def find_device(name: str) -> "torch.device":
+    """Return torch's device "cpu", "cuda" or, for "auto", the better one.
+
+    Raises
+    ------
+    InputError
+        If the name is another, or torch or the device is missing.
+    """
+    if name not in NAMES:
+        raise InputError(f"device: expected auto, cpu or cuda, received {display(name)}")
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError("torch: is not installed and this needs it; pip install torch") from error
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("device: there is no CUDA device that this torch can use; take cpu")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def find_gpu(name: str) -> "torch.device | None":
+    """Return the device if it is a GPU; "cpu" and "auto" need no torch here.
+
+    Raises
+    ------
+    InputError
+        As `find_device`, if it is called for.
+    """
+    if name == "cpu" or (name == "auto" and find_spec("torch") is None):
+        return None
+    device = find_device(name)
+    return device if device.type == "cuda" else None

@@ -1,0 +1,1 @@
+"""From a picture, or many, to larger ones."""

@@ -1,0 +1,296 @@
+"""Many pictures: what is enlarged to where, one after another or some at a time."""
+
+import glob
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sr_arn.errors import InputError, display
+from sr_arn.models.restoration import Strengths
+from sr_arn.pictures.formats import SUFFIXES
+from sr_arn.pictures.io import TooManyPixels
+from sr_arn.system.cluster import Cluster, ClusterLost, asks_if_wanted
+from sr_arn.system.locations import identity, is_local, is_pattern, place
+from sr_arn.system.threads import hush_readers, in_order
+from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, Enlarger, Stopped, preview_of
+from sr_arn.upscaling.naming import Naming
+
+__all__ = ["Job", "Outcome", "find_jobs", "run"]
+
+HUGE = 16_000_000  # pixels of a picture that all workers of a cluster enlarge together
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture and where its result goes."""
+
+    source: Path
+    target: Path
+
+    def absolute(self) -> "Job":
+        """Return it as others find it, whose working directory is another."""
+        return Job(self.source.absolute(), self.target.absolute())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job."""
+
+    source: str
+    target: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str | None = None
+    width: int | None = None
+    height: int | None = None
+    model: str | None = None
+    seconds: float | None = None
+    restored: Strengths | None = None
+
+    @classmethod
+    def of(cls, job: Job, enlarged: Enlarged, seconds: float) -> "Outcome":
+        """Return that of a picture that is done."""
+        (frame, model, restored), spent = enlarged, round(seconds, 3)
+        height, width = frame.shape[:2]
+        source, target = str(job.source), str(job.target)
+        return cls(source, target, "done", None, width, height, model, spent, restored)
+
+    @property
+    def how(self) -> str:
+        """What made it, such as "conv-arn-x3; JPEG of quality 75: restored"."""
+        return "; ".join(filter(None, (self.model, str(self.restored or ""))))
+
+    def report(self) -> dict[str, Any]:
+        """Return what is known, for JSON."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.restored is not None:
+            del known["restored"]
+            known["restore"] = self.restored.report()
+        return known
+
+
+def find_jobs(
+    inputs: Iterable[str],
+    folder: Path,
+    naming: Naming,
+    recursive: bool = False,
+    skip_existing: bool = False,
+    previews: bool = False,
+) -> tuple[list[Job], list[Path]]:
+    """Return what is to be done, and what is left out: files that are no pictures, and folders.
+
+    Parameters
+    ----------
+    inputs : iterable of str
+        Files, folders and patterns such as photos/*.jpg.
+    folder : path
+        Of the results.
+    naming : Naming
+    recursive : bool, default False
+        Whether folders within folders are gone through; their names are kept in `folder`.
+    skip_existing : bool, default False
+        Whether pictures that are results of others are left alone: such that lie beside them.
+    previews : bool, default False
+        Whether previews will lie beside the results. Such that a folder holds are left out.
+
+    Raises
+    ------
+    InputError
+        If something is missing or no picture is found, if a result would take the place of a
+        source, or two the same.
+    """
+    jobs: list[Job] = []
+    others: list[Path] = []
+    for text in inputs:
+        for source, below in _files(text, recursive, identity(folder)):
+            is_preview = source.name.endswith(PREVIEW) and source != place(text)
+            is_picture = source.suffix.lower() in SUFFIXES and not source.is_dir()
+            if is_picture and not is_preview:
+                jobs.append(Job(source, folder.joinpath(*below.parts, naming.name_of(source))))
+            else:
+                others.append(source)
+    jobs = list(dict.fromkeys(jobs))  # what is given twice is enlarged once
+    if skip_existing:
+        results = {identity(job.target) for job in jobs}
+        jobs = [job for job in jobs if identity(job.source) not in results]
+    _check(jobs, previews)
+    if not jobs:
+        raise InputError(f"input: no picture found ({', '.join(SUFFIXES)})")
+    return jobs, others
+
+
+def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the files that an argument means, and the folder each is in below that.
+
+    Folders within folders come as they are where they are not gone through. None of those in the
+    folder `but`, which results go to.
+    """
+    path = place(text)
+    if path.is_dir():
+        yield from _files_of(path, Path(), recursive, but)
+    elif path.exists():
+        yield path, Path()
+    elif is_pattern(text):
+        found = _matches(path, text)
+        if not found:
+            raise InputError(f"{display(text)}: no file is called so")
+        yield from ((name, Path()) for name in found if name.is_file())
+    else:
+        raise InputError(f"{display(text)}: no such file or folder")
+
+
+def _matches(path: Any, text: str) -> list[Path]:
+    """Return what a pattern means, sorted."""
+    if is_local(path):
+        return [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+    return [*path.matches()]
+
+
+def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the files of a folder, and where they are below the first; none that are hidden."""
+    folders = []
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            folders.append(entry)
+        elif entry.is_file():
+            yield entry, below
+    for entry in folders:
+        if identity(entry) == but:
+            continue
+        if recursive and not entry.is_symlink():  # a link may lead back
+            yield from _files_of(entry, below / entry.name, recursive, but)
+        else:
+            yield entry, below
+
+
+def _check(jobs: list[Job], previews: bool) -> None:
+    """Raise `InputError` if results would overwrite each other or a source."""
+    sources = {identity(job.source) for job in jobs}
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        leads = identity(job.target)
+        if previews and identity(preview_of(job.target)) in sources:
+            raise InputError(
+                f"preview: {display(preview_of(job.target))} is an input; take another folder"
+            )
+        if leads in sources:
+            raise InputError(
+                f"output: {display(job.target)} is an input; take another folder, or "
+                "--skip-existing to leave it as it is"
+            )
+        other = taken.setdefault(leads, job)
+        if other is not job:
+            is_alike = other.source.name == job.source.name
+            remedy = "another folder for one" if is_alike else "--name with {source}"
+            raise InputError(
+                f"output: {display(other.source)} and {display(job.source)} would both become "
+                f"{display(job.target)}; give {remedy}"
+            )
+
+
+def run(
+    jobs: list[Job],
+    enlarge: Enlarger,
+    at_a_time: int = 1,
+    skip_existing: bool = False,
+    watch: Callable[[Job, float], object] = lambda job, share: None,
+) -> Iterator[Outcome]:
+    """Yield what becomes of each job, in their order; folders of results are made.
+
+    A picture that cannot be read, enlarged or written does not stop the others. `watch` is told,
+    by any of the threads, what share of a picture is done. Where `enlarge` has a cluster, its
+    workers take the pictures, and `at_a_time` says nothing; pictures of more than 16 million
+    pixels are read and written here, and all workers together enlarge each.
+    """
+    stopped = threading.Event()
+
+    def work(job: Job) -> Outcome:
+        def watch_one(share: float) -> None:
+            if stopped.is_set():
+                raise Stopped
+            watch(job, share)
+
+        try:
+            return _outcome(enlarge, job, skip_existing, watch_one)
+        except TooManyPixels as error:
+            return _failed(job, error)
+
+    if enlarge.cluster is not None:
+        return _spread(jobs, enlarge, enlarge.cluster, skip_existing, work)
+    if at_a_time == 1:  # here, so that Ctrl-C ends it at once
+        return map(work, jobs)
+    return in_order(work, jobs, at_a_time, stopped)
+
+
+def _spread(
+    jobs: list[Job],
+    enlarge: Enlarger,
+    cluster: Cluster,
+    skip_existing: bool,
+    otherwise: Callable[[Job], Outcome],
+) -> Iterator[Outcome]:
+    """Yield what becomes of each job by a worker; of the huge ones, what `otherwise` says."""
+    own = cluster.keep(copy, enlarge.for_a_worker(HUGE))
+    tasks = ((own, job.absolute(), skip_existing) for job in jobs)
+    found = cluster.in_order(_unless_huge, tasks, lambda task, error: _failed(task[1], error))
+    for job, outcome in zip(jobs, found, strict=True):
+        if outcome is None:
+            yield otherwise(job)
+        else:
+            reason = outcome.reason
+            for given, sent in ((job.source, outcome.source), (job.target, outcome.target)):
+                reason = reason and reason.replace(display(sent), display(given))
+            yield replace(outcome, source=str(job.source), target=str(job.target), reason=reason)
+
+
+def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | None:
+    """Return what becomes of a job, None where the picture is too large for one worker."""
+    hush_readers()
+    is_wanted = asks_if_wanted()
+
+    def watch(share: float) -> None:
+        if not is_wanted():  # Ctrl-C say
+            raise Stopped
+
+    try:
+        return _outcome(enlarge, job, skip_existing, watch)
+    except TooManyPixels:
+        return None
+
+
+def _outcome(
+    enlarge: Enlarger,
+    job: Job,
+    skip_existing: bool,
+    watch: Callable[[float], object] = lambda share: None,
+) -> Outcome:
+    """Enlarge a picture; whatever goes wrong is told, but these two are raised."""
+    start = time.perf_counter()
+    try:
+        if skip_existing and job.target.exists():
+            return Outcome(str(job.source), str(job.target), "skipped", "is there already")
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        enlarged = enlarge(job.source, job.target, watch=watch)
+    except (TooManyPixels, ClusterLost):
+        raise
+    except (InputError, OSError, MemoryError, Stopped) as error:
+        return _failed(job, error)
+    return Outcome.of(job, enlarged, time.perf_counter() - start)
+
+
+def _failed(job: Job, error: Exception) -> Outcome:
+    return Outcome(str(job.source), str(job.target), "failed", _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{display(error.filename)}: " if error.filename else ""
+        return f"{where}{display(error.strerror or error)}"
+    return "out of memory" if isinstance(error, MemoryError) else "stopped"

@@ -1,0 +1,137 @@
+"""Pictures of results and models: parts side by side, and a gallery of what a model knows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from sr_arn.errors import InputError
+from sr_arn.models.base import BicubicModel
+from sr_arn.models.features import NEIGHBOURHOOD, WINDOW
+from sr_arn.models.patch import PatchModel
+from sr_arn.pictures.color import luminance
+from sr_arn.pictures.picture import Picture
+from sr_arn.upscaling.upscaler import Upscaler
+
+__all__ = ["gallery", "preview", "side_by_side", "to_levels", "visible"]
+
+GAP, CAPTION = 4, 18  # pixels
+ZOOM = 2  # pixels of a drawing for one of a result
+PART = 64  # LR pixels a side that a preview shows
+TILE = 36  # pixels of a gallery for a patch: whole multiples of those of x2, x3 and x4
+COLUMNS = 24
+
+Levels = NDArray[np.uint8]
+
+
+def side_by_side(parts: Sequence[tuple[str, Levels]], zoom: int = ZOOM) -> Levels:
+    """Return named pictures [h, w] or [h, w, 3] in a row, as RGB levels.
+
+    Each pixel becomes `zoom` x `zoom`, so that it can be seen.
+    """
+    names = [name for name, _ in parts]
+    images = [Image.fromarray(pixels).convert("RGB") for _, pixels in parts]
+    width, height = (zoom * max(image.size[axis] for image in images) for axis in (0, 1))
+    canvas = Image.new("RGB", (len(images) * (width + GAP) - GAP, CAPTION + height), "white")
+    draw = ImageDraw.Draw(canvas)
+    for column, (name, image) in enumerate(zip(names, images, strict=True)):
+        left = column * (width + GAP)
+        large = image.resize((zoom * image.width, zoom * image.height), Image.Resampling.NEAREST)
+        canvas.paste(large, (left, CAPTION))
+        draw.text((left + GAP, 3), name, fill="black")
+    return np.asarray(canvas)
+
+
+def visible(picture: Picture) -> Levels:
+    """Return a picture of any kind as 8-bit grey or RGB, straight alpha kept as it is.
+
+    Inks become RGB plainly, by subtraction.
+    """
+    pixels = picture.pixels
+    white = np.float32(1) if pixels.dtype.kind == "f" else np.float32(np.iinfo(pixels.dtype).max)
+    if picture.is_cmyk:
+        ink, black = pixels[..., :3] / white, pixels[..., 3:] / white
+        return to_levels((1 - ink) * (1 - black))
+    return pixels if pixels.dtype == np.uint8 else to_levels(pixels / white)
+
+
+def to_levels(pixels: NDArray[np.floating]) -> Levels:
+    """Return values in [0, 1], clipped, as whole levels 0..255."""
+    return np.floor(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def preview(picture: Picture, upscaler: Upscaler) -> Levels:
+    """Return the most detailed part of a picture by bicubic and by a model, as RGB levels.
+
+    What is transparent is shown as if it were not.
+    """
+    pixels = visible(picture.without_alpha())
+    top, left = _most_detailed(luminance(pixels))
+    reach = upscaler.model.reach
+    first = max(0, top - reach), max(0, left - reach)
+    seen = np.ascontiguousarray(
+        pixels[first[0] : top + PART + reach, first[1] : left + PART + reach]
+    )
+    rows, columns = (
+        slice((start - begin) * upscaler.scale, (start - begin + PART) * upscaler.scale)
+        for start, begin in zip((top, left), first, strict=True)
+    )
+    bicubic = Upscaler(BicubicModel(upscaler.scale))
+    return side_by_side(
+        [(u.name, u.upscale(seen, restore="off")[rows, columns]) for u in (bicubic, upscaler)]
+    )
+
+
+def _most_detailed(plane: NDArray[np.float32]) -> tuple[int, int]:
+    """Return where the part begins in which neighbouring pixels differ most."""
+    detail = np.zeros(plane.shape)
+    detail[1:] += np.abs(np.diff(plane, axis=0))
+    detail[:, 1:] += np.abs(np.diff(plane, axis=1))
+    starts = [range(0, max(1, side - PART + 1), PART // 2) for side in plane.shape]
+    places = [(top, left) for top in starts[0] for left in starts[1]]
+    return max(places, key=lambda p: detail[p[0] : p[0] + PART, p[1] : p[1] + PART].sum())
+
+
+def gallery(upscaler: Upscaler) -> Levels:
+    """Return the anchors and regressors of a patch model as grey tiles, in pairs.
+
+    On the left the 9 x 9 LR pixels of least contrast that have an anchor's features; on the right
+    the detail that the regressor adds where it sees them. Each tile has its own contrast, grey
+    is nothing.
+
+    Raises
+    ------
+    InputError
+        If the model has no anchors in the space of features.
+    """
+    model = upscaler.model
+    anchors = getattr(getattr(model, "regressor", None), "anchors_", None)
+    if not isinstance(model, PatchModel) or anchors is None:
+        raise InputError(
+            f"model: {upscaler.name} has no anchors to be drawn; patch models have, aplus-x3 say"
+        )
+    patches = anchors @ np.linalg.pinv(model.features.projection_).T
+    details = model.regressor.predict(np.ascontiguousarray(anchors, np.float32))
+    pairs = zip(
+        patches.reshape(-1, NEIGHBOURHOOD, NEIGHBOURHOOD),
+        details.reshape(-1, WINDOW * model.scale, WINDOW * model.scale),
+        strict=True,
+    )
+    tiles = [np.hstack([_tile(patch), _tile(detail)]) for patch, detail in pairs]
+    rows = -(-len(tiles) // COLUMNS)
+    height, width = TILE + GAP, 2 * TILE + GAP
+    canvas = np.full((rows * height + GAP, COLUMNS * width + GAP), 255, np.uint8)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, COLUMNS)
+        top, left = GAP + row * height, GAP + column * width
+        canvas[top : top + TILE, left : left + 2 * TILE] = tile
+    return canvas
+
+
+def _tile(patch: NDArray[np.floating]) -> Levels:
+    """Return a patch as a tile: 0 becomes grey, the largest value black or white."""
+    repeats = TILE // len(patch)
+    patch = patch - patch.mean()
+    levels = to_levels(0.5 + 0.5 * patch / max(np.abs(patch).max(), 1e-12))
+    return levels.repeat(repeats, axis=0).repeat(repeats, axis=1)

@@ -1,0 +1,181 @@
+"""LR planes as cameras make them, and models that were trained for them."""
+
+import numpy as np
+import pytest
+from conftest import SHIPPED
+from skimage.filters import gaussian
+
+from sr_arn import InputError, imresize, load_model, save_model, train_upscaler
+from sr_arn.cli import main
+from sr_arn.datasets.degradation import BICUBIC, Degradation, Given
+from sr_arn.evaluation.held_out import Validation
+from sr_arn.models.features import GradientFeatures
+from sr_arn.pictures.io import write_image
+from sr_arn.pictures.picture import Picture
+from sr_arn.regressors import APlusRegressor
+from sr_arn.training.pairs import shrink, training_pairs
+
+BLURRED = Degradation(blur=1.6)
+
+
+def test_without_any_it_is_bicubic(planes):
+    np.testing.assert_array_equal(BICUBIC(planes[0], 3), imresize(planes[0], 1 / 3))
+    assert Degradation.parse("bicubic") == Degradation.parse("blur=0,noise=0") == BICUBIC
+
+
+def test_blur_comes_before_shrinking(planes):
+    """scikit-image's Gaussian, in double precision."""
+    expected = imresize(gaussian(planes[0].astype(float), 1.6, mode="nearest"), 0.5)
+    np.testing.assert_allclose(BLURRED(planes[0], 2), expected, atol=1e-5)
+
+
+def test_noise_has_its_size_and_hangs_on_the_plane(planes):
+    noisy = Degradation(noise=5)
+    added = noisy(planes[0], 2) - imresize(planes[0], 0.5)
+    assert abs(added.std() * 255 - 5) < 0.1
+    assert abs(added.mean() * 255) < 0.1
+    np.testing.assert_array_equal(noisy(planes[0], 2), noisy(planes[0], 2))
+    other = noisy(planes[0] + np.float32(0.01), 2) - imresize(planes[0] + np.float32(0.01), 0.5)
+    assert abs(np.corrcoef(added.ravel(), other.ravel())[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected bicubic, or blur=SIGMA,noise=SIGMA, received"),
+        ("blur", "expected bicubic, or"),
+        ("blur=a", "expected bicubic, or"),
+        ("blur=1,blur=2", "expected bicubic, or"),
+        ("fog=1", "received fog=1"),
+        ("blur=-1", "blur: expected 0 to 20, received -1.0"),
+        ("noise=nan", "noise: expected 0 to 100, received nan"),
+    ],
+)
+def test_refuses_others(text, message):
+    with pytest.raises(InputError, match=message):
+        Degradation.parse(text)
+
+
+def test_a_model_for_blurred_pictures_restores_them_better(tmp_path, planes):
+    settings = {"scale": 2, "max_samples": 60_000}
+    usual = train_upscaler(SHIPPED, APlusRegressor(anchors=32), **settings)
+    own = train_upscaler(SHIPPED, APlusRegressor(anchors=32), **settings, degrade=BLURRED)
+    assert own.header["training"]["degradation"] == {"blur": 1.6, "noise": 0.0}
+    assert "degradation" not in usual.header["training"]
+    import skimage.data
+
+    unseen = [skimage.data.astronaut()[..., 1] / np.float32(255)]
+    for validation, sign in ((Validation(unseen, 2, BLURRED), 1), (Validation(unseen, 2), -1)):
+        assert sign * (validation.psnr(own) - validation.psnr(usual)) > 1
+    save_model(tmp_path / "m.safetensors", own)
+    kept = load_model(tmp_path / "m.safetensors").header["training"]["degradation"]
+    assert kept == {"blur": 1.6, "noise": 0.0}
+
+
+def test_conv_arn_learns_to_undo_it(planes, monkeypatch):
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    from sr_arn.training.conv_arn import ConvARN
+
+    monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 40)
+    small = [plane[:150, :150] for plane in planes]
+    settings = ConvARN(channels=16, layers=2, anchors=8, epochs=2, crop=16, batch_size=8)
+    model = settings.fit(small, 2, degrade=BLURRED).model_
+    validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
+    from sr_arn.models.base import BicubicModel
+    from sr_arn.upscaling.upscaler import Upscaler
+
+    assert validation.psnr(Upscaler(model)) > validation.psnr(Upscaler(BicubicModel(2))) + 0.3
+
+
+def test_train_for_it_from_the_command_line(tmp_path, capsys):
+    model = tmp_path / "m.safetensors"
+    options = ("--anchors", "8", "--scale", "2", "--validation", "1")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    from PIL import Image
+
+    for number in range(3):
+        with Image.open(SHIPPED / "coffee.png") as image:
+            left = 100 * number
+            image.crop((left, 90, left + 90, 180)).save(folder / f"{number}.png")
+    arguments = ["train", str(folder), "-o", str(model), *options]
+    assert main([*arguments, "--degradation", "blur=1.6"]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.startswith("| ")]
+    scores = {row[1]: float(row[3]) for row in rows[2:]}
+    assert scores["m"] > scores["aplus-x2"]
+    assert main([*arguments, "--degradation", "fog"]) == 2
+    assert "degradation: expected bicubic" in capsys.readouterr().err
+
+
+def in_pairs(folder, planes, degrade, scale=2):
+    """Write HR and LR pictures as users may have them."""
+    for name, hr in planes.items():
+        lr = np.clip(degrade(hr, scale), 0, 1)
+        for kind, plane, stem in (("HR", hr, name), ("LR", lr, f"{name}x{scale}")):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            levels = np.round(np.clip(plane, 0, 1) * 65535).astype(np.uint16)
+            write_image(folder / kind / f"{stem}.png", Picture(levels))
+    return folder
+
+
+def parts(planes):
+    """Return parts of the shipped pictures, of even sides, in levels of 16 bits."""
+    cuts = {"a": planes[0][:150, :140], "b": planes[1][40:170, :200], "c": planes[2][:90, 30:190]}
+    return {name: np.round(cut * 65535).astype(np.float32) / 65535 for name, cut in cuts.items()}
+
+
+@pytest.mark.parametrize("name", ["aplus", "conv-arn"])
+def test_learns_from_pairs_what_it_learns_from_their_degradation(
+    tmp_path, planes, monkeypatch, name
+):
+    def regressor():
+        if name == "aplus":
+            return APlusRegressor(anchors=8)
+        pytest.importorskip("torch", reason='needs the extra "torch"')
+        from sr_arn.training.conv_arn import ConvARN
+
+        return ConvARN(channels=8, layers=2, anchors=8, epochs=2, crop=16, batch_size=8)
+
+    monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 30)
+    folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
+    own = train_upscaler(folder, regressor(), 2)
+    assert own.header["training"]["degradation"] == "given"
+    assert own.header["training"]["images"] == 3
+    validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
+    assert validation.psnr(own) > validation.psnr(load_model("bicubic", 2)) + 0.25
+
+
+def test_pairs_give_the_samples_of_their_degradation(planes):
+    hrs = list(parts(planes).values())
+    given = Given((hr, BLURRED(hr, 2)) for hr in hrs)
+    features = GradientFeatures(2).fit(shrink(hrs, 2, given))
+    for own, expected in zip(
+        training_pairs(hrs, features, degrade=given),
+        training_pairs(hrs, features, sizes=1, degrade=BLURRED),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(own, expected)
+
+
+def test_pairs_are_checked(tmp_path, planes):
+    folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
+    (folder / "LR" / "ax2.png").rename(folder / "LR" / "a.png")
+    with pytest.raises(InputError, match=r"expected 210 x 225 pixels, 3 times those of a\.png"):
+        train_upscaler(folder, APlusRegressor(anchors=8), 3)
+    with pytest.raises(InputError, match="give only such, and no degradation"):
+        train_upscaler(folder, APlusRegressor(anchors=8), 2, degrade=BLURRED)
+    with pytest.raises(InputError, match="give only such, and no degradation"):
+        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), 2)
+    (folder / "LR" / "bx2.png").unlink()
+    with pytest.raises(InputError, match="LR has no b"):
+        train_upscaler(folder, APlusRegressor(anchors=8), 2)
+
+
+def test_pairs_are_compared_by_their_own_lr_versions(tmp_path, planes, capsys):
+    folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
+    arguments = ["train", str(folder), "-o", str(tmp_path / "aplus-x2.safetensors")]
+    options = ["--anchors", "8", "--scale", "2", "--validation", "1"]
+    assert main([*arguments, *options]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.startswith("| ")]
+    scores = {row[1]: float(row[3]) for row in rows[2:]}
+    assert scores["aplus-x2.safetensors"] > scores["aplus-x2"] + 0.1

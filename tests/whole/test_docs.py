@@ -1,0 +1,62 @@
+"""What the documentation says of the tests is so."""
+
+import re
+import string
+from importlib.util import find_spec
+
+import pytest
+from conftest import ROOT
+
+PAGE = (ROOT / "docs" / "pictures.md").read_text()
+TESTS = dict(re.findall(r"^\| (\w) \| `(\w+/test_\w+\.py::test_\w+)` \|$", PAGE, re.MULTILINE))
+
+
+def test_every_test_that_is_named_is_there():
+    assert len(TESTS) > 30
+    for name in TESTS.values():
+        file, _, function = name.partition("::")
+        assert f"\ndef {function}(" in (ROOT / "tests" / file).read_text(), name
+
+
+def test_every_cell_of_the_tables_names_its_test():
+    kinds, formats = (PAGE.partition(f"## {title}\n")[2].partition("\n- ")[0] for title in (
+        "Kinds of pixels", "Formats"))  # fmt: skip
+    for table, first in ((kinds, 2), (formats, 1)):
+        rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
+        for row in rows[1:]:
+            for cell in row[first:]:
+                named = re.search(r"\(((?:\w, )*\w)\)$", cell.strip())
+                assert named or cell.strip() in ("", "none"), cell
+                assert set(named[1].split(", ")) <= set(TESTS) if named else True
+
+
+def test_every_letter_is_used():
+    text = PAGE.partition("## Tests")[0]
+    used = {letter for group in re.findall(r"\(((?:\w, )*\w)\)", text) for letter in group}
+    assert used - {",", " "} == set(TESTS) <= set(string.ascii_letters)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if "```python" in p.read_text()], ids=str)
+def test_python_of_the_pages_runs(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for package in ("torch", "upath"):
+            if find_spec(package) is None and package in block:
+                pytest.skip(f"{package} is not installed")
+        exec(block, names)  # noqa: S102 - our own
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_and_pictures_of_the_pages_are_there(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text()
+    listed = set(re.findall(r"^(\w+)$", index, re.MULTILINE))
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"} == listed
