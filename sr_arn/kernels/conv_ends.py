@@ -18,7 +18,8 @@ def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
     total = np.empty(channels, np.float32)
     for i in range(1, height - 1):
         for j in range(1, width - 1):
-            total[:] = bias
+            for c in range(channels):  # not total[:] = bias, which takes seconds to compile
+                total[c] = bias[c]
             for k in range(9):
                 difference = lr[i - 1 + k // 3, j - 1 + k % 3] - lr[i, j]  # 0 in flat areas
                 for c in range(channels):

@@ -44,8 +44,8 @@ class ARNRegressor(GradientRegressor):
         that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90 epochs,
         batches of 1000, decay 1e-8, nothing scaled, random start.
     epochs, batch_size : int, optional
-        By default the recipe's: 10 epochs (more where they would be under 1000 steps) of
-        batches of 2048 (less for under 131,072 samples).
+        By default the recipe's: 10 epochs (up to 50 where they would be under 1000 steps)
+        of batches of 2048 (less for under 131,072 samples).
     learning_rate : float, optional
         The highest; by default the recipe's, 0.01 or 20.
     device : {"auto", "cpu", "cuda"}, default "auto"

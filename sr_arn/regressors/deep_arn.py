@@ -41,8 +41,8 @@ class DeepARNRegressor(GradientRegressor):
     recipe : {"one-cycle", "paper"}, default "one-cycle"
         See `ARNRegressor`.
     epochs, batch_size : int, optional
-        By default the recipe's: 10 epochs (more where they would be under 1000 steps) of
-        batches of 2048 (less for under 131,072 samples).
+        By default the recipe's: 10 epochs (up to 50 where they would be under 1000 steps)
+        of batches of 2048 (less for under 131,072 samples).
     learning_rate : float, optional
         The highest; by default the recipe's, 0.008 or 20.
     device : {"auto", "cpu", "cuda"}, default "auto"

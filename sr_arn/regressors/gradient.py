@@ -26,7 +26,8 @@ __all__ = ["GradientRegressor"]
 
 INPUT_RMS = 0.6  # that features and targets are brought to for training, chosen on BSD200
 TARGET_RMS = 0.8
-LEAST_STEPS = 1000  # of a whole training, by default: few samples are passed over more often
+LEAST_STEPS = 1000  # of a whole training, by default: few samples are passed over more often,
+MOST_EPOCHS = 50  # but no more often than that: they would be learned by heart
 SMALLEST_BATCH = 16
 PAPER_EPOCHS, PAPER_RATE, PAPER_BATCH, PAPER_DECAY = 90, 20.0, 1000, 1e-8
 
@@ -177,9 +178,8 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
             PAPER_BATCH if paper else max(SMALLEST_BATCH, min(2048, samples // 64))
         )
         steps = max(1, samples // batch_size)
-        epochs = self.epochs or (
-            PAPER_EPOCHS if paper else max(self.default_epochs, -(-LEAST_STEPS // steps))
-        )
+        enough = max(self.default_epochs, min(MOST_EPOCHS, -(-LEAST_STEPS // steps)))
+        epochs = self.epochs or (PAPER_EPOCHS if paper else enough)
         rate = self.learning_rate or (PAPER_RATE if paper else self.default_rate)
         recipe = Recipe(
             epochs=int(epochs),

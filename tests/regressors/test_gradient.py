@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -38,11 +39,31 @@ def samples():
 
 
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit", "ignore:Skipping check")
-@pytest.mark.parametrize("model", [ARNRegressor(epochs=10), DeepARNRegressor(layers=2, epochs=10)])
-def test_scikit_learn_accepts_it(model):
+@pytest.mark.parametrize(
+    "model",
+    [
+        ARNRegressor(epochs=10),
+        DeepARNRegressor(layers=2, epochs=10),
+        pytest.param(ARNRegressor(), id="arn, as it is", marks=pytest.mark.slow),
+        pytest.param(DeepARNRegressor(), id="deep-arn, as it is", marks=pytest.mark.slow),
+    ],
+)
+def test_scikit_learn_accepts_it_within_a_minute(model):
+    before = time.process_time()
     results = check_estimator(model, on_fail=None)
+    assert time.process_time() - before < 60 * torch.get_num_threads()  # of processors
     assert len(results) > 40
     assert [r for r in results if r["status"] not in ("passed", "skipped")] == []
+
+
+@pytest.mark.parametrize("model", [ARNRegressor(), DeepARNRegressor()])
+@pytest.mark.parametrize(
+    ("samples", "epochs", "batch_size"),
+    [(1, 50, 16), (320, 50, 16), (1024, 16, 16), (65_536, 16, 1024), (5_000_000, 10, 2048)],
+)
+def test_few_samples_are_passed_over_more_often(model, samples, epochs, batch_size):
+    recipe, found = model._plan(samples)
+    assert (recipe.epochs, found) == (epochs, batch_size)
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=repr)
