@@ -8,11 +8,15 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # of torch and BLAS, which read it when they are loaded:
+# threads that wait for each other take many times as long where other tests have the cores
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from sr_arn.pictures.color import luminance
+from sr_arn.system.threads import available_cores
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell tells its background jobs:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests of Ctrl-C mean it
@@ -23,6 +27,11 @@ BROWSER_FLAGS = [  # nothing is asked of the network
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--disable-gpu", "--no-first-run", "--no-sandbox"),
 ]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes share the tests: as many as cores, of which few are enough."""
+    return min(available_cores(), 4)
 
 
 def opened(path) -> Image.Image:
@@ -87,6 +96,16 @@ def parts(tmp_path_factory) -> Path:
     for path in SHIPPED.glob("*.png"):
         opened(path).crop((200, 100, 260, 160)).save(folder / path.name)
     return folder
+
+
+@pytest.fixture
+def two_threads():
+    """Two threads for torch, who has one elsewhere."""
+    torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(usual)
 
 
 @pytest.fixture(scope="session")

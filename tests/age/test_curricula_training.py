@@ -13,15 +13,6 @@ AGES = torch.tensor([2.0, 6, 10, 14, 18])
 COUNTS = torch.tensor([100, 60, 30, 12, 5])  # a long tail
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Work in one thread: of products this small, more would wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def trained():
     """Return losses without margins before and after each curriculum, tables and changes."""

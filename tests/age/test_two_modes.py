@@ -13,15 +13,6 @@ from sr_arn.age.heads import Direct, EnergyDensity  # noqa: E402
 TRAINING, TEST, FEATURES = 1000, 200, 2
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Work in one thread: of products this small, more would wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def poses(x):
     """Yaw, pitch and roll [n, 2, 3] in degrees: of a profile that may face either way."""
     middle = 2 * x @ torch.randn(FEATURES, 3)

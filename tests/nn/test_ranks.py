@@ -38,15 +38,6 @@ LONG = ["--epochs", "12"]
 LOST = "another process of the training was lost, or torchrun was told to end"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Torch's threads wait for each other for long where the machine has other work."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
 @contextmanager
 def torchrun(count, *arguments):
     """Start processes that torchrun leads; none is left in the end."""
@@ -57,7 +48,6 @@ def torchrun(count, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     try:
         yield process

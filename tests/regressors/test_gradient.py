@@ -19,10 +19,10 @@ from sr_arn.regressors import ARNRegressor, DeepARNRegressor, GlobalARNRegressor
 from sr_arn.regressors.numpy_layer import SIMILARITIES  # noqa: E402
 
 REGRESSORS = [
-    ARNRegressor(anchors=6, rank=4, components=3, epochs=3),
-    ARNRegressor(anchors=6, rank=None, components=None, epochs=3),
-    DeepARNRegressor(anchors=4, layers=3, epochs=3),
-    DeepARNRegressor(anchors=4, layers=1, epochs=3),
+    ARNRegressor(anchors=6, rank=4, components=3, epochs=3, batch_size=64),
+    ARNRegressor(anchors=6, rank=None, components=None, epochs=3, batch_size=64),
+    DeepARNRegressor(anchors=4, layers=3, epochs=3, batch_size=64),
+    DeepARNRegressor(anchors=4, layers=1, epochs=3, batch_size=64),
 ]
 
 
@@ -30,12 +30,15 @@ def clone(model, **changes):
     return type(model)(**{**model.get_params(), **changes})
 
 
+def bent(count):
+    X = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
+    y = np.abs(X[:, :1]) * X / np.linalg.norm(X, axis=1, keepdims=True)
+    return X, (y[:, :3] + 7).astype(np.float32)
+
+
 @pytest.fixture(scope="module")
 def samples():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(3000, 5)).astype(np.float32)
-    bent = np.abs(X[:, :1]) * X / np.linalg.norm(X, axis=1, keepdims=True)
-    return X, (bent[:, :3] + 7).astype(np.float32)
+    return bent(1000)
 
 
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit", "ignore:Skipping check")
@@ -67,10 +70,10 @@ def test_few_samples_are_passed_over_more_often(model, samples, epochs, batch_si
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=repr)
-def test_learns_what_a_line_cannot(samples, model):
-    X, y = samples
+def test_learns_what_a_line_cannot(model):
+    X, y = bent(3000)
     linear = GlobalARNRegressor(anchors=1).fit(X[:2000], y[:2000])
-    model = clone(model, epochs=15, batch_size=32).fit(X[:2000], y[:2000])
+    model = clone(model, epochs=10).fit(X[:2000], y[:2000])
     assert model.score(X[2000:], y[2000:]) > 0.8 > linear.score(X[2000:], y[2000:])
 
 
@@ -91,8 +94,9 @@ def test_torch_and_numpy_predict_alike(samples, model, similarity):
     np.testing.assert_allclose(predicted, expected, atol=1e-5)
 
 
-def test_seed_decides(samples):
-    X, y = samples
+@pytest.mark.usefixtures("two_threads")
+def test_seed_decides():
+    X, y = bent(320)
     for model in REGRESSORS:
         first, again = (clone(model).fit(X, y).predict(X) for _ in range(2))
         np.testing.assert_array_equal(first, again)
@@ -104,7 +108,7 @@ def test_half_precision_learns_as_well(samples):
     X, y = samples
     for model in REGRESSORS:
         scores = [
-            clone(model, epochs=10, batch_size=50, precision=precision).fit(X, y).score(X, y)
+            clone(model, epochs=6, precision=precision).fit(X, y).score(X, y)
             for precision in ("float32", "bfloat16")
         ]
         assert scores[1] > scores[0] - 0.02
@@ -200,12 +204,12 @@ def test_given_anchors_are_where_it_starts(samples, similarity):
 
 
 @pytest.mark.parametrize("similarity", ["abs_cosine", "neg_sqdist"])
-def test_the_unit_of_the_features_does_not_matter(samples, similarity):
-    X, y = samples
+def test_the_unit_of_the_features_does_not_matter(similarity):
+    X, y = bent(500)
     scores = []
     for unit in (0.01, 1.0, 100.0):
         sharpness = 2.0 if similarity == "abs_cosine" else 2.0 / unit**2
-        model = ARNRegressor(6, similarity, sharpness, epochs=5).fit(X * np.float32(unit), y)
+        model = ARNRegressor(6, similarity, sharpness, epochs=3).fit(X * np.float32(unit), y)
         scores.append(model.score(X * np.float32(unit), y))
     np.testing.assert_allclose(scores, scores[1], atol=1e-3)
 
@@ -233,7 +237,7 @@ def test_with_fixed_anchors_it_approaches_the_closed_form(samples):
     with torch.no_grad():
         layer.anchors.copy_(torch.from_numpy(closed.anchors_))
     layer.anchors.requires_grad_(False)
-    train(layer, Shuffled(X, y, 100, 0), Recipe(60, 0.1), device="cpu")
+    train(layer, Shuffled(X, y, 50, 0), Recipe(40, 0.1), device="cpu")
     with torch.no_grad():
         trained = float((layer(X) - y).square().mean())
     best = float(np.square(closed.predict(samples[0]) - samples[1]).mean())
@@ -264,7 +268,7 @@ def test_progress_is_told(samples):
     model.fit(*samples, observe=observe)
     ends = [p for p in told if p.epoch_ended]
     assert [(p.epoch, p.epochs, p.share) for p in ends] == [(1, 2, 0.5), (2, 2, 1.0)]
-    assert len(told) == 2 * (3000 // 16 // 50 + 1)
+    assert len(told) == 2 * (1000 // 16 // 50 + 1)
     assert ends[1].loss < ends[0].loss
     assert ends[0].seconds_left > ends[1].seconds_left == 0
 
@@ -324,6 +328,14 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path, samples):
         clone(model).fit(X, y, resume=path)
 
 
+@pytest.fixture(scope="module")
+def checkpoint(samples, tmp_path_factory):
+    """The file that the first regressor leaves."""
+    path = tmp_path_factory.mktemp("checkpoint") / "c.safetensors"
+    clone(REGRESSORS[0]).fit(*samples, checkpoint=path)
+    return path
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -342,14 +354,13 @@ def test_checkpoints_of_other_runs_are_refused(tmp_path, samples):
         lambda tensors, header: header.update(settings=[1]),
     ],
 )
-def test_checkpoints_are_checked(tmp_path, samples, change):
+def test_checkpoints_are_checked(tmp_path, samples, checkpoint, change):
     from safetensors import safe_open
     from safetensors.numpy import load_file, save_file
 
     path = tmp_path / "c.safetensors"
-    clone(REGRESSORS[0]).fit(*samples, checkpoint=path)
-    tensors = load_file(path)
-    with safe_open(path, "numpy") as file:
+    tensors = load_file(checkpoint)
+    with safe_open(checkpoint, "numpy") as file:
         header = json.loads(file.metadata()["sr_arn_checkpoint"])
     change(tensors, header)
     save_file(tensors, path, metadata={"sr_arn_checkpoint": json.dumps(header)})
@@ -369,7 +380,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samp
 
     path = tmp_path / "c.safetensors"
     model = ARNRegressor(
-        4, "dot", rank=None, recipe="paper", batch_size=3000, epochs=90, learning_rate=1e4
+        4, "dot", rank=None, recipe="paper", batch_size=1000, epochs=90, learning_rate=1e4
     )
     with pytest.raises(InputError, match=r"training: .* in epoch \d+; lower the learning rate"):
         model.fit(*samples, checkpoint=path)
@@ -380,7 +391,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samp
     ("parameters", "message"),
     [
         ({"anchors": 0}, "anchors: expected an integer of at least 1"),
-        ({"anchors": 3001}, "anchors: expected at most the 3000 samples"),
+        ({"anchors": 1001}, "anchors: expected at most the 1000 samples"),
         ({"anchors": np.eye(4)}, r"anchors: expected an array \[m, 5\]"),
         ({"similarity": "cosine"}, "similarity: expected one of dot"),
         ({"sharpness": np.inf}, "sharpness: expected a finite number above 0"),

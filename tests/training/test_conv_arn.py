@@ -26,7 +26,7 @@ SMALL = {
 
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch):
-    monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 40)
+    monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 10)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,8 @@ def test_a_device_that_is_not_there(torch, model):
         Upscaler(model).on("cuda")
 
 
-def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes):
+def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes, monkeypatch):
+    monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 40)
     hr = planes[2][:240, :240]
     lr = imresize(hr, 1 / 3)
     model = ConvARN(**SMALL, epochs=4).fit([planes[0], planes[1]], 3).model_
@@ -172,6 +173,7 @@ def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes):
     assert ours > bicubic + 0.3
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_the_same_seed_gives_the_same_model(torch, planes):
     def trained(seed):
         return ConvARN(**SMALL, epochs=1, random_state=seed).fit(planes[:1], 2).model_.arrays
@@ -226,7 +228,7 @@ def test_imitates_a_teacher(torch, planes):
     wanted = SelfEnsemble(teacher)(lr) - imresize(lr, 3)
 
     def distance(**options):
-        options = SMALL | {"epochs": 3, "learning_rate": 0.01} | options
+        options = SMALL | {"epochs": 6, "learning_rate": 0.01} | options
         found = ConvARN(**options).fit([planes[0], planes[2]], 3).model_(lr) - imresize(lr, 3)
         return np.square(found - wanted).mean() / np.square(wanted).mean()
 

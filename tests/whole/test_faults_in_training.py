@@ -4,11 +4,10 @@ import random
 
 import pytest
 from faults import files, killed, run, small_disk, start, told_in_one_line
-from threadpoolctl import threadpool_limits
 
 from sr_arn.cli import main
 
-torch = pytest.importorskip("torch", reason='needs the extra "torch"')
+pytest.importorskip("torch", reason='needs the extra "torch"')
 
 FORMS = {
     "conv-arn": ("--channels", 4, "--layers", 2, "--anchors", 2, "--epochs", 3),
@@ -20,20 +19,6 @@ CASES = [
     pytest.param("deep-arn", QUICK, id="deep-arn-quick"),
     *(pytest.param(form, LONG, id=f"{form}-long", marks=pytest.mark.slow) for form in FORMS),
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Torch's threads wait for each other for long where the machine has other work.
-
-    BLAS heeds the same variable, and its last bits depend on its threads.
-    """
-    usual = torch.get_num_threads()
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    torch.set_num_threads(1)
-    with threadpool_limits(1, user_api="blas"):
-        yield
-    torch.set_num_threads(usual)
 
 
 @pytest.fixture
