@@ -99,6 +99,13 @@ class Strengths:
         return self.jpeg is not None or self.noise > 0
 
     @property
+    def degradation(self) -> str:
+        """JPEG and noise in words, such as "JPEG of quality 75, noise of 3"."""
+        jpeg = [] if self.jpeg is None else [f"JPEG of quality {self.jpeg:g}"]
+        noise = [f"noise of {self.noise:.2g}"] if self.noise else []
+        return ", ".join(jpeg + noise)
+
+    @property
     def trust(self) -> float:
         """The factor of the details that are added to bicubic, 0 to 1."""
         return 1 - self.share * self.aliasing
@@ -132,10 +139,8 @@ class Strengths:
             return ""
         phrases = []
         if self.is_degraded:
-            jpeg = [] if self.jpeg is None else [f"JPEG of quality {self.jpeg:g}"]
-            noise = [f"noise of {self.noise:.2g}"] if self.noise else []
             by = "" if self.share == 1 else f" by {100 * self.share:g} %"
-            phrases.append(f"{', '.join(jpeg + noise)}: restored{by}")
+            phrases.append(f"{self.degradation}: restored{by}")
         if self.aliasing:
             phrases.append(f"aliased: {100 * self.trust:.0f} % of the details")
         return "; ".join(phrases)

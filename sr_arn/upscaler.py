@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import tee
@@ -231,8 +230,8 @@ class Upscaler:
         found = find()
         if found.is_degraded:
             self._has_warned = True
-            what = str(replace(found, aliasing=0)).partition(":")[0]
-            logger.warning("%s: is not restored; %s knows clean pictures only", what, self.name)
+            reason = f"{self.name} knows clean pictures only"
+            logger.warning("%s: is not restored; %s", found.degradation, reason)
         return OFF
 
     def _with(self, model: LuminanceModel, how: str) -> "Upscaler":
