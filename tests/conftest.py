@@ -23,10 +23,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell tells its ba
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "data"
+SLOWEST = 3600  # seconds of a test marked slow
 BROWSER_FLAGS = [  # nothing is asked of the network
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--disable-gpu", "--no-first-run", "--no-sandbox"),
 ]
+
+
+def pytest_collection_modifyitems(items):
+    """Give slow tests more time than setup.cfg gives the others."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOWEST))
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from sr_arn import load_model
-from sr_arn.benchmark import evaluate
-from sr_arn.products import REGISTERS
+from sr_arn.evaluation.evaluate import evaluate
+from sr_arn.kernels.matmul import REGISTERS
 
 MODELS = ("conv-arn-x3", "aplus-x3")
 SCORES = "scores.json"
