@@ -8,8 +8,8 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # of torch and BLAS, which read it when they are loaded:
-# threads that wait for each other take many times as long where other tests have the cores
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}  # of torch and BLAS, which
+# read it when they are loaded: threads that spin in wait take the cores from other tests
 
 import numpy as np
 import pytest
