@@ -10,10 +10,10 @@ from sr_arn.nn import AnchoredRegression, ConvAnchoredRegression2d  # noqa: E402
 SIMILARITIES = ["dot", "abs_dot", "neg_sqdist", "abs_cosine"]
 
 
-def make(similarity="dot", **options):
+def make(similarity="dot", sizes=(3, 2, 3, 5), **options):
     torch.manual_seed(0)
     settings = {"sharpness": 1.7, "similarity_bias": True, **options}
-    layer = ConvAnchoredRegression2d(3, 2, 3, anchors=5, similarity=similarity, **settings)
+    layer = ConvAnchoredRegression2d(*sizes, similarity, **settings)
     with torch.no_grad():
         for bias in (layer.bias, layer.similarity_bias):
             if bias is not None:
@@ -40,8 +40,8 @@ def test_equals_the_layer_on_every_window(similarity, padding, bias):
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_gradients(similarity):
-    conv = make(similarity, padding=1)
-    x = torch.randn(1, 3, 4, 3, dtype=torch.float64, requires_grad=True)
+    conv = make(similarity, (2, 2, 3, 3), padding=1)
+    x = torch.randn(1, 2, 4, 3, dtype=torch.float64, requires_grad=True)
     names = [name for name, _ in conv.named_parameters()]
 
     def outputs(x, *parameters):
