@@ -21,11 +21,19 @@ CASES = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def training(parts, request):
     """The arguments that train a form of ARN."""
     common = ("--validation", 0, "--quiet", "--device", "cpu")
     return ["train", parts, "--regressor", request.param, *FORMS[request.param], *common]
+
+
+@pytest.fixture(scope="module")
+def whole(training, tmp_path_factory):
+    """The model of a training that nothing disturbs."""
+    path = tmp_path_factory.mktemp("whole") / "m.safetensors"
+    here(*training, "-o", path)
+    return path.read_bytes()
 
 
 def here(*arguments):
@@ -34,10 +42,8 @@ def here(*arguments):
 
 
 @pytest.mark.parametrize(("training", "moments"), CASES, indirect=["training"])
-def test_killed_while_training(training, tmp_path, moments):
+def test_killed_while_training(training, whole, tmp_path, moments):
     model, checkpoint = tmp_path / "m.safetensors", tmp_path / "m.checkpoint.safetensors"
-    here(*training, "-o", tmp_path / "whole.safetensors")
-    expected = (tmp_path / "whole.safetensors").read_bytes()
     dice, number = random.Random(0), 0  # noqa: S311 - no secret
     while number < moments:
         before = checkpoint.read_bytes() if checkpoint.exists() else None
@@ -49,23 +55,22 @@ def test_killed_while_training(training, tmp_path, moments):
         process = start(*training, "-o", model, *resume)
         number += killed(process, has_gone_on, dice, 0.3)
         if model.exists():  # it was done before it was killed
-            assert model.read_bytes() == expected
+            assert model.read_bytes() == whole
             model.unlink()
         else:
             assert has_gone_on()
     if checkpoint.exists():
         here(*training, "-o", model, "--resume", checkpoint)
-        assert model.read_bytes() == expected
+        assert model.read_bytes() == whole
 
 
 @pytest.mark.parametrize("training", ["deep-arn"], indirect=True)
-def test_a_disk_that_is_full_under_a_checkpoint(training, tmp_path):
-    whole, small = tmp_path / "whole.safetensors", tmp_path / "small"
-    here(*training, "-o", whole)
+def test_a_disk_that_is_full_under_a_checkpoint(training, whole, tmp_path):
+    small = tmp_path / "small"
     small.mkdir()
     model, checkpoint = small / "m.safetensors", small / "m.checkpoint.safetensors"
     # the first checkpoint has room, and the second, written before the first goes, has none
-    with small_disk(small, 3 * whole.stat().st_size * 3 // 2 // 1024):
+    with small_disk(small, 3 * len(whole) * 3 // 2 // 1024):
         result = run(*training, "-o", model)
         told_in_one_line(result, "m.checkpoint.safetensors", "No space left on device")
         kept = files(small)
@@ -73,4 +78,4 @@ def test_a_disk_that_is_full_under_a_checkpoint(training, tmp_path):
     assert "m.safetensors" not in kept
     checkpoint.write_bytes(kept[checkpoint.name])
     here(*training, "-o", model, "--resume", checkpoint)
-    assert model.read_bytes() == whole.read_bytes()
+    assert model.read_bytes() == whole
