@@ -11,12 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from sr_arn.age.backbones import VGG16, Borrowed, CompactResidual, SSRNet
-from sr_arn.nn import (
-    AnchoredRegression,
-    ConvAnchoredNetwork,
-    ConvAnchoredRegression2d,
-    DeepAnchoredRegression,
-)
+from sr_arn.models.conv_network import ConvAnchoredNetwork
+from sr_arn.nn import AnchoredRegression, ConvAnchoredRegression2d, DeepAnchoredRegression
 
 WIDTHS = range(1, 17)
 DIFFERENCE = 1e-3  # of the gradients' norm
