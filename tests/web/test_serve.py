@@ -40,7 +40,8 @@ def address():
         yield line.split()[0] + "/"
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=30)
-    assert (server.returncode, errors) == (0, "")
+    assert server.returncode == 0
+    assert all("is not restored" in line for line in errors.splitlines())  # A+ cannot
 
 
 @pytest.fixture

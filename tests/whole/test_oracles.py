@@ -125,7 +125,8 @@ def enlarged(pixels, kind):
 
 
 def upscale(source, target, *options):
-    arguments = ("upscale", source, "-o", target, "--model", "bicubic", "--scale", 2, *options)
+    model = ("--model", "bicubic", "--scale", 2, "--restore", "off")
+    arguments = ("upscale", source, "-o", target, *model, *options)
     return main([str(argument) for argument in arguments])
 
 
