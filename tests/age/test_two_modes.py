@@ -49,7 +49,7 @@ def learned(kind):
     )
     for head in (direct, energy):
         optimiser = torch.optim.Adam(head.parameters(), 5e-3)
-        for _ in range(15):
+        for _ in range(30):
             for rows in torch.randperm(TRAINING).split(100):
                 optimiser.zero_grad()
                 head.loss(x[rows], y[rows]).backward()
