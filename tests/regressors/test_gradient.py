@@ -126,6 +126,7 @@ def compiler(monkeypatch, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's own
+@pytest.mark.slow  # the gate runs it by itself: a C++ compiler takes half a minute
 def test_compiled_learns_the_same(samples, compiler, tmp_path, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda *a, **k: compiled.append(a) or compiler(*a, **k))
