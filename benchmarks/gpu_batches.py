@@ -52,10 +52,17 @@ class Clean:
         s, HR pixels per LR pixel.
     crop, batch : int
         LR pixels along a side of a crop, and crops.
+    seed : int, default 1
+        Of the crops.
     """
 
     def __init__(
-        self, planes: list[Tensor], scale: int, crop: int = CROP, batch: int = BATCH
+        self,
+        planes: list[Tensor],
+        scale: int,
+        crop: int = CROP,
+        batch: int = BATCH,
+        seed: int = 1,
     ) -> None:
         whole = [p[: len(p) // scale * scale, : p.shape[1] // scale * scale] for p in planes]
         whole = [plane for plane in whole if min(plane.shape) >= crop * scale]
@@ -63,7 +70,7 @@ class Clean:
         self.hr = Buffer(whole)
         self.lr = Buffer([resized(plane, 1 / scale) for plane in whole])
         self.bicubic = Bicubic(scale, planes[0].device)
-        self.generator = torch.Generator(planes[0].device).manual_seed(1)
+        self.generator = torch.Generator(planes[0].device).manual_seed(seed)
 
     def __call__(self) -> Batch:
         """Return the next: half of the crops rounded to levels, each with a contrast of its own."""
@@ -93,10 +100,17 @@ class Degraded:
         s, HR pixels per LR pixel.
     crop, batch : int
         LR pixels along a side of a crop, a multiple of 8, and crops.
+    seed : int, default 1
+        Of the crops, and of what degrades them.
     """
 
     def __init__(
-        self, planes: list[Tensor], scale: int, crop: int = CROP, batch: int = BATCH
+        self,
+        planes: list[Tensor],
+        scale: int,
+        crop: int = CROP,
+        batch: int = BATCH,
+        seed: int = 1,
     ) -> None:
         device = planes[0].device
         self.scale, self.crop, self.batch = scale, crop, batch
@@ -106,8 +120,8 @@ class Degraded:
         self.bicubic, self.jpeg = Bicubic(scale, device), Jpeg(device)
         self.shrinking = shrinking_matrices(scale, lr_side).to(device)
         self.kernels = torch.tensor(KERNELS, device=device)
-        self.generator = torch.Generator(device).manual_seed(1)
-        self.shifts = np.random.default_rng(0)  # alike for all crops of a batch
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.shifts = np.random.default_rng(seed)  # alike for all crops of a batch
 
     def __call__(self) -> Batch:
         """Return the next."""

@@ -6,7 +6,7 @@
 
 `pack` runs where the pictures are: DATA_DIR holds open_photos, T91 and BSD200, parts of which are
 held out (`gpu_planes.splits`). `train` runs where a GPU is; it needs one file beside the package,
-and runs on a processor too, slowly. All six networks take about 13 minutes on an NVIDIA H200.
+and runs on a processor too, slowly. All six networks take about 25 minutes on an NVIDIA H100.
 `install` writes what was trained into the box, without scores and time on the test sets, which
 `train_models.py --measure` adds.
 
@@ -16,8 +16,9 @@ A network has two sets of weights. The clean set of x3 starts from a model that 
 set from the clean set of its network. OUT has a file for each set, in float32. A set that another
 starts from is read from there, so the networks can be trained one by one.
 
-The numbers of steps are those that the networks in the box were trained with. Sums on a GPU are
-not in order: what is trained again is not the same to the last bit.
+The rounds are those that the networks in the box were trained with, but x2 and x4 started when x3
+had one round behind it. Sums on a GPU are not in order: what is trained again is not the same to the
+last bit.
 """
 
 import argparse
@@ -57,8 +58,8 @@ SEEN = ("images", "digest", "held_out", "sets")  # entries that both sets of wei
 Arrays = dict[str, NDArray[np.float32]]
 
 
-class Part(NamedTuple):
-    """How a set of weights is trained."""
+class Round(NamedTuple):
+    """A part of a training, in which the rate rises to its highest and falls to 0."""
 
     steps: int
     rate: float
@@ -71,24 +72,62 @@ class Recipe(NamedTuple):
     ----------
     start : str
         Whose clean set it starts from: one of `RECIPES`, or a model in the box or `checkpoints/`.
+    clean, restoring : tuple of Round
+        How each set of weights is trained, one round after another.
     """
 
     sizes: dict[str, int]
     scale: int
     start: str
-    clean: Part
-    restoring: Part
+    clean: tuple[Round, ...]
+    restoring: tuple[Round, ...]
 
 
 BASE = {"channels": 48, "layers": 18, "anchors": 16}
 TINY = {"channels": 32, "layers": 8, "anchors": 8}
 RECIPES = {
-    "conv-arn-x3": Recipe(BASE, 3, "conv-arn-x3-91", Part(13037, 0.0015), Part(2966, 0.001)),
-    "conv-arn-x2": Recipe(BASE, 2, "conv-arn-x3", Part(8981, 0.0015), Part(3859, 0.001)),
-    "conv-arn-x4": Recipe(BASE, 4, "conv-arn-x3", Part(6308, 0.0015), Part(4354, 0.001)),
-    "conv-arn-x3-tiny": Recipe(TINY, 3, "teacher-x3-tiny", Part(14225, 0.0015), Part(7309, 0.001)),
-    "conv-arn-x2-tiny": Recipe(TINY, 2, "conv-arn-x3-tiny", Part(9488, 0.0015), Part(7616, 0.001)),
-    "conv-arn-x4-tiny": Recipe(TINY, 4, "conv-arn-x3-tiny", Part(6944, 0.0015), Part(7204, 0.001)),
+    "conv-arn-x3": Recipe(
+        BASE,
+        3,
+        "conv-arn-x3-91",
+        clean=(Round(13037, 0.0015), Round(26000, 0.0012)),
+        restoring=(Round(2966, 0.001), Round(9000, 0.0012)),
+    ),
+    "conv-arn-x2": Recipe(
+        BASE,
+        2,
+        "conv-arn-x3",
+        clean=(Round(8981, 0.0015), Round(18500, 0.0012)),
+        restoring=(Round(3859, 0.001), Round(15000, 0.0012)),
+    ),
+    "conv-arn-x4": Recipe(
+        BASE,
+        4,
+        "conv-arn-x3",
+        clean=(Round(6308, 0.0015), Round(7500, 0.0012)),
+        restoring=(Round(4354, 0.001), Round(7500, 0.0012)),
+    ),
+    "conv-arn-x3-tiny": Recipe(
+        TINY,
+        3,
+        "teacher-x3-tiny",
+        clean=(Round(14225, 0.0015),),
+        restoring=(Round(7309, 0.001),),
+    ),
+    "conv-arn-x2-tiny": Recipe(
+        TINY,
+        2,
+        "conv-arn-x3-tiny",
+        clean=(Round(9488, 0.0015),),
+        restoring=(Round(7616, 0.001),),
+    ),
+    "conv-arn-x4-tiny": Recipe(
+        TINY,
+        4,
+        "conv-arn-x3-tiny",
+        clean=(Round(6944, 0.0015),),
+        restoring=(Round(7204, 0.001),),
+    ),
 }
 
 
@@ -115,7 +154,7 @@ def train(
         The folder.
     device : device
     steps : int, optional
-        Instead of those of the recipes, for a trial.
+        Of each round, instead of those of the recipes, for a trial.
     crop, batch : int
         LR pixels along a side of a crop, and crops of a batch.
     """
@@ -134,22 +173,29 @@ def train(
     }
     for name in names:
         recipe = RECIPES[name]
-        for kind, start, part in (
+        for kind, start, rounds in (
             ("clean", recipe.start, recipe.clean),
             ("restoring", name, recipe.restoring),
         ):
-            part = part._replace(steps=steps or part.steps)
-            print(f"{name}, {kind} set: from {start}, {part.steps} steps", flush=True)
+            rounds = tuple(part._replace(steps=steps or part.steps) for part in rounds)
+            counts = " + ".join(str(part.steps) for part in rounds)
+            print(f"{name}, {kind} set: from {start}, {counts} steps", flush=True)
             # 1. the network, as it starts
             torch.manual_seed(0)
             network = start_network(recipe, kind, start_arrays(start, out)).to(device)
             before = scores(network, planes.held_out, recipe.scale, device)
             # 2. training
-            batches = (Clean if kind == "clean" else Degraded)(hrs, recipe.scale, crop, batch)
-            fit(network, batches, part.steps, part.rate, lambda line: print(line, flush=True))
+            batches = Clean if kind == "clean" else Degraded
+            for seed, part in enumerate(rounds, 1):
+                crops = batches(hrs, recipe.scale, crop, batch, seed)
+                fit(network, crops, part.steps, part.rate, lambda line: print(line, flush=True))
             # 3. what it has learned, and how well
             after = scores(network, planes.held_out, recipe.scale, device)
-            entry = about | part._asdict() | {"start": start, "scores": compared(before, after)}
+            entry = about | {
+                "rounds": [part._asdict() for part in rounds],
+                "start": start,
+                "scores": compared(before, after),
+            }
             arrays = network.folded() if isinstance(network, Restoring) else plain(network).arrays
             data = BytesIO(save(arrays, {ENTRY: json.dumps(entry)}))
             write_whole(set_path(out, name, kind), partial(copyfileobj, data))
@@ -225,7 +271,7 @@ def train_command(parser: argparse.ArgumentParser, arguments: list[str]) -> None
     parser.add_argument("planes", type=Path, help="what pack wrote")
     parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="networks (default: all)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="a folder")
-    parser.add_argument("--steps", type=int, help="of each set of weights, for a trial")
+    parser.add_argument("--steps", type=int, help="of each round, for a trial")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     args = parser.parse_intermixed_args(arguments)
     planes, device = read_planes(args.planes), find_device(args.device)

@@ -130,8 +130,8 @@ def test_two_steps_on_a_processor_and_their_model_file(module, planes, tmp_path,
     levels = [(255 * plane[:152, :152]).round().astype(np.uint8) for plane in planes]
     data = module("gpu_planes").Planes({"a": levels}, {"b": [levels[0][:32, :32]]}, "digest")
     sizes = {"channels": 8, "layers": 4, "anchors": 4}
-    part = there.Part(1000, 0.001)
-    recipe = there.Recipe(sizes, 2, "start-x2", part, part)
+    part = there.Round(1000, 0.001)
+    recipe = there.Recipe(sizes, 2, "start-x2", clean=(part, part), restoring=(part,))
     monkeypatch.setattr(there, "RECIPES", {"start-x2": recipe, "small-x2": recipe})
     arrays = {
         name: t.detach().contiguous().numpy() for name, t in small_network(2).folded().items()
@@ -149,6 +149,7 @@ def test_two_steps_on_a_processor_and_their_model_file(module, planes, tmp_path,
     assert upscaler.model.restores
     training = upscaler.header["training"]
     assert training["clean"]["start"] == "start-x2"
+    assert training["clean"]["rounds"] == 2 * [{"steps": 2, "rate": 0.001}]
     assert training["restoring"]["start"] == "small-x2"
     assert training["sets"] == {"a": len(planes)}
     assert training["restoring"]["scores"]["jpeg 30"]["b"].keys() == {"bicubic", "before", "after"}
