@@ -122,7 +122,7 @@ def measure(
     if not isinstance(model, ConvModel | PatchModel):
         raise TypeError(f"{name} does not run on a GPU")
     image = np.resize(read_image(PHOTO).pixels, (*size, 3))
-    there = upscaler.on(device.type)
+    there = upscaler.to(device.type)
     pixels, batches = size[0] * size[1], 1
     network: nn.Module
     if isinstance(there.model, TorchConvModel):

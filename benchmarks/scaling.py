@@ -29,6 +29,7 @@ from sr_arn.training.train import train_upscaler
 from sr_arn.upscaling.batch import Job, run
 from sr_arn.upscaling.file_upscaler import Enlarger
 from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 
 PICTURES = Path(__file__).parents[1] / "data"
@@ -75,7 +76,7 @@ def jobs_of(paths: list[Path], folder: Path) -> list[Job]:
 
 def enlarge_all(paths: list[Path], folder: Path, cluster: Cluster | None) -> None:
     """Enlarge every picture, here by one thread or by the workers."""
-    enlarger = Enlarger(MODEL, threads=1, cluster=cluster)
+    enlarger = Enlarger(MODEL, schedule=Schedule(threads=1, cluster=cluster))
     outcomes = list(run(jobs_of(paths, folder), enlarger))
     if any(outcome.status != "done" for outcome in outcomes):
         raise SystemExit(f"a picture failed: {outcomes}")

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from sr_arn.cli.options import add_json, add_refinement, add_scale, check_json, emit_json, names
+from sr_arn.cli.options import add_json, add_options, add_scale, check_json, emit_json, names
 
 SUMMARY = "Measure models on sets of images: PSNR and SSIM on Y."
 EXAMPLE = (
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="paper",
         help="paper: nothing lies beyond the border, as in published tables (default)",
     )
-    add_refinement(parser)
+    add_options(parser, ("ensemble", "back_project"))
     add_json(parser)
     parser.add_argument(
         "--report", type=Path, metavar="PAGE.html", help="write tables, plots and sliders to a page"
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     check_integer(args.report_pictures, "report-pictures", 0)
     chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box(args.scale)]
     models = {
-        name: load_model(name, args.scale).refined(args.ensemble, args.back_project)
+        name: load_model(name, scale=args.scale).refined(args.ensemble, args.back_project)
         for name in chosen
     }
     folder = data_folder(args.data)

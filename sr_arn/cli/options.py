@@ -3,24 +3,26 @@
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from sr_arn.upscaling.options import OPTIONS
 
 __all__ = [
     "STDOUT",
     "add_cluster",
     "add_commands",
     "add_json",
-    "add_refinement",
-    "add_restore",
+    "add_options",
     "add_scale",
     "check_json",
     "check_page",
     "emit_json",
     "emit_page",
     "names",
+    "options_of",
 ]
 
 STDOUT = Path("-")
@@ -58,41 +60,26 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_refinement(parser: argparse.ArgumentParser) -> None:
-    """Add `--ensemble` and `--back-project`."""
-    parser.add_argument(
-        "--ensemble",
-        action="store_true",
-        help="mean over 8 flips and rotations: a little better, 8 times the time",
-    )
-    parser.add_argument(
-        "--back-project",
-        type=int,
-        default=0,
-        metavar="N",
-        help="correct the result N times so that it shrinks to the input (default: 0)",
-    )
+def add_options(parser: "argparse._ActionsContainer", names: Iterable[str]) -> None:
+    """Add options of enlarging, by their names in `sr_arn.upscaling.options.OPTIONS`."""
+    for name in names:
+        option, flag = OPTIONS[name], f"--{name.replace('_', '-')}"
+        if option.type is bool:
+            parser.add_argument(flag, action="store_true", help=option.help)
+        else:
+            parser.add_argument(
+                flag,
+                type=option.type,
+                metavar=option.metavar,
+                default=option.default,
+                choices=option.choices or None,
+                help=option.help,
+            )
 
 
-def add_restore(parser: argparse.ArgumentParser) -> None:
-    """Add `--restore`, `--jpeg` and `--noise`."""
-    group = parser.add_argument_group("what JPEG, noise and aliasing did to the picture")
-    group.add_argument(
-        "--restore",
-        default="auto",
-        metavar="auto|off|0..100",
-        help="how much of what is found is restored, in per cent (default: auto, all)",
-    )
-    group.add_argument(
-        "--jpeg", type=float, metavar="Q", help="its quality, 1 to 100, instead of what is found"
-    )
-    group.add_argument(
-        "--noise",
-        type=float,
-        metavar="SIGMA",
-        help="standard deviation of the luminance's noise in levels of 255, 0.57 of that of RGB, "
-        "instead of what is found",
-    )
+def options_of(part: str | None) -> list[str]:
+    """Return the names of the options of a part of `FileUpscaler`, or of itself."""
+    return [name for name, option in OPTIONS.items() if option.part == part]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

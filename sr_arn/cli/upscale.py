@@ -11,11 +11,12 @@ from sr_arn.cli.options import (
     STDOUT,
     add_cluster,
     add_json,
-    add_refinement,
-    add_restore,
+    add_options,
     check_json,
     emit_json,
+    options_of,
 )
+from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,17 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="a picture, a folder (with a / at its end if it is new), or - for stdout",
     )
-    parser.add_argument(
-        "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for the size)"
-    )
+    add_options(parser, ("model",))
     size = parser.add_argument_group("size, by the model at or above, then bicubic down")
-    size.add_argument(
-        "--scale", type=float, metavar="F", help="factor, up to 4 (default: the model's, 3)"
-    )
-    size.add_argument("--width", type=int, metavar="N")
-    size.add_argument("--height", type=int, metavar="N", help="with --width: what fits into both")
-    size.add_argument("--max-side", type=int, metavar="N", help="of the longer side")
-    size.add_argument("--megapixels", type=float, metavar="F")
+    add_options(size, options_of(SIZE))
     many = parser.add_argument_group("many pictures")
     many.add_argument("--recursive", action="store_true", help="folders within folders, too")
     many.add_argument("--skip-existing", action="store_true", help="go on with what is missing")
@@ -76,44 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of results in a folder (default: the input's), or on stdout (PNG)",
     )
     add_cluster(parser)
-    parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
-    parser.add_argument(
-        "--preview",
-        action="store_true",
-        help="beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic",
-    )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="cpu",
-        help="cuda: by torch on a GPU; auto: if there is one (default: cpu)",
-    )
-    add_refinement(parser)
-    add_restore(parser)
-    parser.add_argument(
-        "--threads",
-        type=int,
-        metavar="N",
-        help="default: as many as the process may use",
-    )
-    parser.add_argument(
-        "--tile", type=int, metavar="N", help="pixels a side at a time (default: as memory allows)"
-    )
-    parser.add_argument(
-        "--memory",
-        type=int,
-        metavar="MB",
-        help="megabytes for the work, beside the pictures (default: 300; 75 per thread if many)",
-    )
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        metavar="N",
-        help="refuse larger pictures by their header (default: 100 million)",
-    )
-    parser.add_argument(
-        "--strip", action="store_true", help="leave out ICC profile, EXIF, XMP and resolution"
-    )
+    add_options(parser, (name for name in options_of(None) if name != "model"))
+    restoring = parser.add_argument_group("what JPEG, noise and aliasing did to the picture")
+    add_options(restoring, options_of(RESTORE))
+    machine = parser.add_argument_group("threads and memory, which do not change the result")
+    add_options(machine, options_of(SCHEDULE))
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="print only warnings and errors")
 
@@ -189,35 +149,18 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
     """Return what enlarges as the options say."""
     from PIL import Image
 
-    from sr_arn.models.restoration import Restore
-    from sr_arn.pictures.io import MAX_PIXELS
     from sr_arn.system.threads import available_cores
     from sr_arn.upscaling.file_upscaler import Enlarger
-    from sr_arn.upscaling.sizes import Size
-    from sr_arn.upscaling.upscaler import MEMORY
+    from sr_arn.upscaling.schedule import MEMORY
 
-    threads = args.threads
-    if threads is None and args.jobs > 1:  # they share the cores
-        threads = max(1, available_cores() // args.jobs)
-    memory = args.memory
-    if memory is None and args.jobs > 1:
-        memory = max(LEAST_MEMORY, MEMORY // args.jobs)
-    enlarge = Enlarger(
-        model=args.model,
-        size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
-        device=args.device,
-        ensemble=args.ensemble,
-        back_project=args.back_project,
-        threads=threads,
-        tile=args.tile,
-        memory=memory,
-        max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
-        strip=args.strip,
-        quality=args.quality,
-        preview=args.preview,
-        cluster=cluster,
-        restore=Restore.of(args.restore, args.jpeg, args.noise),
-    )
+    given = {name: getattr(args, name) for name in OPTIONS}
+    if args.jobs > 1:  # they share the cores and the memory
+        shares = {
+            "threads": max(1, available_cores() // args.jobs),
+            "memory": max(LEAST_MEMORY, MEMORY // args.jobs),
+        }
+        given |= {name: share for name, share in shares.items() if given[name] is None}
+    enlarge = Enlarger.of(given, cluster)
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most
     return enlarge

@@ -24,6 +24,7 @@ from sr_arn.errors import InputError
 from sr_arn.models.restoration import Restore
 from sr_arn.pictures.formats import FORMATS
 from sr_arn.upscaling.file_upscaler import format_named
+from sr_arn.upscaling.options import OPTIONS, SIZE
 from sr_arn.upscaling.sizes import Size
 from sr_arn.web.desk import MOST_BYTES, Desk
 from sr_arn.web.items import Order, Unknown
@@ -218,13 +219,14 @@ def _order(query: Any) -> Order:
     given: dict[str, Any] = {}
     kind, value = query.get("size"), query.get("value")
     if kind:
-        if kind not in ("scale", "width", "height", "max_side", "megapixels"):
-            raise InputError("size: expected scale, width, height, max_side or megapixels")
+        sizes = [name for name, option in OPTIONS.items() if option.part == SIZE]
+        if kind not in sizes:
+            raise InputError(f"size: expected {', '.join(sizes[:-1])} or {sizes[-1]}")
         try:
             number = float(value)
         except (TypeError, ValueError):
             raise InputError(f"{kind.replace('_', '-')}: expected a number") from None
-        is_count = kind in ("width", "height", "max_side") and number.is_integer()
+        is_count = OPTIONS[kind].type is int and number.is_integer()
         given[kind] = int(number) if is_count else number
     form = query.get("format")
     return Order(

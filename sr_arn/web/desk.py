@@ -23,6 +23,7 @@ from sr_arn.pictures.picture import Picture
 from sr_arn.upscaling.drawing import visible
 from sr_arn.upscaling.file_upscaler import Enlarger, Stopped
 from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
 from sr_arn.web.items import Item, Order, Unknown, plain_name
@@ -51,7 +52,7 @@ class Desk:
         Of a picture handed in.
     device : {"cpu", "cuda", "auto"}, default "cpu"
         See `Enlarger`.
-    threads : int, optional
+    schedule : Schedule, optional
         See `Enlarger`.
 
     Raises
@@ -67,7 +68,7 @@ class Desk:
         best: bool = True,
         max_pixels: int = MAX_PIXELS,
         device: str = "cpu",
-        threads: int | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.folder = folder
         self.models = models
@@ -77,10 +78,12 @@ class Desk:
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1)
 
+        schedule = schedule or Schedule()
+
         @lru_cache(16)
         def enlarger(model: str | None, size: Size) -> Enlarger:
             name = None if model is None else models.get(model, model)
-            return Enlarger(name, size, device=device, threads=threads, max_pixels=max_pixels)
+            return Enlarger(name, size, device, schedule=schedule, max_pixels=max_pixels)
 
         self._enlarger = enlarger
         enlarger(None, Size()).prepare()

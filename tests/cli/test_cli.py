@@ -22,6 +22,7 @@ from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image, write_image
 from sr_arn.pictures.picture import Picture
 from sr_arn.upscaling.loading import load_model
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 
@@ -71,7 +72,7 @@ def test_limits_reach_the_upscaler(photo, tmp_path, monkeypatch):
     upscale = Upscaler.upscale_strips
 
     def spy(self, *arguments):
-        seen.append((self.threads, self.tile, self.memory))
+        seen.append(self.schedule)
         return upscale(self, *arguments)
 
     monkeypatch.setattr(Upscaler, "upscale_strips", spy)
@@ -79,7 +80,7 @@ def test_limits_reach_the_upscaler(photo, tmp_path, monkeypatch):
     run("upscale", photo, "-o", out, "--threads", 3, "--tile", 20, "--memory", 50)
     whole = out.read_bytes()
     run("upscale", photo, "-o", out)
-    assert seen == [(3, 20, 50), (None, None, None)]
+    assert seen == [Schedule(threads=3, tile=20, memory=50), Schedule()]
     assert out.read_bytes() == whole
 
 
@@ -424,7 +425,7 @@ def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
 def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
     torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-    def fill(*arguments):
+    def fill(*arguments, **options):
         raise torch.cuda.OutOfMemoryError
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.load_model", fill)
@@ -434,7 +435,7 @@ def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
 
 
 def test_interrupted(photo, tmp_path, monkeypatch, capsys):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.load_model", interrupt)
@@ -459,7 +460,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_that_a_library_made_something_else_of(photo, tmp_path, monkeypatch, capsys):
-    def broken_off(*arguments):
+    def broken_off(*arguments, **options):
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:

@@ -142,7 +142,7 @@ def test_learns_from_pairs_what_it_learns_from_their_degradation(
     assert own.header["training"]["degradation"] == "given"
     assert own.header["training"]["images"] == 3
     validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
-    assert validation.psnr(own) > validation.psnr(load_model("bicubic", 2)) + 0.25
+    assert validation.psnr(own) > validation.psnr(load_model("bicubic", scale=2)) + 0.25
 
 
 def test_pairs_give_the_samples_of_their_degradation(planes):

@@ -27,6 +27,7 @@ from sr_arn.training.train import train_upscaler
 from sr_arn.upscaling.batch import Job
 from sr_arn.upscaling.file_upscaler import Enlarger
 from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 
 distributed = pytest.importorskip("distributed")
@@ -194,7 +195,9 @@ def test_workers_of_ones_own_let_nobody_else_in(cluster):
 
 def test_a_folder_by_workers(cluster, photos, alone, tmp_path):
     jobs = jobs_of(photos, tmp_path / "new")
-    outcomes = list(sr_arn.upscaling.batch.run(jobs, Enlarger(MODEL, cluster=cluster)))
+    outcomes = list(
+        sr_arn.upscaling.batch.run(jobs, Enlarger(MODEL, schedule=Schedule(cluster=cluster)))
+    )
     assert told(outcomes) == alone[0]
     assert [o.status for o in outcomes] == ["done"] * 8 + ["failed"]
     assert outcomes[-1].reason.startswith(f"{photos / 'damaged.png'}: damaged")
@@ -202,7 +205,9 @@ def test_a_folder_by_workers(cluster, photos, alone, tmp_path):
     assert [(o.source, o.target) for o in outcomes] == [
         (str(j.source), str(j.target)) for j in jobs
     ]
-    again = sr_arn.upscaling.batch.run(jobs, Enlarger(MODEL, cluster=cluster), skip_existing=True)
+    again = sr_arn.upscaling.batch.run(
+        jobs, Enlarger(MODEL, schedule=Schedule(cluster=cluster)), skip_existing=True
+    )
     assert [o.status for o in again] == ["skipped"] * 8 + ["failed"]
 
 
@@ -215,7 +220,7 @@ def test_huge_pictures_are_shared_by_all(cluster, photos, alone, tmp_path, monke
         return real(self, source, *arguments, **options)
 
     monkeypatch.setattr(Enlarger, "__call__", noted)  # of this process alone
-    enlarge = Enlarger(MODEL, cluster=cluster, tile=32)
+    enlarge = Enlarger(MODEL, schedule=Schedule(cluster=cluster, tile=32))
     outcomes = list(sr_arn.upscaling.batch.run(jobs_of(photos, tmp_path), enlarge))
     assert told(outcomes) == alone[0]
     assert files(tmp_path) == alone[1]
@@ -227,7 +232,7 @@ def test_huge_pictures_are_shared_by_all(cluster, photos, alone, tmp_path, monke
 
 def test_too_large_is_too_large_on_a_cluster_too(cluster, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(sr_arn.upscaling.batch, "HUGE", 100)
-    enlarge = Enlarger(MODEL, cluster=cluster, max_pixels=3000)
+    enlarge = Enlarger(MODEL, schedule=Schedule(cluster=cluster), max_pixels=3000)
     outcomes = list(sr_arn.upscaling.batch.run(jobs_of(photos, tmp_path), enlarge))
     assert {o.status for o in outcomes} == {"failed"}
     assert all("more than 3,000" in o.reason for o in outcomes)
@@ -246,8 +251,7 @@ def test_tiles_by_workers_are_those_of_threads(cluster, coffee, kind):
         "float": image.astype(np.float32) / 255,
     }[kind]
     expected = load_model(MODEL).upscale(image)
-    upscaler = load_model(MODEL)
-    upscaler.cluster, upscaler.tile = cluster, 32
+    upscaler = load_model(MODEL, schedule=Schedule(cluster=cluster, tile=32))
     found = upscaler.upscale(image)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
@@ -258,7 +262,7 @@ def test_a_model_of_a_file_travels_to_the_workers(cluster, photos, tmp_path):
     copy.write_bytes(
         (Path(sr_arn.__file__).parent / "weights" / f"{MODEL}.safetensors").read_bytes()
     )
-    enlarge = Enlarger(str(copy), cluster=cluster)
+    enlarge = Enlarger(str(copy), schedule=Schedule(cluster=cluster))
     enlarge.prepare()
     copy.unlink()  # as on another machine
     jobs = jobs_of(photos, tmp_path)[:2]
@@ -269,7 +273,7 @@ def test_a_model_of_a_file_travels_to_the_workers(cluster, photos, tmp_path):
 
 
 def test_a_worker_killed_amid_the_pictures(cluster, photos, alone, tmp_path):
-    enlarge = Enlarger(MODEL, cluster=cluster)
+    enlarge = Enlarger(MODEL, schedule=Schedule(cluster=cluster))
     outcomes = sr_arn.upscaling.batch.run(jobs_of(photos, tmp_path), enlarge)
     first = next(outcomes)
     os.kill(next(iter(cluster.client.run(os.getpid).values())), signal.SIGKILL)

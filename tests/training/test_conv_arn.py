@@ -138,7 +138,7 @@ def torch():
 def test_torch_gives_the_same_but_for_rounding(torch, model):
     lr = np.random.default_rng(0).uniform(size=(33, 28)).astype(np.float32)
     upscaler = Upscaler(model)
-    by_torch, precise = upscaler.on("cpu"), []
+    by_torch, precise = upscaler.to("cpu"), []
     by_torch.model.network.register_forward_pre_hook(
         lambda *_: precise.append(not torch.backends.cudnn.allow_tf32)
     )
@@ -154,14 +154,14 @@ def test_torch_gives_the_same_but_for_rounding(torch, model):
 @pytest.mark.parametrize("upscaler", [load_model("bicubic"), load_model("aplus-x3").refined(True)])
 def test_other_models_do_not_run_by_torch(upscaler):
     with pytest.raises(InputError, match=r"device: .* runs on the CPU only"):
-        upscaler.on("cpu")
+        upscaler.to("cpu")
 
 
 def test_a_device_that_is_not_there(torch, model):
     if torch.cuda.is_available():
         pytest.skip("there is one")
     with pytest.raises(InputError, match="device: there is no CUDA device"):
-        Upscaler(model).on("cuda")
+        Upscaler(model).to("cuda")
 
 
 def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes, monkeypatch):

@@ -116,7 +116,7 @@ def test_by_default_the_best_model_of_the_scale():
         usual = [name for name in models_in_the_box(scale) if "-large" not in name]
         headers = [load_model(name).header for name in usual]
         best = max(header["scores"]["B100"]["psnr"] for header in headers)
-        assert load_model(None, scale).header["scores"]["B100"]["psnr"] == best
+        assert load_model(None, scale=scale).header["scores"]["B100"]["psnr"] == best
 
 
 ARN_SETTINGS = {"similarity": "abs_cosine", "sharpness": 3.0, "rank": 2, "components": 5}
