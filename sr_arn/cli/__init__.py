@@ -29,7 +29,7 @@ from sr_arn.cli import (
     train,
     upscale,
 )
-from sr_arn.cli.options import add_commands
+from sr_arn.cli.options import add_commands, fill_in
 from sr_arn.cli.torchrun import ended, is_first, speaks
 from sr_arn.system.memory import memory_left
 from sr_arn.system.threads import hush_readers
@@ -47,7 +47,12 @@ COMMANDS = (
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that tells an error in one line."""
+    """A parser that tells an error in one line, and reads the registries for its help alone."""
+
+    def format_help(self) -> str:
+        """Return the help, with what the registries hold."""
+        fill_in(self)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and leave with exit code 2."""

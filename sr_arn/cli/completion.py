@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from sr_arn.cli.options import fill_in
+
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
 EXAMPLE = 'eval "$(sr-arn completion bash)"'
 FILES = (*("inputs", "output", "resume", "reference", "result", "left", "right", "json", "report"),)
@@ -29,13 +31,13 @@ def run(args: argparse.Namespace) -> None:
     import shtab
 
     from sr_arn.models.files import models_in_the_box
-    from sr_arn.pictures.formats import FORMATS
+    from sr_arn.pictures.formats import option_names
     from sr_arn.regressors import REGRESSORS
     from sr_arn.training.conv_arn import ConvARN
 
     choices = {
         "regressor": [*REGRESSORS, ConvARN.name],
-        "format": [kind.name.lower() for kind in FORMATS if kind.modes],
+        "format": option_names(),
         "precision": ["float32", "bfloat16"],
         "restore": ["auto", "off"],
     }
@@ -54,7 +56,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[Any]:
-    """Yield the arguments of a parser and of its commands."""
+    """Yield the arguments of a parser and of its commands, with their whole help."""
+    fill_in(parser)
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

@@ -21,6 +21,7 @@ __all__ = [
     "check_page",
     "emit_json",
     "emit_page",
+    "fill_in",
     "names",
     "options_of",
 ]
@@ -41,6 +42,33 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]
         )
         sub.set_defaults(run=command.run)
         command.add_arguments(sub)
+
+
+def fill_in(parser: argparse.ArgumentParser) -> None:
+    """Replace the marks in help texts by what the registries hold.
+
+    Only help that is shown needs it: the registries import much.
+    """
+    for action in parser._actions:
+        for mark, text in FROM_REGISTRIES.items():
+            if action.help and mark in action.help:
+                action.help = action.help.replace(mark, text())
+
+
+def _formats() -> str:
+    from sr_arn.pictures.formats import FORMATS, any_of
+
+    return any_of([known.name for known in FORMATS])
+
+
+def _qualities() -> str:
+    from sr_arn.pictures.formats import FORMATS
+
+    return ", ".join(f"{known.name} ({known.quality})" for known in FORMATS if known.quality)
+
+
+FROM_REGISTRIES = {"$formats": _formats, "$qualities": _qualities}
+"""Marks that stand in help texts for what a registry holds."""
 
 
 def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF, a folder of them, a URL, or - for stdin",
+        help="$formats, a folder of them, a URL, or - for stdin",
     )
     parser.add_argument(
         "-o",
@@ -100,8 +100,9 @@ def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     """Enlarge one picture; return the exit code."""
     from sr_arn.cli.progress import Progress
     from sr_arn.errors import InputError, display
+    from sr_arn.pictures.formats import format_named
     from sr_arn.upscaling.batch import Job, Outcome
-    from sr_arn.upscaling.file_upscaler import PIPE, format_named
+    from sr_arn.upscaling.file_upscaler import PIPE
 
     output = _path_or_pipe(args.output)
     for option in ("name", "recursive", "skip_existing"):
@@ -224,11 +225,10 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     """Enlarge into a folder; return the exit code."""
     from sr_arn.cli.progress import Progress
     from sr_arn.errors import InputError, display
-    from sr_arn.pictures.formats import SUFFIXES
+    from sr_arn.pictures.formats import SUFFIXES, format_named
     from sr_arn.system.files import check_folder
     from sr_arn.system.locations import place
     from sr_arn.upscaling import batch
-    from sr_arn.upscaling.file_upscaler import format_named
     from sr_arn.upscaling.naming import naming
 
     folder = place(args.output)

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
-from sr_arn.pictures.formats import MODES
 from sr_arn.pictures.metadata import Metadata, checked_icc
 from sr_arn.planes import WHITE
 
-__all__ = ["Frame", "Picture"]
+__all__ = ["MODES", "Frame", "Picture"]
+
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Mode by number of channels: grey or colour, with A for alpha. CMYK has four as well."""
 
 
 @dataclass(frozen=True)

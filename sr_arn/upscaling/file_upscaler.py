@@ -12,7 +12,7 @@ from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import BicubicModel, check_restores
 from sr_arn.models.restoration import OFF, Restore, Strengths
-from sr_arn.pictures.formats import FORMATS, Format, format_of
+from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Frame, Picture
@@ -26,7 +26,7 @@ from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import LARGEST_SCALE, Size
 from sr_arn.upscaling.upscaler import Upscaler
 
-__all__ = ["PIPE", "PREVIEW", "Enlarger", "Stopped", "format_named", "preview_of"]
+__all__ = ["PIPE", "PREVIEW", "Enlarger", "Stopped", "preview_of"]
 
 PIPE = Path("-")
 """Standard input or output."""
@@ -324,14 +324,3 @@ def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bo
 def preview_of(target: Path) -> Path:
     """Return the path of the preview of a result."""
     return target.with_name(f"{target.stem}{PREVIEW}")
-
-
-def format_named(name: str) -> Format:
-    """Return the format of a name such as png or jpeg, else raise `InputError`."""
-    for kind in FORMATS:
-        if kind.modes and (
-            name.lower() == kind.name.lower() or f".{name.lower()}" in kind.suffixes
-        ):
-            return kind
-    known = ", ".join(kind.name.lower() for kind in FORMATS if kind.modes)
-    raise InputError(f"format: expected one of {known}, received {display(name)}")

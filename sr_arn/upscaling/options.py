@@ -61,7 +61,7 @@ OPTIONS = {
         "SIGMA",
         part=RESTORE,
     ),
-    "quality": Option("of JPEG, WebP (95), AVIF (90)", int, "Q"),
+    "quality": Option("of $qualities", int, "Q"),
     "preview": Option(
         "beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic", bool
     ),

@@ -22,7 +22,7 @@ from sr_arn.models.conv import ConvModel
 from sr_arn.models.patch import PatchModel
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
-from sr_arn.pictures.formats import MODES
+from sr_arn.pictures.picture import MODES
 from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
 from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device

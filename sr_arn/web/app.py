@@ -22,8 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sr_arn.errors import InputError
 from sr_arn.models.restoration import Restore
-from sr_arn.pictures.formats import FORMATS
-from sr_arn.upscaling.file_upscaler import format_named
+from sr_arn.pictures.formats import FORMATS, SUFFIXES, format_named, option_names
 from sr_arn.upscaling.options import OPTIONS, SIZE
 from sr_arn.upscaling.sizes import Size
 from sr_arn.web.desk import MOST_BYTES, Desk
@@ -48,7 +47,6 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 
 
 class Guard:
@@ -120,7 +118,9 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
     page = local_page(
         models=list(desk.models),
         any_model=desk.best,
-        formats=[kind.name.lower() for kind in FORMATS if kind.modes],
+        formats=option_names(),
+        readable=[form.name for form in FORMATS],
+        suffixes=list(SUFFIXES),
         max_upload=max_upload,
         max_pixels=desk.max_pixels,
         most_bytes=MOST_BYTES,
@@ -166,7 +166,7 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         if which not in ("before", "after"):
             raise Unknown("expected before or after")
         path = desk.shown(request.path_params["key"], which)
-        return FileResponse(path, media_type=TYPES[path.suffix.lower()])
+        return FileResponse(path, media_type=SUFFIXES[path.suffix.lower()].mime)
 
     def archive(request: Request) -> Response:
         with tempfile.NamedTemporaryFile(dir=desk.folder, suffix=".zip", delete=False) as file:

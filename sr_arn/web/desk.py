@@ -16,7 +16,7 @@ from typing import Any
 
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import BicubicModel
-from sr_arn.pictures.formats import SUFFIXES
+from sr_arn.pictures.formats import SUFFIXES, format_of
 from sr_arn.pictures.io import MAX_PIXELS, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 MOST_WAITING = 200  # pictures
 MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go, or no more come
-BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp"}
 
 
 class Desk:
@@ -161,7 +160,7 @@ class Desk:
         if not item.is_shown:
             raise Unknown(f"{display(item.order.name)}: is not done, or too large to be shown")
         is_result = which == "after"
-        if is_result and item.result.suffix.lower() in BROWSERS_SHOW:
+        if is_result and format_of(item.result).shown_by_browsers:
             return item.result
         path = item.folder / f"{which}.png"
         with item.lock:

@@ -18,8 +18,9 @@ from PIL import Image
 from sr_arn import InputError, load_model
 from sr_arn.cli import main
 from sr_arn.cli.progress import Progress
+from sr_arn.pictures.formats import format_named
 from sr_arn.upscaling.batch import Job, Outcome, find_jobs, run
-from sr_arn.upscaling.file_upscaler import Enlarger, Stopped, format_named
+from sr_arn.upscaling.file_upscaler import Enlarger, Stopped
 from sr_arn.upscaling.naming import Naming, naming
 from sr_arn.upscaling.sizes import Size
 

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 import pytest
 from conftest import ROOT
 
+from sr_arn.pictures.formats import FORMATS
+
 PAGE = (ROOT / "docs" / "pictures.md").read_text()
 TESTS = dict(re.findall(r"^\| (\w) \| `(\w+/test_\w+\.py::test_\w+)` \|$", PAGE, re.MULTILINE))
 
@@ -28,6 +30,11 @@ def test_every_cell_of_the_tables_names_its_test():
                 named = re.search(r"\(((?:\w, )*\w)\)$", cell.strip())
                 assert named or cell.strip() in ("", "none"), cell
                 assert set(named[1].split(", ")) <= set(TESTS) if named else True
+
+
+def test_every_format_has_its_row():
+    table = PAGE.partition("## Formats\n")[2].partition("\n- ")[0]
+    assert re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE) == [known.name for known in FORMATS]
 
 
 def test_every_letter_is_used():
