@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 
 from sr_arn.age.model import AgeModel, Plan
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.system.files import write_whole
 from sr_arn.system.safetensors_header import read_entry
 
@@ -102,9 +102,9 @@ def load_age_model(path: str | os.PathLike[str]) -> SavedModel:
         _fill(model, path, where)
         black = torch.zeros(2, 3, header["side"], header["side"])
         ages = model.eval().predict(black)
-    except InputError as error:
+    except SrArnError as error:
         message = str(error) if str(error).startswith(where) else f"{where}: {error}"
-        raise InputError(message) from error
+        raise type(error)(message) from error
     except (TypeError, ValueError, IndexError, RuntimeError) as error:
         raise InputError(f"{where}: is not sound: {display(error)}") from error
     if ages.shape != (2,) or not bool(ages.isfinite().all()):

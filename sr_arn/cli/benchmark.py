@@ -51,13 +51,13 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.cli.options import STDOUT, check_page, emit_page
     from sr_arn.datasets.folders import data_folder, find_set
     from sr_arn.evaluation.evaluate import evaluate, report, table
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.models.files import list_models
     from sr_arn.upscaling.loading import load_model
 
     check_json(args.json)
     check_page(args.report, "report")
     check_integer(args.report_pictures, "report-pictures", 0)
-    chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box(args.scale)]
+    chosen = names(args.models) if args.models else list_models(scale=args.scale)
     models = {
         name: load_model(name, args.scale).refined(args.ensemble, args.back_project)
         for name in chosen

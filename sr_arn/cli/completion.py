@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     """Print it."""
     import shtab
 
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.models.files import list_models
     from sr_arn.pictures.formats import FORMATS
     from sr_arn.regressors import REGRESSORS
     from sr_arn.training.conv_arn import ConvARN
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
             action.complete = dict.fromkeys(PREAMBLE, "_sr_arn_models") | {"tcsh": "f"}
         elif action.dest in choices:
             action.choices = choices[action.dest]
-    names = " ".join(["bicubic", *models_in_the_box()])
+    names = " ".join(list_models())
     preamble = PREAMBLE.get(args.shell, "").format(names=names)
     print(shtab.complete(args.parser, args.shell, preamble=preamble))
 

@@ -178,7 +178,7 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradati
     from sr_arn.evaluation.evaluate import evaluate, table
     from sr_arn.evaluation.held_out import hold_out
     from sr_arn.models.features import SMALLEST
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.models.files import list_models
     from sr_arn.pictures.io import read_image
     from sr_arn.training.train import training_images
     from sr_arn.upscaling.loading import load_model
@@ -188,7 +188,7 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradati
     side = SMALLEST * args.scale
     large = [path for path in held_out if min(read_image(path).pixels.shape[:2]) >= side]
     if large:
-        names = ["bicubic", *models_in_the_box(args.scale)]
+        names = list_models(scale=args.scale)
         models = {name: load_model(name, args.scale) for name in names}
         new = args.output.stem if args.output.stem not in models else args.output.name
         name = f"{len(large)} held out" if len(large) > 1 else "the one held out"

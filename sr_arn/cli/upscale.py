@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sr_arn.pictures.formats import Format
     from sr_arn.system.cluster import Cluster
     from sr_arn.upscaling.batch import Outcome
-    from sr_arn.upscaling.file_upscaler import Enlarger
+    from sr_arn.upscaling.file_upscaler import FileUpscaler
 
 SUMMARY = "Enlarge pictures."
 EXAMPLE = (
@@ -131,15 +131,15 @@ def run(args: argparse.Namespace) -> int:
         if is_spread and getattr(args, option) != default:
             raise InputError(f"{option}: is for one process; leave it out with workers")
     with open_cluster(args.workers, args.scheduler) as cluster:
-        enlarge = _enlarger(args, cluster)
+        enlarge = _file_upscaler(args, cluster)
         many = _is_folder(args.inputs, args.output)
         return _run_many(args, enlarge) if many else _run_one(args, enlarge)
 
 
-def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     """Enlarge one picture; return the exit code."""
     from sr_arn.cli.progress import Progress
-    from sr_arn.errors import InputError, display
+    from sr_arn.errors import InputError, SrArnError, display
     from sr_arn.upscaling.batch import Job, Outcome
     from sr_arn.upscaling.file_upscaler import PIPE, format_named
 
@@ -163,7 +163,7 @@ def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     start = time.perf_counter()
     try:
         enlarged = enlarge(source, output, kind, partial(progress.watch, progress.jobs[0]))
-    except InputError as error:
+    except SrArnError as error:
         progress.clear()
         if args.json:
             emit_report(args.json, [Outcome(str(source), str(output), "failed", str(error))])
@@ -185,14 +185,14 @@ def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Pat
     emit_json(path, data | counts)
 
 
-def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger":
+def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "FileUpscaler":
     """Return what enlarges as the options say."""
     from PIL import Image
 
     from sr_arn.models.restoration import Restore
     from sr_arn.pictures.io import MAX_PIXELS
     from sr_arn.system.threads import available_cores
-    from sr_arn.upscaling.file_upscaler import Enlarger
+    from sr_arn.upscaling.file_upscaler import FileUpscaler
     from sr_arn.upscaling.sizes import Size
     from sr_arn.upscaling.upscaler import MEMORY
 
@@ -202,7 +202,7 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
     memory = args.memory
     if memory is None and args.jobs > 1:
         memory = max(LEAST_MEMORY, MEMORY // args.jobs)
-    enlarge = Enlarger(
+    enlarge = FileUpscaler(
         model=args.model,
         size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
         device=args.device,
@@ -244,7 +244,9 @@ def _is_folder(inputs: list[str], output: str) -> bool:
     return many or output.endswith(("/", "\\")) or place(output).is_dir()
 
 
-def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
+def _check_single(
+    enlarge: "FileUpscaler", source: Path, output: Path, kind: "Format | None"
+) -> None:
     """Raise `InputError` for what is known to be wrong before the picture is read."""
     from sr_arn.errors import InputError, display
     from sr_arn.pictures.formats import format_of
@@ -277,10 +279,10 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
     enlarge.prepare()
 
 
-def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     """Enlarge into a folder; return the exit code."""
     from sr_arn.cli.progress import Progress
-    from sr_arn.errors import InputError, display
+    from sr_arn.errors import InputError, SrArnError, display
     from sr_arn.pictures.formats import SUFFIXES
     from sr_arn.system.files import check_folder
     from sr_arn.system.locations import place
@@ -311,7 +313,7 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
             outcomes.append(outcome)
             progress.tell(outcome)
         progress.finish(outcomes)
-    except (KeyboardInterrupt, InputError):  # the cluster was lost
+    except (KeyboardInterrupt, SrArnError):  # the cluster was lost
         progress.interrupted(len(outcomes))
         raise
     finally:

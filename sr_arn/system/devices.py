@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, UnavailableError, display
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,9 @@ def find_device(name: str) -> "torch.device":
     Raises
     ------
     InputError
-        If the name is another, or torch or the device is missing.
+        If the name is another.
+    UnavailableError
+        If torch or the device is missing.
     """
     if name not in NAMES:
         raise InputError(f"device: expected auto, cpu or cuda, received {display(name)}")
@@ -28,10 +30,12 @@ def find_device(name: str) -> "torch.device":
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise InputError("torch: is not installed and this needs it; pip install torch") from error
+        raise UnavailableError(
+            'torch: is not installed and this needs it; pip install "sr-arn[torch]"'
+        ) from error
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise InputError("device: there is no CUDA device that this torch can use; take cpu")
+        raise UnavailableError("device: there is no CUDA device that this torch can use; take cpu")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -40,7 +44,7 @@ def find_gpu(name: str) -> "torch.device | None":
 
     Raises
     ------
-    InputError
+    InputError, UnavailableError
         As `find_device`, if it is called for.
     """
     if name == "cpu" or (name == "auto" and find_spec("torch") is None):

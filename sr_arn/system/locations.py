@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import UnavailableError, display
 
 __all__ = ["identity", "is_local", "is_pattern", "is_place", "place"]
 
@@ -32,7 +32,9 @@ def place(given: Any) -> Path:
     Raises
     ------
     InputError
-        If nothing reaches such a URL, or what does so is not installed.
+        If nothing reaches such a URL.
+    UnavailableError
+        If what reaches it is not installed.
     """
     if isinstance(given, os.PathLike) or (isinstance(given, str) and not URL.match(given)):
         return Path(given)
@@ -41,7 +43,7 @@ def place(given: Any) -> Path:
     except ModuleNotFoundError as error:
         if error.name not in NEEDED:
             raise
-        raise InputError(
+        raise UnavailableError(
             f'{display(given)}: URLs are reached by fsspec: pip install "sr-arn[distributed]"; a '
             "file of this machine that is called so is given as ./NAME"
         ) from None

@@ -26,7 +26,7 @@ from sr_arn.upscaling.sizes import LARGEST_SCALE, Size
 from sr_arn.upscaling.tiles import SMALLEST
 from sr_arn.upscaling.upscaler import Upscaler
 
-__all__ = ["PIPE", "PREVIEW", "Enlarger", "Stopped", "format_named", "preview_of"]
+__all__ = ["PIPE", "PREVIEW", "FileUpscaler", "Stopped", "format_named", "preview_of"]
 
 PIPE = Path("-")
 """Stands for standard input or output."""
@@ -54,7 +54,7 @@ class Enlarged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Enlarger:
+class FileUpscaler:
     """Enlarges picture files, all in the same way; its models are loaded once.
 
     Attributes
@@ -225,13 +225,13 @@ class Enlarger:
             check_restores(upscaler.model)
         return upscaler.scale
 
-    def restoring(self, restore: Restore) -> "Enlarger":
+    def restoring(self, restore: Restore) -> "FileUpscaler":
         """Return one that restores so, with the same models."""
         other = replace(self, restore=restore)
         object.__setattr__(other, "_upscalers", self._upscalers)
         return other
 
-    def for_a_worker(self, most_pixels: int) -> "Enlarger":
+    def for_a_worker(self, most_pixels: int) -> "FileUpscaler":
         """Return one that a worker of a cluster uses, with the models that are loaded.
 
         Parameters

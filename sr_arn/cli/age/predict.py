@@ -136,7 +136,7 @@ def _draw(path: Path, photo: "NDArray[np.uint8]", estimates: "list[Estimate]") -
     from io import BytesIO
 
     from sr_arn.age.prediction import GRID
-    from sr_arn.errors import InputError
+    from sr_arn.errors import UnavailableError
     from sr_arn.system.files import write_whole
 
     try:
@@ -144,7 +144,7 @@ def _draw(path: Path, photo: "NDArray[np.uint8]", estimates: "list[Estimate]") -
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ModuleNotFoundError as error:
-        raise InputError("plot: needs matplotlib; pip install matplotlib") from error
+        raise UnavailableError('plot: needs matplotlib; pip install "sr-arn[torch]"') from error
 
     curves = [e for e in estimates if e.density is not None]
     figure = Figure(figsize=(6, 8 if curves else 5), layout="constrained")
