@@ -2,9 +2,16 @@
 
 import argparse
 import logging
-from pathlib import Path
 
-from sr_arn.cli.options import add_json, add_refinement, add_scale, check_json, emit_json, names
+from sr_arn.cli.options import (
+    add_json,
+    add_refinement,
+    add_scale,
+    check_json,
+    emit_json,
+    names,
+    path_or_url,
+)
 
 SUMMARY = "Measure models on sets of images: PSNR and SSIM on Y."
 EXAMPLE = (
@@ -16,7 +23,10 @@ EXAMPLE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "--data", type=Path, metavar="DATA_DIR", help="folder of the sets (default: $SR_ARN_DATA)"
+        "--data",
+        type=path_or_url,
+        metavar="DATA_DIR",
+        help="folder of the sets (default: $SR_ARN_DATA)",
     )
     parser.add_argument("--sets", default="Set5,Set14,B100", metavar="A,B", help="its sub-folders")
     add_scale(parser, default=3)
@@ -32,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_refinement(parser)
     add_json(parser)
     parser.add_argument(
-        "--report", type=Path, metavar="PAGE.html", help="write tables, plots and sliders to a page"
+        "--report",
+        type=path_or_url,
+        metavar="PAGE.html",
+        help="write tables, plots and sliders to a page",
     )
     parser.add_argument(
         "--report-pictures",

@@ -7,7 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from sr_arn.cli.options import names
+from sr_arn.cli.options import add_device, names
 
 SUMMARY = "Open a page on this machine to drop pictures on."
 EXAMPLE = "sr-arn serve; sr-arn serve --port 0 --models conv-arn-x3,my.safetensors"
@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels", type=int, metavar="N", help="of a picture (default: 100 million)"
     )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="as of sr-arn upscale"
-    )
+    add_device(parser, "cpu")
     parser.add_argument("--threads", type=int, metavar="N", help="default: as many as may be used")
 
 

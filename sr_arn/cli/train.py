@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from sr_arn.cli.options import add_cluster, add_scale
+from sr_arn.cli.options import add_cluster, add_device, add_precision, add_scale
 from sr_arn.cli.terminal import show_training, shows_progress
 from sr_arn.cli.torchrun import is_first, processes, together
 
@@ -69,16 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10), conv-arn (40)"
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="cpu, cuda or auto, the default of what torch trains; of aplus and global-arn: cpu",
-    )
-    parser.add_argument(
-        "--precision",
-        metavar="NAME",
-        help="of torch's products: float32 (default), or bfloat16, faster where the CPU has it",
-    )
+    add_device(parser, None)
+    add_precision(parser, None)
     parser.add_argument(
         "--compile",
         action="store_true",

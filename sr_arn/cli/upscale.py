@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sr_arn.cli.options import (
     STDOUT,
     add_cluster,
+    add_device,
     add_json,
     add_refinement,
     add_restore,
@@ -82,12 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="cpu",
-        help="cuda: by torch on a GPU; auto: if there is one (default: cpu)",
-    )
+    add_device(parser, "cpu")
     add_refinement(parser)
     add_restore(parser)
     parser.add_argument(
@@ -251,7 +247,7 @@ def _check_single(
     from sr_arn.errors import InputError, display
     from sr_arn.pictures.formats import format_of
     from sr_arn.system.files import check_output
-    from sr_arn.system.locations import identity, is_local
+    from sr_arn.system.locations import is_same
     from sr_arn.upscaling.file_upscaler import PIPE, preview_of
 
     if output != PIPE:
@@ -268,13 +264,7 @@ def _check_single(
         raise InputError("preview: lies beside a result; give -o a file")
     written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]
     for path in written:
-        if PIPE in (source, path):
-            continue
-        if is_local(source) and is_local(path):
-            is_same = source.exists() and path.exists() and path.samefile(source)
-        else:
-            is_same = identity(source) == identity(path)
-        if is_same:
+        if PIPE not in (source, path) and is_same(source, path):
             raise InputError(f"output: {display(path)} is the input; take another name")
     enlarge.prepare()
 

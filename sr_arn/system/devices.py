@@ -8,9 +8,9 @@ from sr_arn.errors import InputError, UnavailableError, display
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["find_device", "find_gpu"]
+__all__ = ["DEVICES", "find_device", "find_gpu"]
 
-NAMES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def find_device(name: str) -> "torch.device":
@@ -23,7 +23,7 @@ def find_device(name: str) -> "torch.device":
     UnavailableError
         If torch or the device is missing.
     """
-    if name not in NAMES:
+    if name not in DEVICES:
         raise InputError(f"device: expected auto, cpu or cuda, received {display(name)}")
     try:
         import torch

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sr_arn.errors import UnavailableError, display
 
-__all__ = ["identity", "is_local", "is_pattern", "is_place", "place"]
+__all__ = ["identity", "is_local", "is_pattern", "is_place", "is_same", "place"]
 
 URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://", re.IGNORECASE)  # C:// is none
 NEEDED = ("upath", "fsspec", "pathlib_abc")
@@ -78,3 +78,10 @@ def identity(path: Any) -> str:
         return str(path.identity)
     spelled = os.path.normcase(os.path.realpath(path))
     return spelled.casefold() if sys.platform == "darwin" else spelled
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths or URLs lead to one file."""
+    if is_local(one) and is_local(other):
+        return one.exists() and other.exists() and one.samefile(other)
+    return identity(one) == identity(other)
