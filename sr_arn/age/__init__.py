@@ -9,7 +9,7 @@ from typing import Any
 try:
     from torch import Tensor
 except ModuleNotFoundError as error:
-    message = "sr_arn.age needs PyTorch: pip install torch"
+    message = 'sr_arn.age needs PyTorch: pip install "sr-arn[torch]"'
     raise ModuleNotFoundError(message, name="torch") from error
 
 from sr_arn.age.heads.energy import EnergyDensity, ascend, climb

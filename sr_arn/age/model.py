@@ -11,7 +11,7 @@ from sr_arn.age.backbones import BACKBONES, SSRStages
 from sr_arn.age.heads import HEADS
 from sr_arn.age.heads.base import Head
 from sr_arn.checks import check_integer
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 
 __all__ = ["AgeModel", "Plan"]
 
@@ -130,7 +130,7 @@ def _check_option(name: str, value: Any) -> None:
 def _make(kind: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
         return kind(**options)
-    except InputError:
+    except SrArnError:
         raise
     except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
         line = str(error).partition("\n")[0]

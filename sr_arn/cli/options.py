@@ -8,14 +8,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sr_arn.system.devices import DEVICES
 from sr_arn.upscaling.options import OPTIONS
 
 __all__ = [
     "STDOUT",
     "add_cluster",
     "add_commands",
+    "add_device",
     "add_json",
     "add_options",
+    "add_precision",
     "add_scale",
     "check_json",
     "check_page",
@@ -24,10 +27,12 @@ __all__ = [
     "fill_in",
     "names",
     "options_of",
+    "path_or_url",
 ]
 
 STDOUT = Path("-")
 LARGEST_SCALE = 16
+PRECISIONS = ("float32", "bfloat16")
 
 
 def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]) -> None:
@@ -79,6 +84,27 @@ def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
     )
 
 
+def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
+    """Add `--device`; without a default, what is trained has its own."""
+    shown = "auto where torch trains, otherwise cpu" if default is None else default
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=default,
+        help=f"cuda: a GPU, by torch; auto: a GPU if there is one (default: {shown})",
+    )
+
+
+def add_precision(parser: argparse.ArgumentParser, default: str | None = "float32") -> None:
+    """Add `--precision`; without a default, what is trained has its own, or none."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=default,
+        help="of torch's products; bfloat16 is faster where the CPU has it (default: float32)",
+    )
+
+
 def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add `--workers` and `--scheduler`."""
     group = parser.add_argument_group('many processes or machines, by Dask: ".[distributed]"')
@@ -115,7 +141,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         nargs="?",
-        type=Path,
+        type=path_or_url,
         const=STDOUT,
         metavar="PATH",
         help="write the result as JSON, to stdout or to a file",
@@ -162,6 +188,17 @@ def emit_page(path: Path, text: str) -> None:
     from sr_arn.system.files import write_whole
 
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def path_or_url(text: str) -> Path:
+    """Return the file or folder that an argument names: the type of arguments that do."""
+    from sr_arn.errors import SrArnError
+    from sr_arn.system.locations import place
+
+    try:
+        return place(text)
+    except SrArnError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def names(text: str) -> list[str]:

@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
     from sr_arn.checks import check_integer
-    from sr_arn.errors import InputError
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.errors import InputError, UnavailableError
+    from sr_arn.models.files import list_models
     from sr_arn.pictures.io import MAX_PIXELS
     from sr_arn.upscaling.loading import load_model
     from sr_arn.upscaling.schedule import Schedule
@@ -54,13 +54,13 @@ def run(args: argparse.Namespace) -> None:
 
         from sr_arn.web.app import application
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"serve: needs the package {error.name}; pip install starlette uvicorn"
+        raise UnavailableError(
+            f'serve: needs the package {error.name}; pip install "sr-arn[web]"'
         ) from None
     check_integer(args.max_upload, "max-upload", 1)
     if check_integer(args.port, "port", 0) > LAST_PORT:
         raise InputError(f"port: expected 0 to {LAST_PORT}, received {args.port}")
-    chosen = ["bicubic", *models_in_the_box()] if args.models is None else names(args.models)
+    chosen = list_models() if args.models is None else names(args.models)
     for name in chosen:
         load_model(name)  # so that a mistake is told now
     by_name = {Path(name).name: name for name in chosen}

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from sr_arn.cli.options import add_cluster, add_scale
+from sr_arn.cli.options import add_cluster, add_device, add_precision, add_scale
 from sr_arn.cli.terminal import show_training, shows_progress
 from sr_arn.cli.torchrun import is_first, processes, together
 
@@ -69,16 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=int, metavar="N", help="of arn, deep-arn (default: 10), conv-arn (40)"
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="cpu, cuda or auto, the default of what torch trains; of aplus and global-arn: cpu",
-    )
-    parser.add_argument(
-        "--precision",
-        metavar="NAME",
-        help="of torch's products: float32 (default), or bfloat16, faster where the CPU has it",
-    )
+    add_device(parser, None)
+    add_precision(parser, None)
     parser.add_argument(
         "--compile",
         action="store_true",
@@ -178,7 +170,7 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradati
     from sr_arn.evaluation.evaluate import evaluate, table
     from sr_arn.evaluation.held_out import hold_out
     from sr_arn.models.features import SMALLEST
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.models.files import list_models
     from sr_arn.pictures.io import read_image
     from sr_arn.training.train import training_images
     from sr_arn.upscaling.loading import load_model
@@ -188,7 +180,7 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradati
     side = SMALLEST * args.scale
     large = [path for path in held_out if min(read_image(path).pixels.shape[:2]) >= side]
     if large:
-        names = ["bicubic", *models_in_the_box(args.scale)]
+        names = list_models(scale=args.scale)
         models = {name: load_model(name, scale=args.scale) for name in names}
         new = args.output.stem if args.output.stem not in models else args.output.name
         name = f"{len(large)} held out" if len(large) > 1 else "the one held out"

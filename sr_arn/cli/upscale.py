@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sr_arn.pictures.formats import Format
     from sr_arn.system.cluster import Cluster
     from sr_arn.upscaling.batch import Outcome
-    from sr_arn.upscaling.file_upscaler import Enlarger
+    from sr_arn.upscaling.file_upscaler import FileUpscaler
 
 SUMMARY = "Enlarge pictures."
 EXAMPLE = (
@@ -91,15 +91,15 @@ def run(args: argparse.Namespace) -> int:
         if is_spread and getattr(args, option) != default:
             raise InputError(f"{option}: is for one process; leave it out with workers")
     with open_cluster(args.workers, args.scheduler) as cluster:
-        enlarge = _enlarger(args, cluster)
+        enlarge = _file_upscaler(args, cluster)
         many = _is_folder(args.inputs, args.output)
         return _run_many(args, enlarge) if many else _run_one(args, enlarge)
 
 
-def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     """Enlarge one picture; return the exit code."""
     from sr_arn.cli.progress import Progress
-    from sr_arn.errors import InputError, display
+    from sr_arn.errors import InputError, SrArnError, display
     from sr_arn.pictures.formats import format_named
     from sr_arn.upscaling.batch import Job, Outcome
     from sr_arn.upscaling.file_upscaler import PIPE
@@ -124,7 +124,7 @@ def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     start = time.perf_counter()
     try:
         enlarged = enlarge(source, output, kind, partial(progress.watch, progress.jobs[0]))
-    except InputError as error:
+    except SrArnError as error:
         progress.clear()
         if args.json:
             emit_report(args.json, [Outcome(str(source), str(output), "failed", str(error))])
@@ -146,12 +146,12 @@ def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Pat
     emit_json(path, data | counts)
 
 
-def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger":
+def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "FileUpscaler":
     """Return what enlarges as the options say."""
     from PIL import Image
 
     from sr_arn.system.threads import available_cores
-    from sr_arn.upscaling.file_upscaler import Enlarger
+    from sr_arn.upscaling.file_upscaler import FileUpscaler
     from sr_arn.upscaling.schedule import MEMORY
 
     given = {name: getattr(args, name) for name in OPTIONS}
@@ -161,7 +161,7 @@ def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger"
             "memory": max(LEAST_MEMORY, MEMORY // args.jobs),
         }
         given |= {name: share for name, share in shares.items() if given[name] is None}
-    enlarge = Enlarger.of(given, cluster)
+    enlarge = FileUpscaler.of(given, cluster)
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most
     return enlarge
@@ -188,12 +188,14 @@ def _is_folder(inputs: list[str], output: str) -> bool:
     return many or output.endswith(("/", "\\")) or place(output).is_dir()
 
 
-def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
+def _check_single(
+    enlarge: "FileUpscaler", source: Path, output: Path, kind: "Format | None"
+) -> None:
     """Raise `InputError` for what is known to be wrong before the picture is read."""
     from sr_arn.errors import InputError, display
     from sr_arn.pictures.formats import format_of
     from sr_arn.system.files import check_output
-    from sr_arn.system.locations import identity, is_local
+    from sr_arn.system.locations import is_same
     from sr_arn.upscaling.file_upscaler import PIPE, preview_of
 
     if output != PIPE:
@@ -210,21 +212,15 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
         raise InputError("preview: lies beside a result; give -o a file")
     written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]
     for path in written:
-        if PIPE in (source, path):
-            continue
-        if is_local(source) and is_local(path):
-            is_same = source.exists() and path.exists() and path.samefile(source)
-        else:
-            is_same = identity(source) == identity(path)
-        if is_same:
+        if PIPE not in (source, path) and is_same(source, path):
             raise InputError(f"output: {display(path)} is the input; take another name")
     enlarge.prepare()
 
 
-def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     """Enlarge into a folder; return the exit code."""
     from sr_arn.cli.progress import Progress
-    from sr_arn.errors import InputError, display
+    from sr_arn.errors import InputError, SrArnError, display
     from sr_arn.pictures.formats import SUFFIXES, format_named
     from sr_arn.system.files import check_folder
     from sr_arn.system.locations import place
@@ -254,7 +250,7 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
             outcomes.append(outcome)
             progress.tell(outcome)
         progress.finish(outcomes)
-    except (KeyboardInterrupt, InputError):  # the cluster was lost
+    except (KeyboardInterrupt, SrArnError):  # the cluster was lost
         progress.interrupted(len(outcomes))
         raise
     finally:

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.errors import InputError, display
-from sr_arn.models.base import LuminanceModel
+from sr_arn.models.base import BicubicModel, LuminanceModel
 from sr_arn.models.conv import ConvModel
 from sr_arn.models.features import SCALES
 from sr_arn.models.kinds import KINDS, Arrays, Axes, Header, check_fields
@@ -48,6 +48,7 @@ __all__ = [
     "SUFFIX",
     "box_listing",
     "find_model",
+    "list_models",
     "models_in_the_box",
     "name_of",
     "read_header",
@@ -61,6 +62,22 @@ SUFFIX = ".safetensors"
 BOX = Path(__file__).parents[1] / "weights"
 CREDITS = BOX / "CREDITS.md"
 LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1000
+
+
+def list_models(*, scale: int | None = None) -> list[str]:
+    """Return the names that `sr_arn.load_model` takes, "bicubic" first.
+
+    Parameters
+    ----------
+    scale : int, optional
+        Only models for this scale.
+
+    Examples
+    --------
+    >>> list_models(scale=4)[:2]
+    ['bicubic', 'aplus-x4']
+    """
+    return [BicubicModel.name, *models_in_the_box(scale)]
 
 
 def models_in_the_box(scale: int | None = None) -> list[str]:
@@ -83,7 +100,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
 
 def box_listing() -> str:
     """Return in words what is in the box."""
-    return f"the box has {', '.join(['bicubic', *models_in_the_box()])}"
+    return f"the box has {', '.join(list_models())}"
 
 
 def name_of(path: Path) -> str:

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.formats import SUFFIXES
 from sr_arn.pictures.io import TooManyPixels
 from sr_arn.system.cluster import Cluster, ClusterLost, asks_if_wanted
 from sr_arn.system.locations import identity, is_local, is_pattern, place
 from sr_arn.system.threads import hush_readers, in_order
-from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, Enlarger, Stopped, preview_of
+from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, FileUpscaler, Stopped, preview_of
 from sr_arn.upscaling.naming import Naming
 
 __all__ = ["Job", "Outcome", "find_jobs", "run"]
@@ -195,7 +195,7 @@ def _check(jobs: list[Job], previews: bool) -> None:
 
 def run(
     jobs: list[Job],
-    enlarge: Enlarger,
+    enlarge: FileUpscaler,
     at_a_time: int = 1,
     skip_existing: bool = False,
     watch: Callable[[Job, float], object] = lambda job, share: None,
@@ -229,7 +229,7 @@ def run(
 
 def _spread(
     jobs: list[Job],
-    enlarge: Enlarger,
+    enlarge: FileUpscaler,
     cluster: Cluster,
     skip_existing: bool,
     otherwise: Callable[[Job], Outcome],
@@ -248,7 +248,7 @@ def _spread(
             yield replace(outcome, source=str(job.source), target=str(job.target), reason=reason)
 
 
-def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | None:
+def _unless_huge(enlarge: FileUpscaler, job: Job, skip_existing: bool) -> Outcome | None:
     """Return the outcome of a job, or None if the picture is too large for one worker."""
     hush_readers()
     is_wanted = asks_if_wanted()
@@ -264,7 +264,7 @@ def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | 
 
 
 def _outcome(
-    enlarge: Enlarger,
+    enlarge: FileUpscaler,
     job: Job,
     skip_existing: bool,
     watch: Callable[[float], object] = lambda share: None,
@@ -278,7 +278,7 @@ def _outcome(
         enlarged = enlarge(job.source, job.target, watch=watch)
     except (TooManyPixels, ClusterLost):
         raise
-    except (InputError, OSError, MemoryError, Stopped) as error:
+    except (SrArnError, OSError, MemoryError, Stopped) as error:
         return _failed(job, error)
     return Outcome.of(job, enlarged, time.perf_counter() - start)
 
@@ -288,7 +288,7 @@ def _failed(job: Job, error: Exception) -> Outcome:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, InputError):
+    if isinstance(error, SrArnError):
         return str(error)
     if isinstance(error, OSError):
         where = f"{display(error.filename)}: " if error.filename else ""

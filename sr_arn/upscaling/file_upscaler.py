@@ -26,7 +26,7 @@ from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import LARGEST_SCALE, Size
 from sr_arn.upscaling.upscaler import Upscaler
 
-__all__ = ["PIPE", "PREVIEW", "Enlarger", "Stopped", "preview_of"]
+__all__ = ["PIPE", "PREVIEW", "FileUpscaler", "Stopped", "preview_of"]
 
 PIPE = Path("-")
 """Standard input or output."""
@@ -54,7 +54,7 @@ class Enlarged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Enlarger:
+class FileUpscaler:
     """Enlarges picture files with the same options; loads each model once.
 
     Attributes
@@ -111,7 +111,7 @@ class Enlarger:
             )
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], cluster: Cluster | None = None) -> "Enlarger":
+    def of(cls, options: Mapping[str, Any], cluster: Cluster | None = None) -> "FileUpscaler":
         """Return one by the values of `OPTIONS`, of which None is the default.
 
         Raises
@@ -239,13 +239,13 @@ class Enlarger:
             check_restores(upscaler.model)
         return upscaler.scale
 
-    def restoring(self, restore: Restore) -> "Enlarger":
+    def restoring(self, restore: Restore) -> "FileUpscaler":
         """Return one with other restoring and the same models."""
         other = replace(self, restore=restore)
         object.__setattr__(other, "_upscalers", self._upscalers)
         return other
 
-    def for_a_worker(self, most_pixels: int) -> "Enlarger":
+    def for_a_worker(self, most_pixels: int) -> "FileUpscaler":
         """Return one for a worker of a cluster, with the models that are loaded.
 
         Parameters

@@ -1,11 +1,13 @@
 """The options of enlarging files, declared once: the command line and the local page read them.
 
 An option is an entry here and a field of `FileUpscaler`, or of the part of it that it belongs to.
-Only the standard library is imported, so that `sr-arn --help` answers at once.
+Nothing beyond the standard library is imported, so that `sr-arn --help` answers at once.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from sr_arn.system.devices import DEVICES
 
 __all__ = ["OPTIONS", "RESTORE", "SCHEDULE", "SIZE", "Option"]
 
@@ -70,9 +72,9 @@ OPTIONS = {
         "correct the result N times so that it shrinks to the input (default: 0)", int, "N", 0
     ),
     "device": Option(
-        "cuda: by torch on a GPU; auto: if there is one (default: cpu)",
+        "cuda: a GPU, by torch; auto: a GPU if there is one (default: cpu)",
         default="cpu",
-        choices=("auto", "cpu", "cuda"),
+        choices=DEVICES,
     ),
     "threads": Option("default: as many as the process may use", int, "N", part=SCHEDULE),
     "tile": Option("pixels a side at a time (default: as memory allows)", int, "N", part=SCHEDULE),

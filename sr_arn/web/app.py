@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, SrArnError
 from sr_arn.models.restoration import Restore
 from sr_arn.pictures.formats import FORMATS, SUFFIXES, format_named, option_names
 from sr_arn.upscaling.options import OPTIONS, SIZE
@@ -192,7 +192,7 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
             Route("/pictures/{key}/{which}", shown),
             Route("/zip", archive),
         ],
-        exception_handlers={InputError: _told, OSError: _told},
+        exception_handlers={SrArnError: _told, OSError: _told},
     )
     return Guard(app, hosts)
 
@@ -209,8 +209,8 @@ async def _told(request: Request, error: Exception) -> Response:
     elif isinstance(error, _TooLarge):
         code = 413
     else:
-        code = 400 if isinstance(error, InputError) else 507
-    reason = str(error) if isinstance(error, InputError) else "the disk is full or not writable"
+        code = 400 if isinstance(error, SrArnError) else 507
+    reason = str(error) if isinstance(error, SrArnError) else "the disk is full or not writable"
     return JSONResponse({"reason": reason}, code)
 
 

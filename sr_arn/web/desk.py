@@ -14,14 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.base import BicubicModel
 from sr_arn.pictures.formats import SUFFIXES, format_of
 from sr_arn.pictures.io import MAX_PIXELS, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
 from sr_arn.upscaling.drawing import visible
-from sr_arn.upscaling.file_upscaler import Enlarger, Stopped
+from sr_arn.upscaling.file_upscaler import FileUpscaler, Stopped
 from sr_arn.upscaling.naming import naming
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
@@ -50,9 +50,9 @@ class Desk:
     max_pixels : int
         Of a picture handed in.
     device : {"cpu", "cuda", "auto"}, default "cpu"
-        See `Enlarger`.
+        See `FileUpscaler`.
     schedule : Schedule, optional
-        See `Enlarger`.
+        See `FileUpscaler`.
 
     Raises
     ------
@@ -80,12 +80,12 @@ class Desk:
         schedule = schedule or Schedule()
 
         @lru_cache(16)
-        def enlarger(model: str | None, size: Size) -> Enlarger:
+        def file_upscaler(model: str | None, size: Size) -> FileUpscaler:
             name = None if model is None else models.get(model, model)
-            return Enlarger(name, size, device, schedule=schedule, max_pixels=max_pixels)
+            return FileUpscaler(name, size, device, schedule=schedule, max_pixels=max_pixels)
 
-        self._enlarger = enlarger
-        enlarger(None, Size()).prepare()
+        self._file_upscaler = file_upscaler
+        file_upscaler(None, Size()).prepare()
 
     def open(self, order: Order) -> str:
         """Return the key of a new picture, whose file may now be written: see `place_of`.
@@ -103,7 +103,7 @@ class Desk:
             model = next(iter(self.models))
         if model is not None and model not in self.models:
             raise InputError(f"model: there is no {display(model)}")
-        enlarge = self._enlarger(model, order.size).restoring(order.restore)
+        enlarge = self._file_upscaler(model, order.size).restoring(order.restore)
         names = naming(None, order.size, enlarge.prepare(), order.kind)
         key = secrets.token_urlsafe(16)
         folder = self.folder / key
@@ -250,7 +250,7 @@ class Desk:
             item.status = "done"
         except Stopped:
             pass
-        except (InputError, OSError, MemoryError) as error:
+        except (SrArnError, OSError, MemoryError) as error:
             item.outcome = {"reason": _reason(error, item)}
             item.status = "failed"
         except Exception:  # a defect of ours must not stop the others

@@ -10,7 +10,7 @@ from skimage import data as pictures
 
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-from sr_arn import InputError  # noqa: E402
+from sr_arn import InputError, UnavailableError  # noqa: E402
 from sr_arn.age.backbones import VGG16, Borrowed, CompactResidual  # noqa: E402
 from sr_arn.age.datasets import read_faces, utkface  # noqa: E402
 from sr_arn.age.faces import Box, crop_face, find_faces  # noqa: E402
@@ -363,7 +363,9 @@ def test_networks_of_torchvision_or_why_not():
     try:
         import torchvision  # noqa: F401 - is it here, and of this torch?
     except (ImportError, RuntimeError):
-        with pytest.raises(InputError, match="is torchvision's, which is missing or does not fit"):
+        with pytest.raises(
+            UnavailableError, match="is torchvision's, which is missing or does not fit"
+        ):
             Borrowed("mobilenet_v3_small")
         return
     for name, features in (("mobilenet_v2", 1280), ("densenet121", 1024)):

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402 - after torch's check
 
-from sr_arn import InputError  # noqa: E402
+from sr_arn import InputError, UnavailableError  # noqa: E402
 from sr_arn.cli import main  # noqa: E402
 from sr_arn.nn import AnchoredRegression  # noqa: E402
 from sr_arn.nn.training import Recipe, Shuffled, train  # noqa: E402
@@ -165,7 +165,9 @@ def test_a_python_that_torch_cannot_compile_is_told(samples, compiler, monkeypat
         raise RuntimeError("torch.compile is not supported on Python 3.99")
 
     monkeypatch.setattr(torch, "compile", refuse)
-    with pytest.raises(InputError, match=r"^compile: .* \(torch.compile .* 3.99\); leave it out$"):
+    with pytest.raises(
+        UnavailableError, match=r"^compile: .* \(torch.compile .* 3.99\); leave it out$"
+    ):
         clone(REGRESSORS[0], compiled=True).fit(*samples)
 
 
@@ -424,7 +426,7 @@ def test_refuses_bad_parameters(samples, parameters, message):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_says_that_there_is_no_cuda_device(samples):
-    with pytest.raises(InputError, match="device: there is no CUDA device"):
+    with pytest.raises(UnavailableError, match="device: there is no CUDA device"):
         clone(REGRESSORS[0], device="cuda").fit(*samples)
 
 

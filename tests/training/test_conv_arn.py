@@ -6,7 +6,15 @@ from conftest import random_network
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from sr_arn import InputError, imresize, load_model, psnr_y, save_model, train_upscaler
+from sr_arn import (
+    InputError,
+    UnavailableError,
+    imresize,
+    load_model,
+    psnr_y,
+    save_model,
+    train_upscaler,
+)
 from sr_arn.models import conv
 from sr_arn.models.conv import ConvModel
 from sr_arn.models.refine import SelfEnsemble
@@ -160,7 +168,7 @@ def test_other_models_do_not_run_by_torch(upscaler):
 def test_a_device_that_is_not_there(torch, model):
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    with pytest.raises(InputError, match="device: there is no CUDA device"):
+    with pytest.raises(UnavailableError, match="device: there is no CUDA device"):
         Upscaler(model).to("cuda")
 
 

@@ -29,6 +29,9 @@ MODELS = [
 ]
 
 
+BICUBIC = {"psnr": 30.39, "ssim": 0.8682}  # at scale 3 on Set5, as the publications have it
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def model(request):
     return load_model(request.param)
@@ -52,16 +55,14 @@ def test_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale, name):
         assert ours > bicubic + 0.5
 
 
-def test_scores_in_the_header_are_what_the_model_scores(data, model):
-    if not model.header:
-        assert model.model.name == "bicubic"
-        return
+def test_a_model_scores_what_its_header_or_the_published_table_says(data, model):
     from sr_arn.datasets.folders import find_set
     from sr_arn.evaluation.evaluate import evaluate
 
     (score,) = evaluate({"m": model}, {"Set5": find_set(data, "Set5")})
-    assert score.psnr == pytest.approx(model.header["scores"]["Set5"]["psnr"], abs=0.002)
-    assert score.ssim == pytest.approx(model.header["scores"]["Set5"]["ssim"], abs=0.0001)
+    expected, error = (model.header["scores"]["Set5"], 0.002) if model.header else (BICUBIC, 0.005)
+    assert score.psnr == pytest.approx(expected["psnr"], abs=error)
+    assert score.ssim == pytest.approx(expected["ssim"], abs=0.0001)
 
 
 def test_bicubic_with_papers_border_is_imresize(lr):

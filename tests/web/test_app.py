@@ -314,7 +314,7 @@ def test_work_on_what_is_removed_ends(desk, monkeypatch):
         watch(0.5)
         raise AssertionError("it was not stopped")
 
-    monkeypatch.setattr(desk_module.Enlarger, "__call__", enlarge)
+    monkeypatch.setattr(desk_module.FileUpscaler, "__call__", enlarge)
     key = desk.open(Order("a.png"))
     desk.place_of(key).write_bytes(b"x")
     desk.start(key)
