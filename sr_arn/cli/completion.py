@@ -4,11 +4,15 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from sr_arn.cli.learners import LITERALS, MODEL
+
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
 EXAMPLE = 'eval "$(sr-arn completion bash)"'
-FILES = (*("inputs", "output", "resume", "reference", "result", "left", "right", "json", "report"),)
+FILES = (
+    *("inputs", "output", "resume", "reference", "result", "left", "right", "json", "report"),
+    "model",
+)
 FOLDERS = ("images", "data")
-MODELS = ("model", "start", "teacher")  # of the box, or files
 PREAMBLE = {
     "bash": """_sr_arn_models() {{
     compgen -W "{names}" -- "$1"; compgen -f -- "$1"
@@ -30,31 +34,33 @@ def run(args: argparse.Namespace) -> None:
 
     from sr_arn.models.files import models_in_the_box
     from sr_arn.pictures.formats import FORMATS
-    from sr_arn.regressors import REGRESSORS
-    from sr_arn.training.conv_arn import ConvARN
+    from sr_arn.training.trainers import learner_names
 
     choices = {
-        "regressor": [*REGRESSORS, ConvARN.name],
+        "regressor": learner_names(),
         "format": [kind.name.lower() for kind in FORMATS if kind.modes],
-        "precision": ["float32", "bfloat16"],
         "restore": ["auto", "off"],
     }
     for action in _actions(args.parser):
-        if action.dest in FILES:
+        if action.metavar == MODEL:
+            action.complete = dict.fromkeys(PREAMBLE, "_sr_arn_models") | {"tcsh": "f"}
+        elif action.dest in FILES:
             action.complete = shtab.FILE
         elif action.dest in FOLDERS:
             action.complete = shtab.DIRECTORY
-        elif action.dest in MODELS:
-            action.complete = dict.fromkeys(PREAMBLE, "_sr_arn_models") | {"tcsh": "f"}
         elif action.dest in choices:
             action.choices = choices[action.dest]
+        elif getattr(action, LITERALS, None):
+            action.choices = getattr(action, LITERALS)
     names = " ".join(["bicubic", *models_in_the_box()])
     preamble = PREAMBLE.get(args.shell, "").format(names=names)
     print(shtab.complete(args.parser, args.shell, preamble=preamble))
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[Any]:
-    """Yield the arguments of a parser and of its commands."""
+    """Yield the arguments of a parser and of its commands, late ones too."""
+    if fill := getattr(parser, "fill", None):
+        fill()
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):
