@@ -29,7 +29,7 @@ from sr_arn.models.conv import ConvModel
 from sr_arn.models.conv_network import ConvAnchoredNetwork
 from sr_arn.models.conv_torch import TorchConvModel, by_torch_alone
 from sr_arn.models.patch import PatchModel
-from sr_arn.models.patch_torch import HALF_ON, MEMORY, Strongest, TorchPatchModel, in_half
+from sr_arn.models.patch_torch import HALF_ON, MEMORY, TorchPatchModel, in_half
 from sr_arn.nn.training import train
 from sr_arn.pictures.io import read_image
 from sr_arn.regressors.anchored import AnchoredRegressor
@@ -38,6 +38,7 @@ from sr_arn.regressors.global_arn import sums
 from sr_arn.regressors.gradient import GradientRegressor
 from sr_arn.regressors.neighbours import nearest
 from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.regressors.predict_torch import Strongest
 from sr_arn.training import conv_arn
 from sr_arn.training.conv_arn import ConvARN
 from sr_arn.training.crops import Crops

@@ -11,9 +11,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sr_arn._version import __version__
 from sr_arn.cli import (
@@ -47,7 +47,21 @@ COMMANDS = (
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that tells an error in one line, and reads the registries for its help alone."""
+    """A parser that reports an error in one line, and reads the registries only when it must."""
+
+    late: Callable[[argparse.ArgumentParser], object] | None = None
+    """Adds arguments, of which `sr-arn --help` need not know."""
+
+    def fill(self) -> None:
+        """Add the late arguments."""
+        if self.late is not None:
+            self.late(self)
+            self.late = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse."""
+        self.fill()
+        return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
         """Return the help, with what the registries hold."""

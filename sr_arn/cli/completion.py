@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sr_arn.cli.age.options import DATA_SETS
+from sr_arn.cli.learners import LITERALS
 from sr_arn.cli.options import fill_in, path_or_url
 
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
@@ -42,11 +43,10 @@ def run(args: argparse.Namespace) -> None:
 
     from sr_arn.models.files import list_models
     from sr_arn.pictures.formats import option_names
-    from sr_arn.regressors import REGRESSORS
-    from sr_arn.training.conv_arn import ConvARN
+    from sr_arn.training.trainers import learner_names
 
     choices = {
-        "regressor": [*REGRESSORS, ConvARN.name],
+        "regressor": learner_names(),
         "format": option_names(),
         "restore": ["auto", "off"],
     }
@@ -59,13 +59,17 @@ def run(args: argparse.Namespace) -> None:
             action.complete = shtab.FILE
         elif action.dest in choices:
             action.choices = choices[action.dest]
+        elif getattr(action, LITERALS, None):
+            action.choices = getattr(action, LITERALS)
     words = {"models": " ".join(list_models()), "faces": DATA_SETS.replace(",", "")}
     preamble = PREAMBLE.get(args.shell, "").format(**words)
     print(shtab.complete(args.parser, args.shell, preamble=preamble))
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[Any]:
-    """Yield the arguments of a parser and of its commands, with their whole help."""
+    """Yield the arguments of a parser and of its commands, late ones too, with their whole help."""
+    if fill := getattr(parser, "fill", None):
+        fill()
     fill_in(parser)
     for action in parser._actions:
         yield action

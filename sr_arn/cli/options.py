@@ -36,7 +36,10 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]) -> None:
-    """Add commands: modules with a summary, an example, arguments and what to run."""
+    """Add commands: modules with a summary, an example, arguments and what to run.
+
+    Arguments that take imports are late: they are added when the command is parsed.
+    """
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
         sub = subparsers.add_parser(
@@ -47,6 +50,7 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]
         )
         sub.set_defaults(run=command.run)
         command.add_arguments(sub)
+        sub.late = getattr(command, "add_late_arguments", None)
 
 
 def fill_in(parser: argparse.ArgumentParser) -> None:

@@ -29,9 +29,9 @@ __all__ = [
     "find_set",
     "is_set",
     "known_sets",
+    "lr_versions",
     "pair_folders",
     "read_luminances",
-    "read_pairs",
     "verify",
 ]
 
@@ -74,32 +74,24 @@ def pair_folders(folder: str | os.PathLike[str]) -> tuple[Path, Path] | None:
     return (below["HR"], below["LR"]) if {"HR", "LR"} <= below.keys() else None
 
 
-def read_pairs(
-    hr_paths: Iterable[Path], lr_folder: Path, scale: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Yield luminances of HR pictures and of the LR ones of the same names, `scale` times smaller.
+def lr_versions(hr_paths: Iterable[Path], lr_folder: Path, scale: int) -> list[Path]:
+    """Return the LR pictures of the same names as HR ones.
 
     An LR picture may be called by the name and the scale too: a.png, or ax3.png.
 
     Raises
     ------
     InputError
-        If one is missing or of another size.
+        If one is missing.
     """
     by_stem = {path.stem: path for path in find_images(lr_folder)}
+    found = []
     for path in hr_paths:
         other = by_stem.get(path.stem) or by_stem.get(f"{path.stem}x{scale}")
         if other is None:
             raise InputError(f"images: {display(lr_folder)} has no {display(path.stem)}")
-        hr, lr = read_luminances([path, other])
-        expected = tuple(n * scale for n in lr.shape)
-        if hr.shape != expected:
-            (h, w), (rows, columns) = hr.shape, expected
-            raise InputError(
-                f"images: expected {columns} x {rows} pixels, {scale} times those of "
-                f"{display(other.name)}, received {w} x {h} in {display(path)}"
-            )
-        yield hr, lr
+        found.append(other)
+    return found
 
 
 def read_luminances(paths: Iterable[Path]) -> Iterator[NDArray[np.float32]]:

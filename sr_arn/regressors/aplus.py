@@ -189,6 +189,12 @@ class APlusRegressor(Regressor):
         out = map_rows(X, maps.reshape(*anchors.shape, -1), strongest(X, anchors))
         return out.reshape(len(X), *maps.shape[2:])
 
+    def to_torch(self) -> "torch.nn.Module":
+        """Return a `Strongest`."""
+        from sr_arn.regressors.predict_torch import Strongest
+
+        return Strongest(self.anchors_, self.projections_)
+
     def _check_parameters(self, samples: int) -> None:
         for name in ("neighbours", "dictionary_samples"):
             check_integer(getattr(self, name), name, 1)

@@ -5,21 +5,23 @@ in the last fifth of the training the mean squared error, which PSNR measures.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer, check_scale
-from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import TrainingImage
 from sr_arn.errors import InputError, display
 from sr_arn.models.conv import ConvModel
-from sr_arn.models.features import check_patch_scale
+from sr_arn.models.features import SMALLEST, check_patch_scale
 from sr_arn.models.refine import SelfEnsemble
 from sr_arn.regressors.in_epochs import TrainedInEpochs
 from sr_arn.training.crops import Crops
+from sr_arn.training.trainer import Trainer, TrainingSet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +39,7 @@ UNIT = 0.1  # of the details, in the loss: about their size
 SQUARES = 4.0  # factor of the squared errors, so that the two losses are about equal
 
 
-class ConvARN(TrainedInEpochs):
+class ConvARN(TrainedInEpochs, Trainer):
     """A convolutional ARN to be trained on planes.
 
     Parameters
@@ -81,6 +83,7 @@ class ConvARN(TrainedInEpochs):
 
     name: ClassVar[str] = "conv-arn"
 
+    model_: ConvModel
     epochs: int
     batch_size: int
     learning_rate: float
@@ -137,20 +140,33 @@ class ConvARN(TrainedInEpochs):
 
         check_sizes(self.channels, self.layers, self.anchors)
 
+    def settle(self, given: Collection[str]) -> None:
+        """Take from `start` the sizes that are not among the parameters given."""
+        if self.start is not None:
+            sizes = self.start.sizes.items()
+            self.set_params(**{name: size for name, size in sizes if name not in given})
+
+    def fit_images(self, data: TrainingSet, **options: Any) -> dict[str, Any]:
+        """Learn from the images that are large enough; the options are those of `fit`."""
+        side = SMALLEST * data.scale
+        large = [image for image in data.images() if min(image.shape) >= side]
+        self.fit(large, data.scale, degrade=data.degrade, **options)
+        return {}
+
     def fit(
         self,
-        planes: Sequence[NDArray[np.float32]],
+        planes: Sequence[NDArray[np.float32] | TrainingImage],
         scale: int,
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
-        degrade: HowToDegrade = BICUBIC,
+        degrade: Degradation = BICUBIC,
     ) -> Self:
         """Learn from HR luminance.
 
         Parameters
         ----------
-        planes : sequence of float32 [h, w] in [0, 1]
+        planes : sequence of float32 [h, w] in [0, 1] or of TrainingImage
         scale : int
             2 to 8.
         observe : function of a `sr_arn.nn.training.Progress`, optional
@@ -160,7 +176,7 @@ class ConvARN(TrainedInEpochs):
             Is written anew after every epoch.
         resume : path, optional
             A checkpoint of the same planes and parameters to go on from.
-        degrade : Degradation or Given, default bicubic
+        degrade : Degradation, default bicubic
             What makes LR planes of HR ones.
 
         Raises

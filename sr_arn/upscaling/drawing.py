@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from sr_arn.errors import InputError
-from sr_arn.models.base import BicubicModel
-from sr_arn.models.features import NEIGHBOURHOOD, WINDOW
-from sr_arn.models.patch import PatchModel
+from sr_arn.models.base import BicubicModel, TrainedModel
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.picture import Picture
 from sr_arn.planes import WHITE, to_levels
@@ -90,31 +88,23 @@ def _most_detailed(plane: NDArray[np.float32]) -> tuple[int, int]:
 
 
 def gallery(upscaler: Upscaler) -> Levels:
-    """Return the anchors and regressors of a patch model as grey tiles, in pairs.
+    """Return what a model knows as grey tiles, in pairs: see `TrainedModel.gallery`.
 
-    The left tile shows the 9 x 9 LR pixels of least contrast that have an anchor's features; the
-    right one shows the detail that the regressor adds to them. Each tile has its own contrast;
-    grey is zero.
+    The left tile shows what the model looks for; the right one shows the detail that it adds there.
+    Each tile has its own contrast; grey is zero.
 
     Raises
     ------
     InputError
-        If the model has no anchors in the space of features.
+        If the model cannot be drawn so.
     """
     model = upscaler.model
-    anchors = getattr(getattr(model, "regressor", None), "anchors_", None)
-    if not isinstance(model, PatchModel) or anchors is None:
+    pairs = model.gallery() if isinstance(model, TrainedModel) else ()
+    tiles = [np.hstack([_tile(patch), _tile(detail)]) for patch, detail in pairs]
+    if not tiles:
         raise InputError(
             f"model: {upscaler.name} has no anchors to draw; patch models such as aplus-x3 have"
         )
-    patches = anchors @ np.linalg.pinv(model.features.projection_).T
-    details = model.regressor.predict(np.ascontiguousarray(anchors, np.float32))
-    pairs = zip(
-        patches.reshape(-1, NEIGHBOURHOOD, NEIGHBOURHOOD),
-        details.reshape(-1, WINDOW * model.scale, WINDOW * model.scale),
-        strict=True,
-    )
-    tiles = [np.hstack([_tile(patch), _tile(detail)]) for patch, detail in pairs]
     rows = -(-len(tiles) // COLUMNS)
     height, width = TILE + GAP, 2 * TILE + GAP
     canvas = np.full((rows * height + GAP, COLUMNS * width + GAP), 255, np.uint8)

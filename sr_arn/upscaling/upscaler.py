@@ -2,24 +2,28 @@
 
 `Upscaler` handles pictures. It enlarges luminance, colour and alpha each in its own way
 (`sr_arn.upscaling.channels`) and puts the result together; a `Schedule` computes the tiles. Its
-luminance model makes an HR plane of an LR plane and alone decides how sharp the result is: a
-`PatchModel` (`sr_arn.models.patch`), a `ConvModel` (`sr_arn.models.conv`), or any other.
+luminance model makes an HR plane of an LR plane and alone decides how sharp the result is: see
+`sr_arn.models.base.LuminanceModel`.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer, check_luminance, check_range
 from sr_arn.errors import InputError
-from sr_arn.models.base import LuminanceModel, check_restores, restored, restores
-from sr_arn.models.conv import ConvModel
-from sr_arn.models.patch import PatchModel
+from sr_arn.models.base import (
+    LuminanceModel,
+    TrainedModel,
+    check_restores,
+    restored,
+    restores,
+)
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.picture import MODES
@@ -92,7 +96,8 @@ class Upscaler:
     @property
     def can_run_on_cuda(self) -> bool:
         """Whether torch can run the model on a GPU here."""
-        if not _runs_by_torch(self.model) or find_spec("torch") is None:
+        by_torch = isinstance(self.model, TrainedModel) and self.model.runs_by_torch
+        if not by_torch or find_spec("torch") is None:
             return False
         from torch.cuda import is_available
 
@@ -121,8 +126,7 @@ class Upscaler:
         Parameters
         ----------
         device : {"auto", "cpu", "cuda"}
-            See `sr_arn.models.conv_torch.TorchConvModel` and
-            `sr_arn.models.patch_torch.TorchPatchModel`.
+            See `sr_arn.models.base.TrainedModel.to`.
 
         Raises
         ------
@@ -130,18 +134,13 @@ class Upscaler:
             If torch or the device is missing, or the model is refined or of another kind.
         """
         model = self.model
-        if not _runs_by_torch(model):
+        if not (isinstance(model, TrainedModel) and model.runs_by_torch):
             raise InputError(
                 f"device: {model.name} runs on the CPU only; take a model of the box, not "
                 "refined, or one like those"
             )
         find_device(device)
-        from sr_arn.models.conv_torch import TorchConvModel
-        from sr_arn.models.patch_torch import TorchPatchModel
-
-        if isinstance(model, ConvModel):
-            return self._with(TorchConvModel(model, device), "by torch")
-        return self._with(TorchPatchModel(model, device), "by torch")
+        return self._with(model.to(device), "by torch")
 
     @property
     def restores(self) -> bool:
@@ -379,12 +378,6 @@ def _check_array(image: Pixels) -> None:
         )
     if image.dtype.kind == "f":
         check_range(image, "image")
-
-
-def _runs_by_torch(model: LuminanceModel) -> TypeGuard[ConvModel | PatchModel]:
-    return isinstance(model, ConvModel) or (
-        isinstance(model, PatchModel) and model.regressor.runs_by_torch
-    )
 
 
 def _upscale_levels(

@@ -16,8 +16,9 @@ def linear_regressor(tmp_path, monkeypatch):
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (tmp_path / "linear.py").write_text(code)
     monkeypatch.setattr(regressors, "__path__", [*regressors.__path__, str(tmp_path)])
-    monkeypatch.setitem(regressors.REGRESSORS, "linear", "LinearRegressor")
-    return regressors.regressor_class("linear")
+    home = "sr_arn.regressors.linear:LinearRegressor"
+    monkeypatch.setitem(regressors.REGRESSORS, "linear", home)
+    return regressors.REGRESSORS["linear"]
 
 
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit", "ignore:Skipping check")
