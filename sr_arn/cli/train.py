@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> None:
         upscaler = train_upscaler(
             args.images,
             regressor,
-            args.scale,
+            scale=args.scale,
             validation=args.validation,
             degrade=degrade,
             cluster=cluster,
@@ -181,7 +181,7 @@ def _compare(args: argparse.Namespace, upscaler: "Upscaler", degrade: "Degradati
     large = [path for path in held_out if min(read_image(path).pixels.shape[:2]) >= side]
     if large:
         names = list_models(scale=args.scale)
-        models = {name: load_model(name, args.scale) for name in names}
+        models = {name: load_model(name, scale=args.scale) for name in names}
         new = args.output.stem if args.output.stem not in models else args.output.name
         name = f"{len(large)} held out" if len(large) > 1 else "the one held out"
         print(table(evaluate({**models, new: upscaler}, {name: large}, degrade=how)))

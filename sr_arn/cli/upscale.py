@@ -200,7 +200,7 @@ def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "File
         memory = max(LEAST_MEMORY, MEMORY // args.jobs)
     enlarge = FileUpscaler(
         model=args.model,
-        size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
+        size=Size(**{name: getattr(args, name) for name in Size.__dataclass_fields__}),
         device=args.device,
         ensemble=args.ensemble,
         back_project=args.back_project,

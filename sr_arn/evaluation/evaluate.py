@@ -69,6 +69,7 @@ class SetScore:
 def evaluate(
     models: Mapping[str, Upscaler],
     sets: Mapping[str, Sequence[Path]],
+    *,
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
     degrade: HowToDegrade = BICUBIC,

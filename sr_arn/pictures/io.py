@@ -87,7 +87,7 @@ class TooManyPixels(InputError):
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 
-def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a picture from a path, the bytes of a file or an open binary file.
 
     Parameters
@@ -238,7 +238,9 @@ def as_it_fits(kind: Format, picture: Picture, size: tuple[int, int] | None = No
     return picture
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture, threads: int | None = None) -> None:
+def write_image(
+    path: str | os.PathLike[str], picture: Picture, *, threads: int | None = None
+) -> None:
     """Write a picture in the format of the file name's suffix, whole or not at all.
 
     JPEG and WebP are written at quality 95, AVIF at 90, without chroma subsampling where the

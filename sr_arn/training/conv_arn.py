@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import check_integer, check_scale
+from sr_arn.checks import RandomState, check_integer, check_scale, seed_from
 from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
 from sr_arn.errors import InputError, display
 from sr_arn.models.conv import ConvModel
@@ -59,7 +59,7 @@ class ConvARN(TrainedInEpochs):
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Small networks gain by it, in bfloat16.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses start and crops.
     start : ConvModel, optional
         What to begin with instead of random numbers: of the same channels and anchors, of as
@@ -87,6 +87,7 @@ class ConvARN(TrainedInEpochs):
 
     def __init__(
         self,
+        *,
         channels: int = 48,
         layers: int = 18,
         anchors: int = 16,
@@ -97,7 +98,7 @@ class ConvARN(TrainedInEpochs):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: int = 0,
+        random_state: RandomState = 0,
         start: ConvModel | None = None,
         teacher: ConvModel | None = None,
         equivariant: bool = True,
@@ -141,6 +142,7 @@ class ConvARN(TrainedInEpochs):
         self,
         planes: Sequence[NDArray[np.float32]],
         scale: int,
+        *,
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
@@ -178,7 +180,8 @@ class ConvARN(TrainedInEpochs):
         if self.teacher is not None and self.teacher.scale != scale:
             raise InputError(f"teacher: expected one for x{scale}, received x{self.teacher.scale}")
         teacher = None if self.teacher is None else SelfEnsemble(self.teacher)
-        network = self._network(scale)
+        seed = seed_from(self.random_state)
+        network = self._network(scale, seed)
 
         def look(progress: "Progress") -> None:
             if progress.epoch_ended:
@@ -194,7 +197,7 @@ class ConvARN(TrainedInEpochs):
                 self.crop,
                 self.batch_size,
                 BATCHES,
-                self.random_state,
+                seed,
                 teacher,
                 degrade,
             ),
@@ -202,7 +205,7 @@ class ConvARN(TrainedInEpochs):
                 int(self.epochs),
                 float(self.learning_rate),
                 self.precision,
-                self.random_state,
+                seed,
                 self.equivariant,
                 self.compiled,
             ),
@@ -215,7 +218,7 @@ class ConvARN(TrainedInEpochs):
         self.model_ = plain(network)
         return self
 
-    def _network(self, scale: int) -> "ConvAnchoredNetwork":
+    def _network(self, scale: int, seed: int) -> "ConvAnchoredNetwork":
         """Return a network as it is before training; it turns with the picture if `start` does."""
         import torch
 
@@ -230,7 +233,7 @@ class ConvARN(TrainedInEpochs):
             return network
 
         with torch.random.fork_rng():
-            torch.manual_seed(self.random_state)
+            torch.manual_seed(seed)
             try:
                 return network(self.equivariant)
             except DoesNotTurn as error:

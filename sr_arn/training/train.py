@@ -44,6 +44,7 @@ Plane = NDArray[np.float32]
 def train_upscaler(
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     regressor: Regressor | ConvARN,
+    *,
     scale: int = 3,
     max_samples: int = MAX_SAMPLES,
     validation: int | None = 0,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -88,6 +88,7 @@ class FileUpscaler:
     """
 
     model: str | None = None
+    _: KW_ONLY
     size: Size = field(default_factory=Size)
     device: str = "cpu"
     ensemble: bool = False
@@ -200,11 +201,11 @@ class FileUpscaler:
             whole = b"" if sys.stdin is None else sys.stdin.buffer.read()
             if not whole:
                 raise InputError("stdin: is empty or closed; expected a picture")
-            return read_image(whole, self.max_pixels)
+            return read_image(whole, max_pixels=self.max_pixels)
         is_pipe = (
             is_local(source) and source.exists() and not source.is_file() and not source.is_dir()
         )
-        return read_image(source.read_bytes() if is_pipe else source, self.max_pixels)
+        return read_image(source.read_bytes() if is_pipe else source, max_pixels=self.max_pixels)
 
     def prepare(self) -> int:
         """Load what is sure to be needed; return the model's scale, or 1 where that will depend.
@@ -299,7 +300,7 @@ class FileUpscaler:
         if scale == 1:  # no model is asked for a smaller picture
             upscaler = Upscaler(BicubicModel(1))
         else:
-            upscaler = load_model(self.model, scale)
+            upscaler = load_model(self.model, scale=scale)
             if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
                 upscaler = upscaler.on("cuda")
             upscaler = upscaler.refined(self.ensemble, self.back_project)

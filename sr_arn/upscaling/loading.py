@@ -25,7 +25,7 @@ LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str] | None = None, scale: int | None = None
+    name_or_path: str | os.PathLike[str] | None = None, *, scale: int | None = None
 ) -> Upscaler:
     """Return an up-scaler from the box or from a file.
 
@@ -68,6 +68,7 @@ def load_model(
 def save_model(
     path: str | os.PathLike[str],
     upscaler: Upscaler,
+    *,
     licence: str = "unstated",
     scores: dict[str, dict[str, float]] | None = None,
     time: dict[str, float] | None = None,

@@ -138,11 +138,11 @@ def test_learns_from_pairs_what_it_learns_from_their_degradation(
 
     monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 30)
     folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
-    own = train_upscaler(folder, regressor(), 2)
+    own = train_upscaler(folder, regressor(), scale=2)
     assert own.header["training"]["degradation"] == "given"
     assert own.header["training"]["images"] == 3
     validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
-    assert validation.psnr(own) > validation.psnr(load_model("bicubic", 2)) + 0.25
+    assert validation.psnr(own) > validation.psnr(load_model("bicubic", scale=2)) + 0.25
 
 
 def test_pairs_give_the_samples_of_their_degradation(planes):
@@ -161,14 +161,14 @@ def test_pairs_are_checked(tmp_path, planes):
     folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
     (folder / "LR" / "ax2.png").rename(folder / "LR" / "a.png")
     with pytest.raises(InputError, match=r"expected 210 x 225 pixels, 3 times those of a\.png"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 3)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=3)
     with pytest.raises(InputError, match="give only such, and no degradation"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 2, degrade=BLURRED)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=2, degrade=BLURRED)
     with pytest.raises(InputError, match="give only such, and no degradation"):
-        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), 2)
+        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), scale=2)
     (folder / "LR" / "bx2.png").unlink()
     with pytest.raises(InputError, match="LR has no b"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 2)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=2)
 
 
 def test_pairs_are_compared_by_their_own_lr_versions(tmp_path, planes, capsys):

@@ -85,7 +85,7 @@ def test_upscaled_strips_are_the_upscaled_picture(coffee, kind):
 
 
 def test_the_frame_of_the_larger_picture(coffee):
-    upscaler = load_model("bicubic", 2)
+    upscaler = load_model("bicubic", scale=2)
     picture = Picture(coffee[:9, :8], Metadata(dpi=(72, 72)))
     larger = upscaler.upscale_picture(picture).frame
     frame = picture.frame.of_size(18, 16)

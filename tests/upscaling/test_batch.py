@@ -266,7 +266,7 @@ def test_bicubic_of_any_scale_is_imresize(tmp_path, coffee):
     large = tmp_path / "large.png"
     assert cli("upscale", small, "-o", large, "--model", "bicubic", "--scale", 3, "--quiet") == 0
     with Image.open(large) as image:
-        np.testing.assert_array_equal(image, load_model("bicubic", 3).upscale(small))
+        np.testing.assert_array_equal(image, load_model("bicubic", scale=3).upscale(small))
 
 
 def test_pipes(tmp_path, coffee):

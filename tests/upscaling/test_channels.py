@@ -13,7 +13,7 @@ COLOURS = [(255, 0, 0), (0, 128, 255), (255, 255, 255), (0, 0, 0), (37, 180, 99)
 
 @pytest.fixture(params=MODELS, scope="module")
 def upscaler(request):
-    return load_model(request.param, 3)
+    return load_model(request.param, scale=3)
 
 
 def disc(size=24):
@@ -137,4 +137,4 @@ def test_the_reach_is_enough(coffee):
 @pytest.mark.parametrize("shape", [(5,), (5, 5, 1), (5, 5, 5), (5, 5, 3, 3), (0, 5, 4)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(InputError, match=r"expected \[h, w\] or \[h, w, 2 to 4\]"):
-        load_model("bicubic", 2).upscale(np.zeros(shape, np.uint8))
+        load_model("bicubic", scale=2).upscale(np.zeros(shape, np.uint8))

@@ -35,7 +35,7 @@ def test_a_preview_is_a_part_of_the_result(coffee, name):
     side = PART * upscaler.scale
     assert drawn.shape == (18 + 2 * side, 4 * side + 4, 3)
     parts = drawn[18::2, : 2 * side : 2], drawn[18::2, 2 * side + 4 :: 2]
-    wholes = load_model("bicubic", upscaler.scale).upscale(coffee), upscaler.upscale(coffee)
+    wholes = load_model("bicubic", scale=upscaler.scale).upscale(coffee), upscaler.upscale(coffee)
     places = [
         (top, left)
         for top in range(0, 400 - PART, PART // 2)

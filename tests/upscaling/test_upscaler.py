@@ -51,7 +51,7 @@ def test_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale, name):
         hr = crop_to_multiple(plane, scale)
         small = imresize(hr, 1 / scale)
         ours, bicubic = (
-            psnr_y(hr, load_model(model, scale).upscale_luminance(small, "paper"), scale)
+            psnr_y(hr, load_model(model, scale=scale).upscale_luminance(small, "paper"), scale)
             for model in (name.format(scale), "bicubic")
         )
         assert ours > bicubic + 0.5
@@ -68,7 +68,7 @@ def test_a_model_scores_what_its_header_or_the_published_table_says(data, model)
 
 
 def test_bicubic_with_papers_border_is_imresize(lr):
-    up = load_model("bicubic", 3).upscale_luminance(lr, "paper")
+    up = load_model("bicubic", scale=3).upscale_luminance(lr, "paper")
     np.testing.assert_allclose(up, imresize(lr, 3), atol=1e-6)
 
 

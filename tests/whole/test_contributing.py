@@ -32,6 +32,7 @@ def test_a_regressor_in_one_file(linear_regressor, tmp_path, planes, capsys):
     hr = planes[0][:200, :200]
     lr = imresize(hr, 1 / 2)
     linear, bicubic = (
-        psnr_y(hr, load_model(name, 2).upscale_luminance(lr), 2) for name in (model, "bicubic")
+        psnr_y(hr, load_model(name, scale=2).upscale_luminance(lr), 2)
+        for name in (model, "bicubic")
     )
     assert linear > bicubic + 0.3
