@@ -112,7 +112,7 @@ def do_nothing(cluster: Cluster | None) -> None:
 
 def train(cluster: Cluster | None) -> None:
     """Train A+ on the shipped pictures."""
-    train_upscaler(PICTURES, APlusRegressor(256), 3, max_samples=500_000, cluster=cluster)
+    train_upscaler(PICTURES, APlusRegressor(256), scale=3, max_samples=500_000, cluster=cluster)
 
 
 def sent_for_a_picture(path: Path) -> dict[str, int]:

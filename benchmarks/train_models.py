@@ -85,7 +85,7 @@ def train(name: str, data: Path) -> None:
     if isinstance(regressor, TrainedInEpochs):
         CHECKPOINTS.mkdir(exist_ok=True)
         options = {"checkpoint": checkpoint, "resume": checkpoint if checkpoint.exists() else None}
-    upscaler = train_upscaler([data / "T91"], regressor, scale, **options)
+    upscaler = train_upscaler([data / "T91"], regressor, scale=scale, **options)
     print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
     path = _path(name)
     save_model(path, upscaler, licence=LICENCE)

@@ -13,16 +13,18 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name="torch") from error
 
 from sr_arn.age.heads.energy import EnergyDensity, ascend, climb
+from sr_arn.age.model import AgeModel
 from sr_arn.age.transfer import arn_from_dex, parameter_groups
 from sr_arn.errors import InputError
 
-__all__ = ["arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]
+__all__ = ["AgeModel", "arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]
 
 
 def refine(
     head: EnergyDensity,
     features: Tensor,
     initial: Tensor,
+    *,
     algorithm: Callable[..., Tensor] = climb,
     **options: Any,
 ) -> Tensor:

@@ -23,6 +23,8 @@ LONGEST = 200  # numbers of a list
 class AgeModel(nn.Module):
     """From faces to ages.
 
+    Calling it gives the ages [n] in years of faces [n, 3, h, w].
+
     Parameters
     ----------
     backbone : Module
@@ -40,14 +42,14 @@ class AgeModel(nn.Module):
         """Return what else tells this model from others."""
         return self.description
 
-    def forward(self, faces: Tensor) -> Tensor:
+    def features(self, faces: Tensor) -> Tensor:
         """Return the features [n, f] of faces [n, 3, h, w]: what the head takes."""
         features: Tensor = self.backbone(faces)
         return features
 
-    def predict(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor) -> Tensor:
         """Return the ages [n] in years of faces [n, 3, h, w]."""
-        return self.head.predict(self(faces))[:, 0]
+        return self.head.predict(self.features(faces))[:, 0]
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def load_age_model(path: str | os.PathLike[str]) -> SavedModel:
         with local_copy(path) as file:
             _fill(model, file, where)
         black = torch.zeros(2, 3, header["side"], header["side"])
-        ages = model.eval().predict(black)
+        ages = model.eval()(black)
     except SrArnError as error:
         message = str(error) if str(error).startswith(where) else f"{where}: {error}"
         raise type(error)(message) from error

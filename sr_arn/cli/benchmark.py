@@ -77,15 +77,15 @@ def run(args: argparse.Namespace) -> None:
     }
     folder = data_folder(args.data)
     sets = {name: find_set(folder, name, args.scale) for name in names(args.sets)}
-    progress = logging.getLogger("sr_arn").info
+    options = {"border": args.border, "progress": logging.getLogger("sr_arn").info}
     if args.report:
         from sr_arn.web.report import ShownPictures, benchmark_page
 
         shown = ShownPictures(args.report_pictures)
-        scores = evaluate(models, sets, args.border, progress, keep=shown.add)
+        scores = evaluate(models, sets, **options, keep=shown.add)
         emit_page(args.report, benchmark_page(scores, shown, args.scale, args.border))
     else:
-        scores = evaluate(models, sets, args.border, progress)
+        scores = evaluate(models, sets, **options)
     if args.json != STDOUT:
         print(table(scores))
     if args.json:

@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
         upscaler = train_upscaler(
             args.images,
             regressor,
-            args.scale,
+            scale=args.scale,
             validation=args.validation,
             degrade=degrade,
             cluster=cluster,

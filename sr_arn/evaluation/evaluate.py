@@ -68,6 +68,7 @@ class SetScore:
 def evaluate(
     models: Mapping[str, Upscaler],
     sets: Mapping[str, Sequence[Path] | Sequence[ImageFiles]],
+    *,
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
     degrade: Degradation = BICUBIC,

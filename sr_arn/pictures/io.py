@@ -42,7 +42,7 @@ HEAD = 64  # bytes that tell a format
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 
-def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a picture from a path, the bytes of a file or an open binary file.
 
     Parameters
@@ -118,7 +118,9 @@ def as_it_fits(target: Format, picture: Picture, size: tuple[int, int] | None = 
     return picture
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture, threads: int | None = None) -> None:
+def write_image(
+    path: str | os.PathLike[str], picture: Picture, *, threads: int | None = None
+) -> None:
     """Write a picture in the format of the file name's suffix, whole or not at all.
 
     Formats that lose something are written at their own high quality (docs/pictures.md names it),

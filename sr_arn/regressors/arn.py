@@ -8,6 +8,7 @@ Estimation and Super Resolution", ICCV 2017.
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from sr_arn.checks import RandomState
 from sr_arn.regressors.anchors import Anchors
 from sr_arn.regressors.gradient import GradientRegressor
 
@@ -56,7 +57,7 @@ class ARNRegressor(GradientRegressor):
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Steps take less time then, most of all in bfloat16.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses start and order of the samples.
 
     Attributes
@@ -80,6 +81,7 @@ class ARNRegressor(GradientRegressor):
     def __init__(
         self,
         anchors: Anchors = "auto",
+        *,
         similarity: str = "abs_cosine",
         sharpness: float = 12.0,
         rank: int | None = 32,
@@ -91,7 +93,7 @@ class ARNRegressor(GradientRegressor):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.anchors = anchors
         self.similarity = similarity

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from sr_arn.checks import check_integer
+from sr_arn.checks import RandomState, check_integer
 from sr_arn.regressors.anchors import Anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.gradient import GradientRegressor
@@ -53,7 +53,7 @@ class DeepARNRegressor(GradientRegressor):
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         On processors that multiply bfloat16 themselves, steps in it then take half of the time;
         without, they gain nothing by it.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses start and order of the samples.
 
     Attributes
@@ -84,6 +84,7 @@ class DeepARNRegressor(GradientRegressor):
     def __init__(
         self,
         anchors: Anchors = "auto",
+        *,
         layers: int = 7,
         similarity: str = "abs_cosine",
         sharpness: float = 8.0,
@@ -94,7 +95,7 @@ class DeepARNRegressor(GradientRegressor):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.anchors = anchors
         self.layers = layers

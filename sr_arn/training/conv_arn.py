@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import check_integer, check_scale
+from sr_arn.checks import RandomState, check_integer, check_scale, seed_from
 from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.images import TrainingImage
 from sr_arn.errors import InputError, display
@@ -61,7 +61,7 @@ class ConvARN(TrainedInEpochs, Trainer):
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Small networks gain by it, in bfloat16.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses start and crops.
     start : ConvModel, optional
         What to begin with instead of random numbers: of the same channels and anchors, of as
@@ -90,6 +90,7 @@ class ConvARN(TrainedInEpochs, Trainer):
 
     def __init__(
         self,
+        *,
         channels: int = 48,
         layers: int = 18,
         anchors: int = 16,
@@ -100,7 +101,7 @@ class ConvARN(TrainedInEpochs, Trainer):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: int = 0,
+        random_state: RandomState = 0,
         start: ConvModel | None = None,
         teacher: ConvModel | None = None,
         equivariant: bool = True,
@@ -157,6 +158,7 @@ class ConvARN(TrainedInEpochs, Trainer):
         self,
         planes: Sequence[NDArray[np.float32] | TrainingImage],
         scale: int,
+        *,
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
@@ -194,7 +196,8 @@ class ConvARN(TrainedInEpochs, Trainer):
         if self.teacher is not None and self.teacher.scale != scale:
             raise InputError(f"teacher: expected one for x{scale}, received x{self.teacher.scale}")
         teacher = None if self.teacher is None else SelfEnsemble(self.teacher)
-        network = self._network(scale)
+        seed = seed_from(self.random_state)
+        network = self._network(scale, seed)
 
         def look(progress: "Progress") -> None:
             if progress.epoch_ended:
@@ -210,7 +213,7 @@ class ConvARN(TrainedInEpochs, Trainer):
                 self.crop,
                 self.batch_size,
                 BATCHES,
-                self.random_state,
+                seed,
                 teacher,
                 degrade,
             ),
@@ -218,7 +221,7 @@ class ConvARN(TrainedInEpochs, Trainer):
                 int(self.epochs),
                 float(self.learning_rate),
                 self.precision,
-                self.random_state,
+                seed,
                 self.equivariant,
                 self.compiled,
             ),
@@ -231,7 +234,7 @@ class ConvARN(TrainedInEpochs, Trainer):
         self.model_ = plain(network)
         return self
 
-    def _network(self, scale: int) -> "ConvAnchoredNetwork":
+    def _network(self, scale: int, seed: int) -> "ConvAnchoredNetwork":
         """Return a network as it is before training; it turns with the picture if `start` does."""
         import torch
 
@@ -246,7 +249,7 @@ class ConvARN(TrainedInEpochs, Trainer):
             return network
 
         with torch.random.fork_rng():
-            torch.manual_seed(self.random_state)
+            torch.manual_seed(seed)
             try:
                 return network(self.equivariant)
             except DoesNotTurn as error:

@@ -50,6 +50,7 @@ class TrainedUpscaler(Upscaler):
 def train_upscaler(
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     regressor: Learner,
+    *,
     scale: int = 3,
     max_samples: int = MAX_SAMPLES,
     validation: int | None = 0,

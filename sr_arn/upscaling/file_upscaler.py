@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -86,6 +86,7 @@ class FileUpscaler:
     """
 
     model: str | None = None
+    _: KW_ONLY
     size: Size = field(default_factory=Size)
     device: str = "cpu"
     ensemble: bool = False
@@ -214,11 +215,11 @@ class FileUpscaler:
             whole = b"" if sys.stdin is None else sys.stdin.buffer.read()
             if not whole:
                 raise InputError("stdin: is empty or closed; expected a picture")
-            return read_image(whole, self.max_pixels)
+            return read_image(whole, max_pixels=self.max_pixels)
         is_pipe = (
             is_local(source) and source.exists() and not source.is_file() and not source.is_dir()
         )
-        return read_image(source.read_bytes() if is_pipe else source, self.max_pixels)
+        return read_image(source.read_bytes() if is_pipe else source, max_pixels=self.max_pixels)
 
     def prepare(self) -> int:
         """Load the model; return its scale, or 1 if the scale depends on the picture.

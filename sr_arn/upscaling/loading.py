@@ -74,6 +74,7 @@ def load_model(
 def save_model(
     path: str | os.PathLike[str],
     upscaler: Upscaler,
+    *,
     licence: str = "unstated",
     scores: dict[str, dict[str, float]] | None = None,
     time: dict[str, float] | None = None,

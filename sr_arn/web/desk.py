@@ -82,7 +82,9 @@ class Desk:
         @lru_cache(16)
         def file_upscaler(model: str | None, size: Size) -> FileUpscaler:
             name = None if model is None else models.get(model, model)
-            return FileUpscaler(name, size, device, schedule=schedule, max_pixels=max_pixels)
+            return FileUpscaler(
+                name, size=size, device=device, schedule=schedule, max_pixels=max_pixels
+            )
 
         self._file_upscaler = file_upscaler
         file_upscaler(None, Size()).prepare()
@@ -166,14 +168,14 @@ class Desk:
         with item.lock:
             if not path.exists():
                 whole = 1 << 62  # pixels: it is ours
-                result = read_image(item.result, whole) if is_result else None
+                result = read_image(item.result, max_pixels=whole) if is_result else None
                 picture = result or self._by_bicubic(item)
                 write_image(path, Picture(visible(picture), _colours_of(picture)))
         return path
 
     def _by_bicubic(self, item: Item) -> Picture:
         """Return a picture handed in, as large as its result."""
-        picture = read_image(item.source, self.max_pixels)
+        picture = read_image(item.source, max_pixels=self.max_pixels)
         height, width = picture.pixels.shape[:2]
         size = item.outcome["height"], item.outcome["width"]
         whole = size[0] % height == size[1] % width == 0

@@ -558,7 +558,7 @@ def test_max_pixels_allows_more_than_pillow_would(tmp_path, monkeypatch):
     result = python(*arguments, "--model", "bicubic", "--scale", 1, "--max-pixels", 200_000_000)
     assert (result.returncode, result.stderr) == (0, "")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200_000_000)
-    assert read_image(tmp_path / "out.png", 200_000_000).pixels.shape == (10_000, 20_000)
+    assert read_image(tmp_path / "out.png", max_pixels=200_000_000).pixels.shape == (10_000, 20_000)
 
 
 def test_help_loads_nothing_heavy():

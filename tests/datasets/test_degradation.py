@@ -139,7 +139,7 @@ def test_learns_from_pairs_what_it_learns_from_their_degradation(
 
     monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 30)
     folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
-    own = train_upscaler(folder, regressor(), 2)
+    own = train_upscaler(folder, regressor(), scale=2)
     assert own.header["training"]["degradation"] == "given"
     assert own.header["training"]["images"] == 3
     validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
@@ -163,14 +163,14 @@ def test_pairs_are_checked(tmp_path, planes):
     for name in "abc":
         (folder / "LR" / f"{name}x2.png").rename(folder / "LR" / f"{name}.png")
     with pytest.raises(InputError, match=r"expected 210 x 225 pixels, 3 times those of a\.png"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 3)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=3)
     with pytest.raises(InputError, match="give only such, and no degradation"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 2, degrade=BLURRED)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=2, degrade=BLURRED)
     with pytest.raises(InputError, match="give only such, and no degradation"):
-        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), 2)
+        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), scale=2)
     (folder / "LR" / "b.png").unlink()
     with pytest.raises(InputError, match="LR has no b"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 2)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=2)
 
 
 def test_pairs_are_compared_by_their_own_lr_versions(tmp_path, planes, capsys):

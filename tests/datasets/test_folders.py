@@ -204,7 +204,7 @@ def test_the_doctor_tells_what_is_there(monkeypatch, tmp_path, capsys):
     assert "data sets " in told
     monkeypatch.setattr("sr_arn.cli.doctor.NEEDED", ("numpy", "of-no-such-name"))
     assert main(["doctor"]) == 1
-    assert "of-no-such-name missing: install sr-arn anew" in capsys.readouterr().out
+    assert "of-no-such-name   missing: install sr-arn anew" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])

@@ -410,7 +410,9 @@ REGRESSORS = {
     "A+": lambda: APlusRegressor(24, neighbours=300, dictionary_samples=2000),
     "global ARN": lambda: GlobalARNRegressor(24, rank=12, dictionary_samples=2000),
     "global ARN, exact": lambda: GlobalARNRegressor(8, rank=None, dictionary_samples=2000),
-    "distances": lambda: GlobalARNRegressor(8, "neg_sqdist", rank=None, regularisation=1.0),
+    "distances": lambda: GlobalARNRegressor(
+        8, similarity="neg_sqdist", rank=None, regularisation=1.0
+    ),
 }
 SETTINGS = {"scale": 2, "max_samples": 9000}
 

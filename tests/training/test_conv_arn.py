@@ -252,7 +252,7 @@ def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, plane
     (tmp_path / "more").mkdir()
     (tmp_path / "0.png").rename(tmp_path / "more" / "0.png")
     folders = [tmp_path / "more", tmp_path]
-    upscaler = train_upscaler(folders, ConvARN(**SMALL, epochs=2), 2, validation=1)
+    upscaler = train_upscaler(folders, ConvARN(**SMALL, epochs=2), scale=2, validation=1)
     training = upscaler.header["training"]
     assert (training["images"], training["held_out"]) == (2, 1)
     assert training["parameters"]["channels"] == 12

@@ -102,8 +102,8 @@ def test_each_form_of_arn_beats_the_one_before():
 def test_saved_again_it_is_the_same_file(tmp_path, data):
     upscaler = load_model(NAME)
     header = upscaler.header
-    fields = (header["licence"], header["scores"], header["time"])
-    save_model(tmp_path / "again.safetensors", upscaler, *fields)
+    fields = {name: header[name] for name in ("licence", "scores", "time")}
+    save_model(tmp_path / "again.safetensors", upscaler, **fields)
     assert (tmp_path / "again.safetensors").read_bytes() == data
 
 

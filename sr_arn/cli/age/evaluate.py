@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     _as_trained(args, saved.training)
     faces = open_data(args, args.split)
     images = to_tensor(read_faces(faces.paths, saved.side, args.resize))
-    ages = predict_ages(saved.model, images, args.mirrored)
+    ages = predict_ages(saved.model, images, mirrored=args.mirrored)
     always = np.full_like(faces.ages, _median(args, faces))
     result = {
         "faces": len(ages),

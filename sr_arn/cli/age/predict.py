@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     for path, plot in zip(args.inputs, plots, strict=True):
         try:
             photo = _read(path)
-            found = estimate_ages(saved, photo, args.cropped)
+            found = estimate_ages(saved, photo, cropped=args.cropped)
         except InputError as error:
             if len(args.inputs) == 1:
                 raise

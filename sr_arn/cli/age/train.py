@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
             faces,
             ages,
             recipe,
-            args.batch_size,
+            batch_size=args.batch_size,
             head_multiplier=args.head_multiplier,
             device=args.device,
             checkpoint=checkpoint,
