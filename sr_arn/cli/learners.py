@@ -80,7 +80,8 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
             argument = group.add_argument(
                 option, dest=DEST + name, type=kind, metavar=metavar, help=text
             )
-            setattr(argument, LITERALS, [t for p in own.values() for t in _literals(p)])
+            texts = (text for each in own.values() for text in _literals(each))
+            setattr(argument, LITERALS, list(dict.fromkeys(texts)))
 
 
 def set_parameters(learner: "Learner", args: argparse.Namespace) -> None:

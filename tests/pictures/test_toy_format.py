@@ -83,7 +83,7 @@ def test_its_faults_are_reported_as_those_of_others(toy, photo, tmp_path, caplog
     with pytest.raises(InputError, match=r"cut\.toy: damaged or cut off"):
         read_image(tmp_path / "cut.toy")
     with pytest.raises(InputError, match="60 x 40 pixels, more than 100; allow more"):
-        read_image(photo, 100)
+        read_image(photo, max_pixels=100)
     with pytest.raises(InputError, match=r"Toy holds no transparency; use \.png, \.tif, \.webp"):
         write_image(tmp_path / "a.toy", Picture(np.zeros((9, 9, 4), np.uint8)))
     with pytest.raises(InputError, match=r"expected a name ending in .*, \.toy, \.toi, received"):
