@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sr_arn.cli.learners import LITERALS, MODEL
+from sr_arn.cli.options import LateParser
 
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
 EXAMPLE = 'eval "$(sr-arn completion bash)"'
@@ -59,8 +60,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[Any]:
     """Yield the arguments of a parser and of its commands, late ones too."""
-    if fill := getattr(parser, "fill", None):
-        fill()
+    if isinstance(parser, LateParser):
+        parser.fill()
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

@@ -3,13 +3,14 @@
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 __all__ = [
     "STDOUT",
+    "LateParser",
     "add_cluster",
     "add_commands",
     "add_json",
@@ -27,10 +28,27 @@ STDOUT = Path("-")
 LARGEST_SCALE = 16
 
 
+class LateParser(argparse.ArgumentParser):
+    """A parser that adds some arguments when it parses, for they take imports."""
+
+    late: Callable[[argparse.ArgumentParser], object] | None = None
+
+    def fill(self) -> None:
+        """Add the late arguments."""
+        if self.late is not None:
+            self.late(self)
+            self.late = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse."""
+        self.fill()
+        return super().parse_known_args(args, namespace)
+
+
 def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]) -> None:
     """Add commands: modules with a summary, an example, arguments and what to run.
 
-    Arguments that take imports are late: they are added when the command is parsed.
+    A module's `add_late_arguments` is called when its command is parsed.
     """
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
@@ -42,7 +60,8 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]
         )
         sub.set_defaults(run=command.run)
         command.add_arguments(sub)
-        sub.late = getattr(command, "add_late_arguments", None)
+        if isinstance(sub, LateParser):
+            sub.late = getattr(command, "add_late_arguments", None)
 
 
 def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
