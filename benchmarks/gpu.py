@@ -130,7 +130,7 @@ def measure(
         network, x = there.model.network, torch.rand(1, 1, *size, device=device)
     elif isinstance(there.model, TorchPatchModel):
         network = there.model.regressor
-        batches = -(-pixels * network.numbers // MEMORY)
+        batches = -(-pixels * there.model.regressor.numbers // MEMORY)
         x = torch.randn(pixels // batches, len(there.model.projection), device=device)
     work, dtype = partial(network, x), torch.float32
     if device.type in HALF_ON and not isinstance(network, Strongest | ConvAnchoredNetwork):

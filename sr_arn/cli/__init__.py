@@ -11,9 +11,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from sr_arn._version import __version__
 from sr_arn.cli import (
@@ -29,7 +29,7 @@ from sr_arn.cli import (
     train,
     upscale,
 )
-from sr_arn.cli.options import add_commands, fill_in
+from sr_arn.cli.options import LateParser, add_commands
 from sr_arn.cli.torchrun import ended, is_first, speaks
 from sr_arn.system.memory import memory_left
 from sr_arn.system.threads import hush_readers
@@ -46,27 +46,8 @@ COMMANDS = (
 )
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """A parser that reports an error in one line, and reads the registries only when it must."""
-
-    late: Callable[[argparse.ArgumentParser], object] | None = None
-    """Adds arguments, of which `sr-arn --help` need not know."""
-
-    def fill(self) -> None:
-        """Add the late arguments."""
-        if self.late is not None:
-            self.late(self)
-            self.late = None
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse."""
-        self.fill()
-        return super().parse_known_args(args, namespace)
-
-    def format_help(self) -> str:
-        """Return the help, with what the registries hold."""
-        fill_in(self)
-        return super().format_help()
+class OneLineParser(LateParser):
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and leave with exit code 2."""

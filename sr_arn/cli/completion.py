@@ -6,7 +6,7 @@ from typing import Any
 
 from sr_arn.cli.age.options import DATA_SETS
 from sr_arn.cli.learners import LITERALS
-from sr_arn.cli.options import fill_in, path_or_url
+from sr_arn.cli.options import LateParser, fill_in, path_or_url
 
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
 EXAMPLE = 'eval "$(sr-arn completion bash)"'
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[Any]:
     """Yield the arguments of a parser and of its commands, late ones too, with their whole help."""
-    if fill := getattr(parser, "fill", None):
-        fill()
+    if isinstance(parser, LateParser):
+        parser.fill()
     fill_in(parser)
     for action in parser._actions:
         yield action

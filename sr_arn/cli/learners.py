@@ -69,14 +69,16 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         parameter = next(iter(own.values()))
         option = f"--{_option(name)}"
         text = (_help(own) if shared is None else shared.help).replace("%", "%%")
+        if option in parser._option_string_actions:  # the command means something else by it
+            continue
         if isinstance(parameter.default, bool):
             flag = option.replace("--", "--no-") if parameter.default else option
             action = "store_false" if parameter.default else "store_true"
             group.add_argument(flag, dest=DEST + name, action=action, default=None, help=text)
         elif kind := _type_of(parameter):
             metavar = shared.metavar if shared else {int: "N", float: "R"}.get(kind, "NAME")
-            if kind not in (int, float, str):
-                kind, metavar = str, MODEL
+            if _model_of(parameter):
+                metavar = MODEL
             argument = group.add_argument(
                 option, dest=DEST + name, type=kind, metavar=metavar, help=text
             )
@@ -105,13 +107,12 @@ def set_parameters(learner: "Learner", args: argparse.Namespace) -> None:
         option = _option(name)
         if name not in own:
             raise InputError(f"{option}: the regressor {learner.name} takes none")
-        if name in SHARED and SHARED[name].least is not None:
-            check_integer(value, option, SHARED[name].least)
+        if name in SHARED and (least := SHARED[name].least) is not None:
+            check_integer(value, option, least)
         if name == "device":
             find_gpu(value)  # raises at once if it is none
-        kind = _type_of(own[name])
-        is_model = isinstance(value, str) and kind not in (str, None)
-        given[name] = _model(option, value, kind) if is_model else value
+        kind = _model_of(own[name])
+        given[name] = value if kind is None else _load(option, value, kind)
     learner.set_params(**given)
     learner.settle(given)
 
@@ -128,21 +129,26 @@ def _help(own: "dict[str, Parameter]") -> str:
         is_shown = isinstance(default, int | float | str) and not isinstance(default, bool)
         parts.append(", ".join(alike) + (f" (default: {default})" if is_shown else ""))
     text = next((parameter.help for parameter in own.values() if parameter.help), "")
+    known = list(dict.fromkeys(t for parameter in own.values() for t in _literals(parameter)))
+    text += f" ({', '.join(known)})" if known else ""
     return f"{text}; of {', '.join(parts)}" if text else f"of {', '.join(parts)}"
 
 
-def _type_of(parameter: "Parameter") -> "type[int | float | str | TrainedModel] | None":
-    """Return what text stands for: a number, text, or a model; None if for none of these."""
-    from sr_arn.models.base import TrainedModel
-
+def _type_of(parameter: "Parameter") -> type[int | float | str] | None:
+    """Return what the text of an option stands for: a number, text, or nothing that we know."""
     parts = list(_parts(parameter.type))
     for kind in (int, float, str):
         if kind in parts:
             return kind
-    if any(_literals(parameter)):
-        return str
-    models = (p for p in parts if isinstance(p, type) and issubclass(p, TrainedModel))
-    return next(models, None)
+    return str if _literals(parameter) or _model_of(parameter) else None
+
+
+def _model_of(parameter: "Parameter") -> "type[TrainedModel] | None":
+    """Return the kind of model that a parameter takes, if it does."""
+    from sr_arn.models.base import TrainedModel
+
+    parts = (part for part in _parts(parameter.type) if isinstance(part, type))
+    return next((part for part in parts if issubclass(part, TrainedModel)), None)
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
@@ -160,7 +166,7 @@ def _literals(parameter: "Parameter") -> list[str]:
     return [text for part in literals for text in get_args(part) if isinstance(text, str)]
 
 
-def _model(option: str, name_or_path: str, kind: "type[TrainedModel]") -> "TrainedModel":
+def _load(option: str, name_or_path: str, kind: "type[TrainedModel]") -> "TrainedModel":
     """Load the model that an option names."""
     from sr_arn.errors import InputError, display
     from sr_arn.upscaling.loading import load_model

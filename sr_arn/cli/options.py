@@ -3,7 +3,7 @@
 import argparse
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from sr_arn.upscaling.options import OPTIONS
 
 __all__ = [
     "STDOUT",
+    "LateParser",
     "add_cluster",
     "add_commands",
     "add_device",
@@ -35,10 +36,33 @@ LARGEST_SCALE = 16
 PRECISIONS = ("float32", "bfloat16")
 
 
+class LateParser(argparse.ArgumentParser):
+    """A parser that reads the registries, which import much, only when it parses or shows help."""
+
+    late: Callable[[argparse.ArgumentParser], object] | None = None
+    """Adds arguments, of which `sr-arn --help` need not know."""
+
+    def fill(self) -> None:
+        """Add the late arguments."""
+        if self.late is not None:
+            self.late(self)
+            self.late = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse."""
+        self.fill()
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        """Return the help, with what the registries hold."""
+        fill_in(self)
+        return super().format_help()
+
+
 def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]) -> None:
     """Add commands: modules with a summary, an example, arguments and what to run.
 
-    Arguments that take imports are late: they are added when the command is parsed.
+    A module's `add_late_arguments` is called when its command is parsed.
     """
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
@@ -50,7 +74,8 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]
         )
         sub.set_defaults(run=command.run)
         command.add_arguments(sub)
-        sub.late = getattr(command, "add_late_arguments", None)
+        if isinstance(sub, LateParser):
+            sub.late = getattr(command, "add_late_arguments", None)
 
 
 def fill_in(parser: argparse.ArgumentParser) -> None:

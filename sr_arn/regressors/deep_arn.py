@@ -33,16 +33,19 @@ class DeepARNRegressor(GradientRegressor):
     anchors : int, array-like [m, d] or "auto", default "auto"
         Of every layer: how many, or where they start; "auto" is min(16, max(1, n // 8)).
     layers : int, default 7
-        L, at least 1.
+        Number of layers, L, at least 1.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's), x^T c, or -||x - c||^2.
+        The similarity s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's), x^T c, or
+        -||x - c||^2.
     sharpness : float, default 8.0
         K.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
-        See `ARNRegressor`.
-    epochs, batch_size : int, optional
-        By default the recipe's: 10 epochs (up to 50 where they would be under 1000 steps)
-        of batches of 2048 (less for under 131,072 samples).
+        How it is trained: see `ARNRegressor`.
+    epochs : int, optional
+        Passes over the samples; by default the recipe's, 10, or up to 50 where they would be
+        under 1000 steps.
+    batch_size : int, optional
+        Samples of a step; by default the recipe's, 2048, or less for under 131,072 samples.
     learning_rate : float, optional
         The highest; by default the recipe's, 0.008 or 20.
     device : {"auto", "cpu", "cuda"}, default "auto"

@@ -53,11 +53,11 @@ class GlobalARNRegressor(AnchoredRegressor):
         How many anchors K-SVD learns, of unit norm, or the anchors; "auto" is min(1024,
         max(1, n // 8)). With "neg_sqdist" samples are drawn instead of K-SVD's atoms.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): abs(x^T c) / ||x||, abs(x^T c), x^T c, or -||x - c||^2.
+        The similarity s(x, c): abs(x^T c) / ||x||, abs(x^T c), x^T c, or -||x - c||^2.
     sharpness : float, default 6.0
         K in alpha(x) = softmax_i(K s(x, c_i)).
     rank : int or None, default 192
-        r; None, or not below m, is the exact solution.
+        Directions of the assignments, r; None, or not below m, is the exact solution.
     regularisation : float, default 1e-3
         lambda of eq. 10, above 0, against a sum over samples.
     dictionary_samples : int, default 135_000

@@ -34,7 +34,12 @@ class Parameters:
             for name in names.split(", ")
         }
         return [
-            Parameter(p.name, p.annotation, p.default, helps.get(p.name, ""))
+            Parameter(
+                p.name,
+                type(p.default) if p.annotation is p.empty else p.annotation,
+                p.default,
+                helps.get(p.name, ""),
+            )
             for p in inspect.signature(cls, eval_str=True).parameters.values()
         ]
 

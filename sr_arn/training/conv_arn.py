@@ -44,13 +44,18 @@ class ConvARN(TrainedInEpochs, Trainer):
 
     Parameters
     ----------
-    channels, layers, anchors : int
-        Of the network: see `sr_arn.models.conv_network.ConvAnchoredNetwork`.
+    channels : int, default 48
+        Features of each pixel: see `sr_arn.models.conv_network.ConvAnchoredNetwork`.
+    layers : int, default 18
+        Convolutions in pairs, an even number: see there.
+    anchors : int, default 16
+        See there.
     epochs : int, default 40
         Of 500 batches.
     crop : int, default 32
         Side of the crops in LR pixels.
     batch_size : int, default 16
+        Crops of a step.
     learning_rate : float, default 0.003
         The highest, of Adam with a one-cycle rate.
     device : {"auto", "cpu", "cuda"}, default "auto"

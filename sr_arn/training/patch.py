@@ -1,6 +1,6 @@
 """Training of patch models: features, then a regressor on pairs of patches."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sr_arn.models.patch import PatchModel
 from sr_arn.regressors.base import Regressor
@@ -20,9 +20,10 @@ class PatchTrainer(Trainer):
         Is fitted in place.
     """
 
+    name: ClassVar[str] = PatchModel.kind
+
     def __init__(self, regressor: Regressor) -> None:
         self.regressor = regressor
-        self.name = regressor.name
 
     def fit_images(self, data: TrainingSet, **options: Any) -> dict[str, Any]:
         """Learn from pairs of patches; the options are those of the regressor's `fit`."""

@@ -62,7 +62,7 @@ class Trainer(Parameters, ABC):
         What was learned, or at the end of an epoch, what was learned so far.
     """
 
-    name: str
+    name: ClassVar[str]
     """On the command line, and in model files."""
 
     learns_from_parts: ClassVar[bool] = False
