@@ -126,7 +126,7 @@ def test_upscale_takes_it(model, tmp_path):
     whole = load_model(model).upscale(np.asarray(opened(SHIPPED / "coffee.png")))
     np.testing.assert_array_equal(np.asarray(opened(out)), whole)
     with pytest.raises(InputError, match="sharpening runs on the CPU only"):
-        load_model(model).on("cpu")
+        load_model(model).to("cpu")
 
 
 def test_benchmark_and_report_take_it(model, parts, tmp_path, capsys):

@@ -115,4 +115,4 @@ def test_errors_name_it(parts, tmp_path, capsys):
 
 def test_it_stays_on_the_processor(model):
     with pytest.raises(InputError, match="faded runs on the CPU only"):
-        load_model(model).on("cpu")
+        load_model(model).to("cpu")
