@@ -41,8 +41,8 @@ class ARNRegressor(GradientRegressor):
         them, which are learned with them. None is the targets themselves.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
         How it is trained. "one-cycle": Adam, a rate that rises and falls, features and targets
-        scaled, anchors that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90 epochs,
-        batches of 1000, decay 1e-8, nothing scaled, random start.
+        scaled, anchors that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of
+        90 epochs, batches of 1000, decay 1e-8, nothing scaled, random start.
     epochs : int, optional
         Passes over the samples; by default the recipe's, 10, or up to 50 where they would be
         under 1000 steps.
