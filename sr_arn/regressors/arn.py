@@ -8,7 +8,6 @@ Estimation and Super Resolution", ICCV 2017.
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sr_arn.checks import RandomState
 from sr_arn.regressors.anchors import Anchors
 from sr_arn.regressors.gradient import GradientRegressor
 
@@ -42,8 +41,8 @@ class ARNRegressor(GradientRegressor):
         them, which are learned with them. None is the targets themselves.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
         How it is trained. "one-cycle": Adam, a rate that rises and falls, features and targets
-        scaled, anchors that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90
-        epochs, batches of 1000, decay 1e-8, nothing scaled, random start.
+        scaled, anchors that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of
+        90 epochs, batches of 1000, decay 1e-8, nothing scaled, random start.
     epochs : int, optional
         Passes over the samples; by default the recipe's, 10, or up to 50 where they would be
         under 1000 steps.
@@ -59,7 +58,7 @@ class ARNRegressor(GradientRegressor):
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Steps take less time then, most of all in bfloat16.
-    random_state : int, RandomState, Generator or None, default 0
+    random_state : int, default 0
         Chooses start and order of the samples.
 
     Attributes
@@ -83,7 +82,6 @@ class ARNRegressor(GradientRegressor):
     def __init__(
         self,
         anchors: Anchors = "auto",
-        *,
         similarity: str = "abs_cosine",
         sharpness: float = 12.0,
         rank: int | None = 32,
@@ -95,7 +93,7 @@ class ARNRegressor(GradientRegressor):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: RandomState = 0,
+        random_state: int = 0,
     ) -> None:
         self.anchors = anchors
         self.similarity = similarity

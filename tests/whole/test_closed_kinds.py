@@ -5,13 +5,18 @@ registered name in a comparison, a `match`, or the keys of a dict.
 """
 
 import ast
+import inspect
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from sr_arn.models.base import BicubicModel
+from sr_arn.datasets.degradation import COMPONENTS, Component
+from sr_arn.models.base import BicubicModel, TrainedModel
 from sr_arn.models.kinds import KINDS
-from sr_arn.regressors import REGRESSORS
+from sr_arn.regressors import REGRESSORS, Regressor
+from sr_arn.training.patch import PatchTrainer
+from sr_arn.training.trainer import Trainer
 from sr_arn.training.trainers import TRAINERS
 
 PACKAGE = Path(__file__).parents[2] / "sr_arn"
@@ -68,6 +73,27 @@ def test_nothing_decides_by_a_registered_name_or_class():
 
 def test_what_is_allowed_is_needed():
     assert ALLOWED.keys() - FOUND == set()
+
+
+@pytest.mark.parametrize(
+    ("room", "base", "registered"),
+    [
+        ("models", TrainedModel, KINDS),
+        ("regressors", Regressor, REGRESSORS),
+        ("training", Trainer, {**TRAINERS, "any regressor's": PatchTrainer}),
+        ("datasets", Component, COMPONENTS),
+    ],
+)
+def test_every_class_of_ours_is_registered(room, base, registered):
+    for file in (PACKAGE / room).glob("*.py"):
+        if not file.stem.endswith(("_torch", "conv_network")):  # which need torch
+            import_module(f"sr_arn.{room}.{file.stem}")
+    todo, found = [base], set()
+    while todo:
+        todo += (cls := todo.pop()).__subclasses__()
+        if cls is not base and not inspect.isabstract(cls) and cls.__module__.startswith("sr_arn."):
+            found.add(cls)
+    assert found == {cls for cls in registered.values() if cls.__module__.startswith("sr_arn.")}
 
 
 @pytest.mark.parametrize(
