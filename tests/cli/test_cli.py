@@ -414,7 +414,7 @@ def test_bad_input_is_one_line_exit_code_2_and_nothing_written(
 
 
 def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
-    def defect(*arguments):
+    def defect(*arguments, **options):
         raise ZeroDivisionError
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.read_image", defect)
@@ -425,7 +425,7 @@ def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
 def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
     torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-    def fill(*arguments):
+    def fill(*arguments, **options):
         raise torch.cuda.OutOfMemoryError
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.load_model", fill)
@@ -435,7 +435,7 @@ def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
 
 
 def test_interrupted(photo, tmp_path, monkeypatch, capsys):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.load_model", interrupt)
@@ -460,7 +460,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_that_a_library_made_something_else_of(photo, tmp_path, monkeypatch, capsys):
-    def broken_off(*arguments):
+    def broken_off(*arguments, **options):
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:

@@ -92,11 +92,11 @@ def declared(monkeypatch):
         check(width, height, *rest)
         found["pixels"] = max(found.get("pixels", 0), width * height)
 
-    def measured(*arguments):
+    def measured(*arguments, **options):
         memory = Memory()
         try:
             with memory:
-                return read(*arguments)
+                return read(*arguments, **options)
         finally:
             found["memory"] = memory.peak
 
