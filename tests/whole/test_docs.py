@@ -1,6 +1,7 @@
 """What the documentation says of the tests is so."""
 
 import re
+import runpy
 import string
 from importlib.util import find_spec
 
@@ -67,3 +68,9 @@ def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text()
     listed = set(re.findall(r"^(\w+)$", index, re.MULTILINE))
     assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"} == listed
+
+
+def test_the_reference_is_made_of_the_public_names():
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    made = runpy.run_path(str(ROOT / "docs" / "api.py"))["page"]()
+    assert (ROOT / "docs" / "api.md").read_text() == made, "run python docs/api.py"

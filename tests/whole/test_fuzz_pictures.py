@@ -93,11 +93,11 @@ def declared(monkeypatch):
         check(needed, what)
         found["pixels"] = max(found.get("pixels", 0), needed // base.BYTES_TO_READ)
 
-    def measured(*arguments):
+    def measured(*arguments, **options):
         memory = Memory()
         try:
             with memory:
-                return read_image(*arguments)
+                return read_image(*arguments, **options)
         finally:
             found["memory"] = memory.peak
 
