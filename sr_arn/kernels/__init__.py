@@ -1,1 +1,1 @@
-"""The compiled loops, on plain arrays."""
+"""All compiled loops, on plain arrays."""

@@ -1,17 +1,16 @@
-"""Compilation by numba, kept on disk where there is a place for it."""
+"""Compilation by numba, cached on disk where a folder can be written to."""
 
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
 
-__all__ = ["PARALLEL", "ForgivingCache", "compiled"]
+__all__ = ["PARALLEL", "ForgivingCache", "compiled", "stamp"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,42 +22,43 @@ Function = Callable[..., Any]
 
 
 def compiled(**options: Any) -> Callable[[Function], Function]:
-    """Return a decorator that compiles by numba, kept on disk where there is a place for it."""
+    """Return a decorator that compiles by numba and caches the code on disk if it can."""
 
     def decorate(function: Function) -> Function:
         dispatcher = njit(**options)(function)
         try:
             dispatcher._cache = ForgivingCache(function)
-        except RuntimeError:  # numba finds no folder it can write to: compile in every run
+        except RuntimeError:  # numba finds no folder to write to: every run compiles
             logger.debug("no cache folder for %s", function.__name__)
         return dispatcher
 
     return decorate
 
 
-@cache
-def _stamp_of_package() -> tuple[tuple[str, float, int], ...]:
-    """Return names, times and sizes of the modules that hold compiled code, and of planes.py."""
-    here = Path(__file__).parent
-    modules = (*here.glob("*.py"), *here.parent.glob("planes.py"))
-    files = sorted((path.name, path.stat()) for path in modules)
-    return tuple((name, stat.st_mtime, stat.st_size) for name, stat in files)
+def stamp(package: Path) -> tuple[tuple[str, float, int], ...]:
+    """Return names, times and sizes of the files that compiled code depends on."""
+    paths = sorted((*package.glob("kernels/*.py"), *package.glob("planes.py")))
+    stats = [(path.name, path.stat()) for path in paths]
+    return tuple((name, stat.st_mtime, stat.st_size) for name, stat in stats)
+
+
+STAMP = stamp(Path(__file__).parents[1])
 
 
 class ForgivingCache(FunctionCache):
-    """Numba's cache on disk, which at worst does nothing: a full disk or a damaged file.
+    """Numba's cache on disk, in which a full disk or a damaged file costs time only.
 
-    It takes the place of the one that ``njit(cache=True)`` gives a function. Unlike that one, it
-    notices when another module of this folder, or planes.py, has changed: its code may be in this
-    function's.
+    It replaces the one that ``njit(cache=True)`` gives a function. Numba compiles anew when the
+    function's own file changes; this one also when another file of this folder, or planes.py,
+    does: the function's code may include code of theirs.
     """
 
     def __init__(self, function: Function) -> None:
         super().__init__(function)
-        self._cache_file._source_stamp = (self._cache_file._source_stamp, _stamp_of_package())
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, STAMP)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled function, or None to have it compiled."""
+        """Return the compiled function, or None if it must be compiled."""
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # whatever unpickling a damaged file raises
@@ -68,7 +68,7 @@ class ForgivingCache(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the compiled function, if that can be done."""
+        """Write the compiled function, if that is possible."""
         try:
             super().save_overload(sig, data)
         except Exception as error:  # a full disk, or an index that is damaged

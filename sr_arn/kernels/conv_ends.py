@@ -1,4 +1,4 @@
-"""The two ends of the convolutional ARN, compiled: its first features, and the last mixtures."""
+"""The first and the last layer of the convolutional ARN, compiled."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ Array = NDArray[np.float32]
 
 @compiled(nogil=True, fastmath={"contract"})
 def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
-    """Fill the inner pixels of `out`: ReLU of the differences to the neighbours, convolved."""
+    """Set the inner pixels of `out` [h, w, c] to ReLU of a convolution of differences.
+
+    They are those of the pixels of `lr` [h, w] to their neighbours; `weight` is [9, c], `bias` [c].
+    """
     height, width, channels = out.shape
     total = np.empty(channels, np.float32)
     for i in range(1, height - 1):
@@ -32,10 +35,11 @@ def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
 def mix(
     parts: Array, anchors: int, flat: Array, scale: int, start: int, rim: Rim, hr: Array
 ) -> None:
-    """Add to `hr`, which has no rim, mixtures of `parts` [h, w, m + m s^2 or more] less `flat`.
+    """Add the mixtures of `parts` [h, w, m + m s^2 or more], less `flat`, to `hr`.
 
-    They are of the LR rows from `start` on, without the rim. The first m channels are the logits
-    of the shares, the others s^2 of each anchor; `flat` [2, 2, s^2] is by parity of row and column.
+    `parts` are the LR rows from `start` on; neither they nor `hr` include the rim. The first m
+    channels are the logits of the shares, followed by s^2 HR pixels for each of the m anchors.
+    `flat` [2, 2, s^2] is indexed by the parity of row and column.
     """
     first, left = start - rim.top, rim.left
     height, width, _ = parts.shape

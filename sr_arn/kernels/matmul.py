@@ -11,6 +11,7 @@ from numba.core.registry import cpu_target
 from numpy.typing import NDArray
 
 from sr_arn.kernels.cache import compiled
+from sr_arn.kernels.intrinsics import Rows
 from sr_arn.kernels.simd import product
 
 __all__ = [
@@ -31,22 +32,22 @@ Length = tuple[int, ...]
 
 
 class Registers(NamedTuple):
-    """What numba compiles for."""
+    """The vector registers that numba compiles for, and the blocks of a product that fill them."""
 
     lanes: int
     """Numbers of float32 in a vector."""
     rows: int
-    """That are multiplied together."""
+    """Rows that are multiplied together."""
     vectors: int
-    """Of a block of columns at most, of so many rows."""
+    """Vectors in a block of columns, at most, with that many rows."""
     widest: int
-    """Of a block of columns at most, of fewer rows."""
+    """Vectors in a block of columns, at most, with fewer rows."""
     sums: int
-    """Vectors of them that a block may have at a time."""
+    """Vectors of sums that a block may hold at a time."""
 
 
 def _registers() -> Registers:
-    """Return those of numba's target, which need not be this processor."""
+    """Return the registers of numba's target, which need not be this processor."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     if "+avx512f" in features:
         return Registers(16, 8, 3, 6, 24)  # of 32 registers
@@ -69,9 +70,9 @@ def lanes_of(dtype: np.dtype[Any]) -> int:
 
 
 def blocks_of(columns: int, lanes: int, most: int) -> tuple[int, int]:
-    """Return how many blocks columns are laid in, and the vectors, at most so many, of each.
+    """Return a number of blocks for `columns`, and of vectors in each, at most `most`.
 
-    All vectors together are as few as can be.
+    The number of all vectors is the smallest possible.
     """
     vectors = -(-columns // lanes)
     most = min(vectors, most)
@@ -87,9 +88,9 @@ class Columns(NamedTuple):
     Attributes
     ----------
     blocks : ndarray [n, d, b]
-        Of b columns; the last are zeros.
+        n blocks of b columns; columns beyond m are zeros.
     lanes, vectors : tuple
-        Numbers of a vector, and vectors of a block, that code is compiled for.
+        Their lengths: numbers in a vector, and vectors in a block.
     """
 
     blocks: FloatArray
@@ -109,28 +110,28 @@ class Columns(NamedTuple):
 
     @property
     def width(self) -> int:
-        """The number of columns, with those of zeros."""
+        """The number of columns, including those of zeros."""
         return self.blocks.shape[0] * self.blocks.shape[2]
 
 
 @compiled(nogil=True)
 def multiply(
-    numbers: FloatArray,
-    place: int,
-    step: int,
-    count: int,
+    x: FloatArray,
+    x_rows: Rows,
     columns: Columns,
     first: int,
+    count: int,
     out: FloatArray,
     adds: bool = False,
 ) -> None:
-    """Set a group of rows of `out` to rows of `numbers` times the matrix, or add that to them.
+    """Set GROUP rows of `out` to rows of `x`, of `count` numbers, times rows of the matrix.
 
-    The rows begin at `place`, `step` apart, as if `numbers` were flat, and have `count` numbers,
-    for as many rows of the matrix from `first`.
+    The rows of the matrix are the `count` from `first`. If `adds`, the product is added to `out`.
     """
     n, d, b = columns.blocks.shape
-    kinds = columns.lanes, columns.vectors, ROWS
     for block in range(n):
-        of, into = (block * d + first) * b, (block * b, out.shape[1], adds)
-        product(numbers, columns.blocks, out, place, step, count, of, b, *into, *kinds)
+        weight, to = Rows((block * d + first) * b, b), Rows(block * b, out.shape[1])
+        lanes, vectors = columns.lanes, columns.vectors
+        # x (GROUP, count) @ blocks[block, first:first + count] (count, b)
+        # -> out[:, block * b:(block + 1) * b] (GROUP, b)
+        product(x, columns.blocks, out, x_rows, weight, to, count, adds, lanes, vectors, ROWS)

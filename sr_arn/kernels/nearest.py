@@ -1,4 +1,4 @@
-"""The samples nearest to each anchor, kept as they come, compiled: the inner loop of the search."""
+"""The samples nearest to each anchor, collected block by block: the search's inner loop."""
 
 from typing import Any
 
@@ -21,7 +21,12 @@ def offer(
     count: NDArray[np.int64],
     threshold: NDArray[np.floating[Any]],
 ) -> None:
-    """Note the samples above each anchor's threshold: its k-th best at the last tidying."""
+    """Add the samples above each anchor's threshold to its candidates.
+
+    Scores are [m, n], of the samples from `start` on. An anchor has `count` [m] candidates in
+    `best` and `where` [m, room]; full rows are cut to the k best, and the k-th becomes the
+    `threshold` [m].
+    """
     m, samples = scores.shape
     room = best.shape[1]
     for a in prange(m):

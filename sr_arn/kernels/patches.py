@@ -32,7 +32,7 @@ def extract(image: NDArray[Any], size: int, stride: int) -> NDArray[Any]:
 
 
 def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
-    """Lay patches on their grid and return the mean over those that cover each pixel.
+    """Return, for each pixel, the mean over the patches on the grid that cover it.
 
     Inverse of `extract`: ``overlap_average(extract(image, size, stride), stride)`` is
     the part of `image` that the grid covers.
@@ -51,7 +51,7 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If there is no patch, `size` is not a multiple of `stride`, or the dtype is another.
+        If there is no patch, `size` is not a multiple of `stride`, or the dtype is not a float.
     """
     if patches.ndim != 4 or patches.size == 0 or patches.shape[2] != patches.shape[3]:
         raise InputError(f"patches: expected [rows, columns, size, size], received {patches.shape}")
@@ -63,13 +63,14 @@ def overlap_average(patches: NDArray[Any], stride: int) -> NDArray[Any]:
         raise InputError(f"stride: expected a divisor of the patch size {size}, received {stride}")
     # In cells of stride x stride pixels, a patch is reach x reach cells.
     out = np.zeros(((rows + reach - 1) * stride, (columns + reach - 1) * stride), patches.dtype)
+    # patches (rows, columns, size, size) -> out (rows stride + size - stride, columns likewise)
     _average(np.ascontiguousarray(patches), stride, out)
     return out
 
 
 @compiled(nogil=True)
 def _average(patches: NDArray[Any], stride: int, out: NDArray[Any]) -> None:
-    """Set every pixel of `out`, which is 0, to the mean over the patches that cover it."""
+    """Set every pixel of `out`, which is all 0, to the mean over the patches that cover it."""
     rows, columns, size, _ = patches.shape
     reach = size // stride
     for i in range(rows + reach - 1):

@@ -8,7 +8,7 @@ from sr_arn.kernels.cache import compiled
 
 __all__ = ["pursue"]
 
-SINGULAR = 1e-6  # squared distance of an atom to the span of the chosen ones that ends the pursuit
+SINGULAR = 1e-6  # the pursuit ends at an atom whose squared distance to the chosen ones is less
 
 
 @compiled(parallel=True)
@@ -18,7 +18,11 @@ def pursue(
     support: NDArray[np.int32],
     coefficients: NDArray[np.float32],
 ) -> None:
-    """Run the pursuit of every sample on correlations [n, m] alone; fills the last two."""
+    """Set the support and coefficients [n, k] of every sample, k atoms at most.
+
+    The correlations [n, m] of the samples with the atoms, and the Gram matrix [m, m] of the
+    atoms, are all that the pursuit needs.
+    """
     samples, atoms = correlations.shape
     sparsity = support.shape[1]
     for i in prange(samples):
@@ -27,7 +31,7 @@ def pursue(
         cholesky = np.zeros((sparsity, sparsity))
         solution = np.zeros(sparsity)
         for k in range(sparsity):
-            # the atom that correlates most with what is left
+            # the atom that correlates most with the residual
             best, best_size = 0, np.float32(-1.0)
             for j in range(atoms):
                 size = abs(now[j])
@@ -60,7 +64,7 @@ def pursue(
                 solution[row] = value / cholesky[row, row]
             for row in range(k + 1):
                 coefficients[i, row] = solution[row]
-            # what is left correlates so
+            # correlations of the new residual
             if k + 1 < sparsity:
                 now[:] = start
                 for row in range(k + 1):

@@ -207,6 +207,7 @@ class ConvModel(TrainedModel):
             row += ROWS
             start, stop = maps[0].go_on(row)
             rows, features = around[start : stop + 2], maps[0].framed(start, stop)
+            # rows (n + 2, w + 3), weight (9, c), bias (c,) -> features (n + 2, w + 2 or 3, c)
             first_features(rows, self._first, self._first_bias, features)
             maps[0].close()
             for pair, (now, between, after) in zip(self._pairs, _triples(maps), strict=True):
@@ -216,6 +217,7 @@ class ConvModel(TrainedModel):
             start, stop = max(start, rim.top), min(stop, height - rim.bottom)
             if start < stop:
                 parts = last.framed(start, stop)[1:-1, 1 + rim.left : 1 + width - rim.right]
+                # parts (n, w, m + m s^2 or more), flat (2, 2, s^2) -> rows of hr (h s, w s)
                 mix(parts, anchors, flat, self.scale, start, rim, hr)
 
 

@@ -142,6 +142,7 @@ def batch_omp(
         block = slice(start, start + BLOCK)
         correlations = samples[block] @ dictionary.T
         with PARALLEL:
+            # correlations (block, m), gram (m, m) -> support, coefficients (block, sparsity)
             pursue(correlations, gram, support[block], coefficients[block])
     return support, coefficients
 

@@ -61,6 +61,7 @@ def nearest(samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any
         scores = similarities[:, : len(block)]
         np.matmul(anchors, block.T, out=scores)
         with PARALLEL:
+            # scores (m, block) -> best, where (m, room), count, threshold (m,)
             offer(scores, start, k, best, where, count, threshold)
         if start // BLOCK % 100 == 99:
             logger.info("neighbours: %s of %s samples", f"{start + BLOCK:,}", f"{total:,}")

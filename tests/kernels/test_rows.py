@@ -1,15 +1,13 @@
 import os
 import platform
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
-from sr_arn.kernels import cache, matmul, rows
+from sr_arn.kernels import matmul, rows
 from sr_arn.kernels.matmul import REGISTERS, Registers
 from sr_arn.kernels.rows import map_rows, map_windows, soft_rows, strongest
 
@@ -152,57 +150,3 @@ def test_few_rows_and_the_smallest_sizes(n):
 def test_arrays_of_two_kinds_are_refused():
     with pytest.raises(TypingError, match=r"expected .*C-contiguous"):
         strongest(np.ones((2, 3)), np.ones((4, 3), np.float32))
-
-
-def test_a_change_in_another_module_is_noticed(tmp_path):
-    package = tmp_path / "package"
-    package.mkdir()
-    for name in ("cache.py", "__init__.py"):
-        shutil.copy(Path(cache.__file__).with_name("cache.py"), package / name)
-    (package / "__init__.py").write_text("")
-    user = "from package.cache import compiled\nfrom package.used import f\n"
-    (package / "user.py").write_text(f"{user}@compiled()\ndef g(x):\n    return f(x)\n")
-    results = []
-    for number in (1, 20):
-        used = f"from numba import njit\n@njit\ndef f(x):\n    return x + {number}\n"
-        (package / "used.py").write_text(used)
-        code = "from package.user import g; print(g(1))"
-        results.append(
-            subprocess.run(  # noqa: S603 - our own interpreter
-                [sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
-            ).stdout.strip()
-        )  # fmt: skip
-    assert results == ["2", "21"]
-
-
-def test_compiles_where_there_is_no_cache(monkeypatch):
-    def no_locator(function):
-        raise RuntimeError("cannot cache function: no locator available")
-
-    monkeypatch.setattr(cache, "ForgivingCache", no_locator)
-    assert cache.compiled()(lambda x: x + 1)(2) == 3
-
-
-CODE = (
-    "import numpy as np; from sr_arn.kernels.rows import strongest as s; "
-    "print(s(np.eye(3), np.eye(3)))"
-)
-
-
-@pytest.mark.parametrize("damage", [b"", b"\x80\x05nonsense", None], ids=["empty", "other", "none"])
-def test_a_damaged_or_unwritable_cache_costs_time_only(tmp_path, damage):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", CODE]
-    limit = "ulimit -f 1; " if damage is None else ""  # no file above 1 KB can be written
-    for _ in range(2):
-        result = subprocess.run(  # noqa: S603 - our own interpreter
-            ["/bin/bash", "-c", f'trap "" XFSZ; {limit}exec "$@"', "-", *command],
-            env=environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        assert (result.returncode, result.stdout) == (0, "[0 1 2]\n"), result.stderr
-        files = [path for path in tmp_path.rglob("*") if path.suffix in (".nbi", ".nbc")]
-        assert files or damage is None
-        for path in files:
-            if damage is not None:
-                path.write_bytes(damage)
