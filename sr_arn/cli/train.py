@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, upscaler: "TrainedUpscaler", degrade: "Degradation") -> None:
-    """Print how bicubic, the models in the box and the new one do on the images held out."""
+    """Print how bicubic, the bundled models and the new one do on the images held out."""
     from sr_arn.evaluation.evaluate import evaluate, table
     from sr_arn.models.features import SMALLEST
     from sr_arn.models.files import list_models

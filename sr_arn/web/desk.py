@@ -44,9 +44,9 @@ class Desk:
     folder : path
         Holds the pictures; who made it removes it.
     models : dict
-        The models that may be asked for, by name: a name in the box or a file.
+        The models that may be asked for, by name: the name of a bundled model or a file.
     best : bool, default True
-        Whether no model may be asked for, which is the best in the box; else it is the first.
+        Whether no model may be asked for, which is the best of those bundled; else it is the first.
     max_pixels : int
         Of a picture handed in.
     device : {"cpu", "cuda", "auto"}, default "cpu"

@@ -525,9 +525,9 @@ def test_strange_names_lead_nowhere(photos, tmp_path, memory, capsys):
 
 
 def test_a_model_is_loaded_from_a_store(memory, photos, tmp_path, capsys):
-    from sr_arn.models.files import BOX, read_header
+    from sr_arn.models.files import BUNDLED, read_header
 
-    data = (BOX / "aplus-x2.safetensors").read_bytes()
+    data = (BUNDLED / "aplus-x2.safetensors").read_bytes()
     memory["/models/mine.safetensors"] = MemoryFile(None, None, data)
     url = "memory://models/mine.safetensors"
     upscaler = load_model(url)
@@ -540,7 +540,7 @@ def test_a_model_is_loaded_from_a_store(memory, photos, tmp_path, capsys):
     memory["/models/mine.safetensors"] = MemoryFile(None, None, data[:-9])
     with pytest.raises(InputError, match=r"^model memory://.*: is damaged or cut off"):
         load_model(url)
-    with pytest.raises(InputError, match="model: memory://gone is neither a file nor in the box"):
+    with pytest.raises(InputError, match="model: memory://gone is neither a file nor bundled"):
         load_model("memory://gone")
 
 
