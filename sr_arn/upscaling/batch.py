@@ -53,8 +53,8 @@ class Outcome:
     @classmethod
     def of(cls, job: Job, enlarged: Enlarged, seconds: float) -> "Outcome":
         """Return the outcome of a finished job."""
-        (frame, model, restored), spent = enlarged, round(seconds, 3)
-        height, width = frame.shape[:2]
+        (info, model, restored), spent = enlarged, round(seconds, 3)
+        height, width = info.shape[:2]
         source, target = str(job.source), str(job.target)
         return cls(source, target, "done", None, width, height, model, spent, restored)
 
