@@ -1,6 +1,7 @@
 """`sr-arn age`: train, evaluate, predict, and what is wrong told in one line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def few_held_out(monkeypatch):
     def few(folder, split):
         return utkface(folder, split, validation=6)
 
-    monkeypatch.setitem(DATASETS, "utkface", few)
+    monkeypatch.setitem(DATASETS, "utkface", replace(DATASETS["utkface"], load=few))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sr_arn.age.datasets.face_set import HELD_OUT, FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split, check_fold, check_split, hold_out, train_or_validation
@@ -79,3 +80,6 @@ def fgnet_folds(folder: str | Path) -> int:
 def _faces(folder: Path) -> Faces:
     pictures = pictures_folder(folder)
     return named_faces(pictures, scan(pictures, NAMING), NAMING, display(pictures))
+
+
+FACE_SET = FaceSet(name="fgnet", load=fgnet, has_folds=True, validation=HELD_OUT)

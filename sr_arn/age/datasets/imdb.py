@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present
@@ -137,3 +138,6 @@ def _fields(table: Path) -> dict[str, NDArray[Any]]:
             f"{', '.join(FIELDS)}; received {display(error)}"
         ) from error
     return fields
+
+
+FACE_SET = FaceSet(name="imdb-wiki", load=imdb_wiki)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split
 from sr_arn.age.datasets.tables import check_present, is_file, read_table
@@ -99,3 +100,6 @@ def _pictures(folder: Path, part: str, name: str) -> Path:
     candidates = [folder / part, folder / part.capitalize(), folder / "images", folder]
     within = [candidate for candidate in candidates if candidate.is_dir()]
     return next((candidate for candidate in within if is_file(candidate / name)), within[0])
+
+
+FACE_SET = FaceSet(name="lap", load=chalearn_lap)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sr_arn.age.datasets.face_set import HELD_OUT, FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present, parse_number, read_lines
@@ -58,3 +59,6 @@ def megaage_asian(
     if split == "test":
         return faces
     return train_or_validation(faces, split, hold_out(len(names), validation, seed))
+
+
+FACE_SET = FaceSet(name="megaage-asian", load=megaage_asian, validation=HELD_OUT)

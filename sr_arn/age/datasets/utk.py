@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_present, pictures_folder, read_table
@@ -55,3 +56,6 @@ def utkface(
     if validation is None:
         validation = VALIDATION if len(names) >= 2 * VALIDATION else len(names) // 8
     return train_or_validation(faces, split, hold_out(len(names), validation, seed))
+
+
+FACE_SET = FaceSet(name="utkface", load=utkface, margin=0.0)
