@@ -121,7 +121,7 @@ def _protocols() -> str:
     return "; ".join(f"of {name}: {text}" for name, text in ways.items() if text)
 
 
-FROM_REGISTRIES = {
+FROM_REGISTRIES: dict[str, Callable[[], str]] = {
     "$formats": _formats,
     "$qualities": _qualities,
     "$face_sets": face_sets,
