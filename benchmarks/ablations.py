@@ -26,6 +26,7 @@ from sr_arn.nn.training import train
 from sr_arn.planes import NO_RIM, Rim
 from sr_arn.training import conv_arn
 from sr_arn.training.crops import Crops
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 SCALE, CROP, EPOCHS = 3, 24, 8
@@ -99,7 +100,7 @@ def score(variant: Variant, seed: int, planes: list[np.ndarray], held_out: Valid
                 details = network(torch.from_numpy(lr)[None, None])[0, 0].numpy()
             return super().__call__(lr, rim) + rim.cut(details, SCALE)
 
-    return held_out.psnr(Upscaler(Torch(SCALE), threads=1))
+    return held_out.psnr(Upscaler(Torch(SCALE), schedule=Schedule(threads=1)))
 
 
 def times(variants: list[Variant]) -> dict[str, float]:

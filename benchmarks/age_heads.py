@@ -153,7 +153,9 @@ def shared_features(
 
     def own() -> dict[str, Any]:
         return {
-            f"{split}{' mirrored' * mirrored}": predict_ages(model, parts[split].inputs, mirrored)
+            f"{split}{' mirrored' * mirrored}": predict_ages(
+                model, parts[split].inputs, mirrored=mirrored
+            )
             .round(3)
             .tolist()
             for split in ("validation", "test")

@@ -96,7 +96,7 @@ def train_on_faces(
     """Train a model on the faces of training."""
     model = plan.build(seed)
     recipe = Recipe(epochs, rate, precision=precision, seed=seed)
-    train_ages(model, *parts["train"], recipe, BATCH)
+    train_ages(model, *parts["train"], recipe, batch_size=BATCH)
     return model
 
 
@@ -147,7 +147,9 @@ def _fit(head: Head, features: Tensor, years: Tensor, recipe: Recipe) -> None:
     batches = Shuffled(features, years, FEATURE_BATCH, recipe.seed)
     model = AgeModel(nn.Identity(), head)
     rate, decay = recipe.learning_rate, recipe.weight_decay
-    groups = parameter_groups(model.backbone, head, rate, 1.0, decay)  # ages' biases do not decay
+    groups = parameter_groups(
+        model.backbone, head, rate, head_multiplier=1.0, weight_decay=decay
+    )  # ages' biases do not decay
 
     def loss(x: Tensor, y: Tensor, share: float) -> Tensor:
         if round(share * recipe.epochs * len(batches)) % len(batches) == 0:

@@ -32,7 +32,8 @@ def main() -> None:
     hr = crop_to_multiple(read_image(args.picture).pixels, SCALE)
     lr = imresize(hr, 1 / SCALE)
     panels = {
-        name: load_model(name, SCALE).upscale(lr, restore="off") for name in args.models.split(",")
+        name: load_model(name, scale=SCALE).upscale(lr, restore="off")
+        for name in args.models.split(",")
     }
     panels["original"] = hr
     x, y, width, height = args.crop

@@ -29,7 +29,7 @@ from sr_arn.models.conv import ConvModel
 from sr_arn.models.conv_network import ConvAnchoredNetwork
 from sr_arn.models.conv_torch import TorchConvModel, by_torch_alone
 from sr_arn.models.patch import PatchModel
-from sr_arn.models.patch_torch import HALF_ON, MEMORY, Strongest, TorchPatchModel, in_half
+from sr_arn.models.patch_torch import HALF_ON, MEMORY, TorchPatchModel, in_half
 from sr_arn.nn.training import train
 from sr_arn.pictures.io import read_image
 from sr_arn.regressors.anchored import AnchoredRegressor
@@ -38,6 +38,7 @@ from sr_arn.regressors.global_arn import sums
 from sr_arn.regressors.gradient import GradientRegressor
 from sr_arn.regressors.neighbours import nearest
 from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.regressors.predict_torch import Strongest
 from sr_arn.training import conv_arn
 from sr_arn.training.conv_arn import ConvARN
 from sr_arn.training.crops import Crops
@@ -122,14 +123,14 @@ def measure(
     if not isinstance(model, ConvModel | PatchModel):
         raise TypeError(f"{name} does not run on a GPU")
     image = np.resize(read_image(PHOTO).pixels, (*size, 3))
-    there = upscaler.on(device.type)
+    there = upscaler.to(device.type)
     pixels, batches = size[0] * size[1], 1
     network: nn.Module
     if isinstance(there.model, TorchConvModel):
         network, x = there.model.network, torch.rand(1, 1, *size, device=device)
     elif isinstance(there.model, TorchPatchModel):
         network = there.model.regressor
-        batches = -(-pixels * network.numbers // MEMORY)
+        batches = -(-pixels * there.model.regressor.numbers // MEMORY)
         x = torch.randn(pixels // batches, len(there.model.projection), device=device)
     work, dtype = partial(network, x), torch.float32
     if device.type in HALF_ON and not isinstance(network, Strongest | ConvAnchoredNetwork):

@@ -28,7 +28,7 @@ MODELS = (
 
 def in_precision(upscaler: Upscaler, dtype: torch.dtype) -> Upscaler:
     """Return the up-scaler by torch on the processor, with products of a dtype."""
-    other = upscaler.on("cpu")
+    other = upscaler.to("cpu")
     model = other.model
     if isinstance(model, TorchConvModel):
         module: torch.nn.Module = model.network

@@ -118,8 +118,8 @@ class Models:
     """The methods that are compared, by name."""
 
     def __init__(self, scale: int, name: str | None) -> None:
-        self.bicubic = load_model("bicubic", scale)
-        self.model = load_model(name and name.format(scale), scale)
+        self.bicubic = load_model("bicubic", scale=scale)
+        self.model = load_model(name and name.format(scale), scale=scale)
 
     def results(self, lr: Pixels | bytes, methods: tuple[str, ...]) -> Iterator[tuple[str, Pixels]]:
         """Yield what each method makes of a picture."""

@@ -27,8 +27,9 @@ from sr_arn.regressors import APlusRegressor
 from sr_arn.system.cluster import Cluster, open_cluster
 from sr_arn.training.train import train_upscaler
 from sr_arn.upscaling.batch import Job, run
-from sr_arn.upscaling.file_upscaler import Enlarger
+from sr_arn.upscaling.file_upscaler import FileUpscaler
 from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 
 PICTURES = Path(__file__).parents[1] / "data"
@@ -75,7 +76,7 @@ def jobs_of(paths: list[Path], folder: Path) -> list[Job]:
 
 def enlarge_all(paths: list[Path], folder: Path, cluster: Cluster | None) -> None:
     """Enlarge every picture, here by one thread or by the workers."""
-    enlarger = Enlarger(MODEL, threads=1, cluster=cluster)
+    enlarger = FileUpscaler(MODEL, schedule=Schedule(threads=1, cluster=cluster))
     outcomes = list(run(jobs_of(paths, folder), enlarger))
     if any(outcome.status != "done" for outcome in outcomes):
         raise SystemExit(f"a picture failed: {outcomes}")
@@ -111,13 +112,13 @@ def do_nothing(cluster: Cluster | None) -> None:
 
 def train(cluster: Cluster | None) -> None:
     """Train A+ on the shipped pictures."""
-    train_upscaler(PICTURES, APlusRegressor(256), 3, max_samples=500_000, cluster=cluster)
+    train_upscaler(PICTURES, APlusRegressor(256), scale=3, max_samples=500_000, cluster=cluster)
 
 
 def sent_for_a_picture(path: Path) -> dict[str, int]:
     """Return the bytes that go through the scheduler for one picture, and what the client keeps."""
     job = jobs_of([path], path.parent / "large")[0].absolute()
-    outcome = replace(next(run([job], Enlarger("bicubic"))), model=MODEL)
+    outcome = replace(next(run([job], FileUpscaler("bicubic"))), model=MODEL)
     kept = sys.getsizeof(job.__dict__) + sum(
         sys.getsizeof(p) + sys.getsizeof(str(p)) for p in (job.source, job.target)
     )

@@ -240,7 +240,7 @@ def resizers() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         return np.asarray(Image.fromarray(lr).resize((width * SCALE, height * SCALE), kind))
 
     found: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "bicubic": load_model("bicubic", SCALE).upscale_luminance,
+        "bicubic": load_model("bicubic", scale=SCALE).upscale_luminance,
         "Pillow, bicubic": partial(by_pillow, kind=Image.Resampling.BICUBIC),
         "Pillow, Lanczos": partial(by_pillow, kind=Image.Resampling.LANCZOS),
     }

@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
     args = parser.parse_args()
-    models = {name: load_model(name, 3) for name in PUBLISHED}
+    models = {name: load_model(name, scale=3) for name in PUBLISHED}
     scores = evaluate(models, {name: find_set(args.data, name) for name in SETS})
     print("| x3 | published | ours |")
     print("|---|---|---|")

@@ -17,8 +17,8 @@ set from the clean set of its network. OUT has a file for each set, in float32. 
 starts from is read from there, so the networks can be trained one by one.
 
 The rounds are those that the networks in the box were trained with, but x2 and x4 started when x3
-had one round behind it. Sums on a GPU are not in order: what is trained again is not the same to the
-last bit.
+had one round behind it. Sums on a GPU are not in order: what is trained again is not the same to
+the last bit.
 """
 
 import argparse

@@ -30,11 +30,10 @@ from sr_arn.evaluation.evaluate import evaluate, table
 from sr_arn.models.files import BOX, SUFFIX, models_in_the_box
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image
-from sr_arn.regressors import regressor_class
 from sr_arn.regressors.in_epochs import TrainedInEpochs
 from sr_arn.system.threads import available_cores
-from sr_arn.training.conv_arn import ConvARN
 from sr_arn.training.train import train_upscaler
+from sr_arn.training.trainers import learner_class
 from sr_arn.upscaling.loading import load_model, save_model
 from sr_arn.upscaling.upscaler import Upscaler
 
@@ -80,14 +79,13 @@ def train(name: str, data: Path) -> None:
     for role in ("start", "teacher"):
         if role in parameters:
             parameters = parameters | {role: load_model(_path(parameters[role])).model}
-    conv = regressor_name == ConvARN.name
-    regressor = (ConvARN if conv else regressor_class(regressor_name))().set_params(**parameters)
+    regressor = learner_class(regressor_name)().set_params(**parameters)
     options: dict[str, Any] = {}
     checkpoint = CHECKPOINTS / f"{name}.checkpoint{SUFFIX}"
     if isinstance(regressor, TrainedInEpochs):
         CHECKPOINTS.mkdir(exist_ok=True)
         options = {"checkpoint": checkpoint, "resume": checkpoint if checkpoint.exists() else None}
-    upscaler = train_upscaler([data / "T91"], regressor, scale, **options)
+    upscaler = train_upscaler([data / "T91"], regressor, scale=scale, **options)
     print(f"{name}: trained in {time.perf_counter() - start:.0f} s", flush=True)
     path = _path(name)
     save_model(path, upscaler, licence=LICENCE)

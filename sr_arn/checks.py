@@ -8,7 +8,21 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError, display
 
-__all__ = ["check_integer", "check_luminance", "check_range", "check_scale"]
+__all__ = [
+    "RandomState",
+    "check_integer",
+    "check_luminance",
+    "check_random_state",
+    "check_range",
+    "check_scale",
+    "seed_from",
+]
+
+LARGEST_SEED = 2**63  # of torch
+DRAWN_SEEDS = 2**31
+
+RandomState = int | np.integer[Any] | np.random.RandomState | np.random.Generator | None
+"""What a parameter `random_state` may be: see `seed_from`."""
 
 
 def check_scale(scale: float, name: str = "scale") -> float:
@@ -34,6 +48,37 @@ def check_integer(value: int | np.integer[Any], name: str, minimum: int) -> int:
         received = display(value)
         raise InputError(f"{name}: expected an integer of at least {minimum}, received {received}")
     return int(value)
+
+
+def check_random_state(random_state: RandomState) -> None:
+    """Raise `InputError` unless `seed_from` takes it; nothing is drawn."""
+    if isinstance(random_state, np.random.RandomState | np.random.Generator | None):
+        return
+    if check_integer(random_state, "random_state", 0) >= LARGEST_SEED:
+        raise InputError(f"random_state: expected less than 2^63, received {random_state}")
+
+
+def seed_from(random_state: RandomState) -> int:
+    """Return the seed that a `random_state` stands for, as scikit-learn has it.
+
+    Parameters
+    ----------
+    random_state : int, RandomState, Generator or None
+        An integer is the seed. The others draw one: None by the global state of `numpy.random`.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, a negative integer or one of at least 2^63.
+    """
+    check_random_state(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(DRAWN_SEEDS))
+    if random_state is None:
+        return int(np.random.randint(DRAWN_SEEDS))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(DRAWN_SEEDS))
+    return int(random_state)
 
 
 def check_luminance(array: NDArray[Any], name: str = "luminance") -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
-"""What a mistake of the user raises, and how values are shown in messages."""
+"""The exceptions that this package raises on purpose, and how values are shown in messages."""
 
 import re
 
-__all__ = ["InputError", "display", "masked"]
+__all__ = ["InputError", "SrArnError", "UnavailableError", "display", "masked"]
 
 SECRETS = (  # of URLs: user, password or key before the host, and what signs a link
     (r"([a-z][a-z0-9+.-]+:/+)(?!arn:)(?:[^/\s@]+@|[^/\s@:]+:(?!\d+(?:/|$))\S*@)", r"\1***@"),
@@ -10,12 +10,20 @@ SECRETS = (  # of URLs: user, password or key before the host, and what signs a 
 )
 
 
-class InputError(ValueError):
-    """A mistake in what the user gave, told in one line.
+class SrArnError(Exception):
+    """A problem that the user can solve, described in one line.
 
-    The command line prints the message and leaves with exit code 2; every other
-    exception is a defect of this package.
+    The command line prints the message and exits with code 2; every other exception is a
+    defect of this package.
     """
+
+
+class InputError(SrArnError, ValueError):
+    """A mistake in what the user gave: the line says what was expected and what was received."""
+
+
+class UnavailableError(SrArnError, RuntimeError):
+    """Something that this machine or installation lacks, such as a GPU or an optional package."""
 
 
 def display(value: object, limit: int = 120) -> str:

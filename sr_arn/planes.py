@@ -1,10 +1,14 @@
-"""Planes of pixels: the rim of one, which is only seen."""
+"""Planes of pixels: their levels, and the rim of one, which is only seen."""
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_RIM", "Rim"]
+__all__ = ["NO_RIM", "WHITE", "Rim", "to_levels"]
+
+WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
+"""White, by the names of the dtypes that pixels have."""
 
 
 class Rim(NamedTuple):
@@ -39,3 +43,9 @@ class Rim(NamedTuple):
 
 
 NO_RIM = Rim(0, 0, 0, 0)
+
+
+def to_levels(values: NDArray[np.floating[Any]], dtype: Any = np.uint8) -> NDArray[Any]:
+    """Return values clipped to [0, 1] as pixels of a dtype; integers are rounded half up."""
+    values, white = np.clip(values, 0, 1), WHITE[np.dtype(dtype).name]
+    return (values if white == 1 else np.floor(values * white + 0.5)).astype(dtype)

@@ -9,20 +9,22 @@ from typing import Any
 try:
     from torch import Tensor
 except ModuleNotFoundError as error:
-    message = "sr_arn.age needs PyTorch: pip install torch"
+    message = 'sr_arn.age needs PyTorch: pip install "sr-arn[torch]"'
     raise ModuleNotFoundError(message, name="torch") from error
 
 from sr_arn.age.heads.energy import EnergyDensity, ascend, climb
+from sr_arn.age.model import AgeModel
 from sr_arn.age.transfer import arn_from_dex, parameter_groups
 from sr_arn.errors import InputError
 
-__all__ = ["arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]
+__all__ = ["AgeModel", "arn_from_dex", "ascend", "climb", "parameter_groups", "refine"]
 
 
 def refine(
     head: EnergyDensity,
     features: Tensor,
     initial: Tensor,
+    *,
     algorithm: Callable[..., Tensor] = climb,
     **options: Any,
 ) -> Tensor:

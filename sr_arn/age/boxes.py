@@ -17,7 +17,7 @@ class BoxSettings(NamedTuple):
     """How an energy of boxes is trained, and how a first guess climbs it.
 
     `EnergyDensity(features, 4, s.sigmas, s.samples, unit=1.0)`, then
-    `refine(head, features, guess, s.algorithm, **s.options)`.
+    `refine(head, features, guess, algorithm=s.algorithm, **s.options)`.
     """
 
     sigmas: tuple[float, ...]

@@ -11,7 +11,7 @@ from sr_arn.age.backbones import BACKBONES, SSRStages
 from sr_arn.age.heads import HEADS
 from sr_arn.age.heads.base import Head
 from sr_arn.checks import check_integer
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 
 __all__ = ["AgeModel", "Plan"]
 
@@ -22,6 +22,8 @@ LONGEST = 200  # numbers of a list
 
 class AgeModel(nn.Module):
     """From faces to ages.
+
+    Calling it gives the ages [n] in years of faces [n, 3, h, w].
 
     Parameters
     ----------
@@ -40,14 +42,14 @@ class AgeModel(nn.Module):
         """Return what else tells this model from others."""
         return self.description
 
-    def forward(self, faces: Tensor) -> Tensor:
+    def features(self, faces: Tensor) -> Tensor:
         """Return the features [n, f] of faces [n, 3, h, w]: what the head takes."""
         features: Tensor = self.backbone(faces)
         return features
 
-    def predict(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor) -> Tensor:
         """Return the ages [n] in years of faces [n, 3, h, w]."""
-        return self.head.predict(self(faces))[:, 0]
+        return self.head.predict(self.features(faces))[:, 0]
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _check_option(name: str, value: Any) -> None:
 def _make(kind: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
         return kind(**options)
-    except InputError:
+    except SrArnError:
         raise
     except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
         line = str(error).partition("\n")[0]

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 import torch
 
 from sr_arn.age.model import AgeModel, Plan
-from sr_arn.errors import InputError, display
-from sr_arn.system.files import write_whole
+from sr_arn.errors import InputError, SrArnError, display
+from sr_arn.system.files import local_copy, write_whole
+from sr_arn.system.locations import place
 from sr_arn.system.safetensors_header import read_entry
 
 __all__ = ["SavedModel", "load_age_model", "save_age_model"]
@@ -87,7 +88,7 @@ def load_age_model(path: str | os.PathLike[str]) -> SavedModel:
     InputError
         If the file cannot be read or is not a sound model.
     """
-    path = Path(path)
+    path = place(path)
     where = f"model {display(path)}"
     try:
         with path.open("rb") as file:
@@ -99,12 +100,13 @@ def load_age_model(path: str | os.PathLike[str]) -> SavedModel:
     try:
         with torch.device("meta"):  # takes no memory, whatever the options say
             model = plan.build()
-        _fill(model, path, where)
+        with local_copy(path) as file:
+            _fill(model, file, where)
         black = torch.zeros(2, 3, header["side"], header["side"])
-        ages = model.eval().predict(black)
-    except InputError as error:
+        ages = model.eval()(black)
+    except SrArnError as error:
         message = str(error) if str(error).startswith(where) else f"{where}: {error}"
-        raise InputError(message) from error
+        raise type(error)(message) from error
     except (TypeError, ValueError, IndexError, RuntimeError) as error:
         raise InputError(f"{where}: is not sound: {display(error)}") from error
     if ages.shape != (2,) or not bool(ages.isfinite().all()):

@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 
 
 def estimate_ages(
-    saved: SavedModel, photo: NDArray[np.uint8], cropped: bool = False
+    saved: SavedModel, photo: NDArray[np.uint8], *, cropped: bool = False
 ) -> list[Estimate]:
     """Return an estimate for each face found, the largest first; none where none is found.
 
@@ -61,7 +61,7 @@ def estimate_ages(
 @torch.no_grad()
 def _predicted(model: AgeModel, faces: Tensor) -> tuple[list[float], NDArray[np.float64] | None]:
     """Return the ages [n] and, if the head models one, the densities [n, g] at `GRID`."""
-    features = model(faces.float() / 255)
+    features = model.features(faces.float() / 255)
     ages = model.head.predict(features)[:, 0].tolist()
     if type(model.head).density is Head.density:
         return ages, None

@@ -114,6 +114,7 @@ def train_ages(
     faces: Tensor,
     ages: ArrayLike,
     recipe: Recipe,
+    *,
     batch_size: int = 64,
     varied: bool = True,
     head_multiplier: float = 1.0,
@@ -175,7 +176,7 @@ def train_ages(
         return model.head.loss(features, target)
 
     train(
-        model,
+        _Learner(model.backbone, model.head, model.description),
         batches,
         recipe,
         loss,
@@ -183,12 +184,25 @@ def train_ages(
         checkpoint,
         resume,
         observe,
-        parameter_groups(model.backbone, model.head, rate, head_multiplier, decay),
+        parameter_groups(
+            model.backbone, model.head, rate, head_multiplier=head_multiplier, weight_decay=decay
+        ),
     )
 
 
+class _Learner(AgeModel):
+    """A model in training, of the same backbone and head: it gives what the head's loss takes."""
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Return the features [n, f] of faces [n, 3, h, w]."""
+        return self.features(faces)
+
+    def _get_name(self) -> str:
+        return AgeModel.__name__  # in checkpoints
+
+
 @torch.no_grad()
-def predict_ages(model: AgeModel, faces: Tensor, mirrored: bool = False) -> NDArray[np.float64]:
+def predict_ages(model: AgeModel, faces: Tensor, *, mirrored: bool = False) -> NDArray[np.float64]:
     """Return the ages [n] of faces [n, 3, h, w] of levels 0 to 255.
 
     Parameters
@@ -205,7 +219,7 @@ def predict_ages(model: AgeModel, faces: Tensor, mirrored: bool = False) -> NDAr
     try:
         for part in torch.split(faces, AT_ONCE):
             levels = part.to(place).float() / 255
-            seen = [model.predict(x) for x in ((levels, levels.flip(3)) if mirrored else (levels,))]
+            seen = [model(x) for x in ((levels, levels.flip(3)) if mirrored else (levels,))]
             ages.append(torch.stack(seen).mean(dim=0).cpu())
     finally:
         for module in learning:

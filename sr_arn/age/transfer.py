@@ -60,6 +60,7 @@ def parameter_groups(
     backbone: nn.Module,
     head: nn.Module,
     lr: float,
+    *,
     head_multiplier: float = 10.0,
     weight_decay: float = 5e-4,
 ) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from sr_arn.cli import (
     train,
     upscale,
 )
-from sr_arn.cli.options import add_commands
+from sr_arn.cli.options import LateParser, add_commands
 from sr_arn.cli.torchrun import ended, is_first, speaks
 from sr_arn.system.memory import memory_left
 from sr_arn.system.threads import hush_readers
@@ -46,8 +46,8 @@ COMMANDS = (
 )
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """A parser that tells an error in one line."""
+class OneLineParser(LateParser):
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and leave with exit code 2."""
@@ -89,17 +89,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # told in one line if it is the user's or the machine's
         if Interrupt.came:  # and an import that it broke off made something else of it
             return _interrupted()
-        from sr_arn.errors import InputError, display
+        from sr_arn.errors import SrArnError, UnavailableError, display
 
         if isinstance(error, MemoryError):
-            error = InputError("out of memory; give a smaller picture or fewer samples")
+            error = UnavailableError("out of memory; give a smaller picture or fewer samples")
         elif type(error).__name__ == "OutOfMemoryError":  # torch's, who may not be here
-            error = InputError("the GPU has too little memory; --device cpu takes the machine's")
+            error = UnavailableError(
+                "the GPU has too little memory; --device cpu takes the machine's"
+            )
         elif isinstance(error, OSError):  # of the machine, not of ours: a full disk, a long name
             where = f"{display(error.filename)}: " if error.filename else ""
-            error = InputError(f"{where}{error.strerror or error}")
+            error = UnavailableError(f"{where}{error.strerror or error}")
             _discard_output()
-        if not isinstance(error, InputError):
+        if not isinstance(error, SrArnError):
             raise  # a defect of ours: its traceback is wanted
         if speaks():
             print(f"sr-arn: error: {error}", file=sys.stderr)

@@ -2,9 +2,16 @@
 
 import argparse
 import logging
-from pathlib import Path
 
-from sr_arn.cli.options import add_json, add_refinement, add_scale, check_json, emit_json, names
+from sr_arn.cli.options import (
+    add_json,
+    add_options,
+    add_scale,
+    check_json,
+    emit_json,
+    names,
+    path_or_url,
+)
 
 SUMMARY = "Measure models on sets of images: PSNR and SSIM on Y."
 EXAMPLE = (
@@ -16,7 +23,10 @@ EXAMPLE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "--data", type=Path, metavar="DATA_DIR", help="folder of the sets (default: $SR_ARN_DATA)"
+        "--data",
+        type=path_or_url,
+        metavar="DATA_DIR",
+        help="folder of the sets (default: $SR_ARN_DATA)",
     )
     parser.add_argument("--sets", default="Set5,Set14,B100", metavar="A,B", help="its sub-folders")
     add_scale(parser, default=3)
@@ -29,10 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="paper",
         help="paper: nothing lies beyond the border, as in published tables (default)",
     )
-    add_refinement(parser)
+    add_options(parser, ("ensemble", "back_project"))
     add_json(parser)
     parser.add_argument(
-        "--report", type=Path, metavar="PAGE.html", help="write tables, plots and sliders to a page"
+        "--report",
+        type=path_or_url,
+        metavar="PAGE.html",
+        help="write tables, plots and sliders to a page",
     )
     parser.add_argument(
         "--report-pictures",
@@ -51,28 +64,28 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.cli.options import STDOUT, check_page, emit_page
     from sr_arn.datasets.folders import data_folder, find_set
     from sr_arn.evaluation.evaluate import evaluate, report, table
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.models.files import list_models
     from sr_arn.upscaling.loading import load_model
 
     check_json(args.json)
     check_page(args.report, "report")
     check_integer(args.report_pictures, "report-pictures", 0)
-    chosen = names(args.models) if args.models else ["bicubic", *models_in_the_box(args.scale)]
+    chosen = names(args.models) if args.models else list_models(scale=args.scale)
     models = {
-        name: load_model(name, args.scale).refined(args.ensemble, args.back_project)
+        name: load_model(name, scale=args.scale).refined(args.ensemble, args.back_project)
         for name in chosen
     }
     folder = data_folder(args.data)
     sets = {name: find_set(folder, name, args.scale) for name in names(args.sets)}
-    progress = logging.getLogger("sr_arn").info
+    options = {"border": args.border, "progress": logging.getLogger("sr_arn").info}
     if args.report:
         from sr_arn.web.report import ShownPictures, benchmark_page
 
         shown = ShownPictures(args.report_pictures)
-        scores = evaluate(models, sets, args.border, progress, keep=shown.add)
+        scores = evaluate(models, sets, **options, keep=shown.add)
         emit_page(args.report, benchmark_page(scores, shown, args.scale, args.border))
     else:
-        scores = evaluate(models, sets, args.border, progress)
+        scores = evaluate(models, sets, **options)
     if args.json != STDOUT:
         print(table(scores))
     if args.json:

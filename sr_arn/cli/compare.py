@@ -1,9 +1,8 @@
 """`sr-arn compare`."""
 
 import argparse
-from pathlib import Path
 
-from sr_arn.cli.options import check_page, emit_page
+from sr_arn.cli.options import check_page, emit_page, path_or_url
 
 SUMMARY = "Put two pictures under a slider, in a page of one file."
 EXAMPLE = "sr-arn compare bicubic.png conv-arn.png -o compare.html"
@@ -11,9 +10,9 @@ EXAMPLE = "sr-arn compare bicubic.png conv-arn.png -o compare.html"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("left", type=Path, metavar="LEFT")
-    parser.add_argument("right", type=Path, metavar="RIGHT", help="of any size and kind")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="PAGE.html")
+    parser.add_argument("left", type=path_or_url, metavar="LEFT")
+    parser.add_argument("right", type=path_or_url, metavar="RIGHT", help="of any size and kind")
+    parser.add_argument("-o", "--output", type=path_or_url, required=True, metavar="PAGE.html")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -2,19 +2,14 @@
 
 import argparse
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from sr_arn.cli.options import STDOUT, emit_json, path_or_url
 
 SUMMARY = "Find the sets that tables are made of, and verify their pictures."
 EXAMPLE = "sr-arn data --data DATA_DIR"
-USE = {"T91": "training", "BSD200": "training, validation"}
-TESTING = "testing"
-ORIGIN = {
-    "T91": "the 91 images of Yang et al. 2010, which A+ and SRCNN were trained on",
-    "Set5": "Bevilacqua et al. 2012",
-    "Set14": "Zeyde et al. 2010",
-    "B100": "the test images of the Berkeley Segmentation Dataset 300 (BSDS300)",
-    "BSD200": "its training images",
-}
 LAYOUTS = """Each set is a folder of HR pictures, such as DATA_DIR/Set5, in any format. Known too
 are the folders that other projects lay out: benchmark/Set5/HR (EDSR), testsets/Set5 (KAIR),
 datasets/Set5/original or GTmod12 (BasicSR), data/Set5/image_SRF_3 (SelfExSR). The downloads
@@ -24,7 +19,16 @@ of these projects hold the test sets."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument(
-        "--data", type=Path, metavar="DATA_DIR", help="folder of the sets (default: $SR_ARN_DATA)"
+        "--data",
+        type=path_or_url,
+        metavar="DATA_DIR",
+        help="folder of the sets (default: $SR_ARN_DATA)",
+    )
+    parser.add_argument(
+        "--digest",
+        type=path_or_url,
+        metavar="DIR",
+        help="print the manifest entry of a new set, which lies in this folder",
     )
 
 
@@ -32,12 +36,23 @@ def run(args: argparse.Namespace) -> int:
     """Print where each set is and whether its pictures are the known ones."""
     from sr_arn.datasets.folders import DATA_VARIABLE, data_folder, known_sets
 
+    if args.digest is not None:
+        emit_json(STDOUT, _entry(args.digest))
+        return 0
     if args.data is None and not os.environ.get(DATA_VARIABLE):
-        for name, digests in known_sets().items():
-            print(f"{name:<8} {len(digests):>3} pictures, {ORIGIN[name]}")
+        for name, known in known_sets().items():
+            print(f"{name:<8} {len(known.pictures):>3} pictures, {known.origin}")
         print(f"\n{LAYOUTS}\n\nGive their folder with --data or {DATA_VARIABLE} to verify them.")
         return 0
     return _verify(data_folder(args.data))
+
+
+def _entry(folder: Path) -> dict[str, Any]:
+    """Return what the manifest `data_sets.json` says of a set."""
+    from sr_arn.datasets.folders import KnownSet, digest_of_pixels, find_images
+
+    pictures = [digest_of_pixels(path) for path in find_images(folder)]
+    return {folder.resolve().name: asdict(KnownSet(pictures))}
 
 
 def _verify(folder: Path) -> int:
@@ -47,10 +62,11 @@ def _verify(folder: Path) -> int:
 
     row = "{:<8} {:<22} {:>9}  {}".format
     print(row("set", "for", "pictures", "where"))
-    states = [verify(folder, name) for name in known_sets()]
+    sets = known_sets()
+    states = [verify(folder, name) for name in sets]
     for state in states:
         where = "not found" if state.place is None else display(state.place)
-        use = USE.get(state.name, TESTING)
+        use = sets[state.name].use
         print(row(state.name, use, f"{state.known}/{state.wanted}", where))
         if state.place is not None and state.known < state.wanted:
             print(f"         missing: {state.wanted - state.known}")

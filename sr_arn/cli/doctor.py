@@ -16,10 +16,18 @@ NEEDED = (
     "shtab",
 )
 TRAINING = ("scikit-learn", "scikit-image", "threadpoolctl")
-EXTRAS = {
-    "torch": "training arn, deep-arn, conv-arn; --device cuda",
-    "starlette": "sr-arn serve",
-    "uvicorn": "sr-arn serve",
+EXTRAS = {  # what each installs, and what for
+    "torch": {
+        "torch": "training arn, deep-arn, conv-arn; sr-arn age; --device cuda",
+        "matplotlib": "curves of trainings, sr-arn age predict --plot",
+    },
+    "distributed": {
+        "cryptography": "--workers",
+        "distributed": "--workers, --scheduler",
+        "fsspec": "URLs instead of paths",
+        "universal_pathlib": "URLs instead of paths",
+    },
+    "web": {"starlette": "sr-arn serve", "uvicorn": "sr-arn serve"},
 }
 
 
@@ -40,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in (*NEEDED, *TRAINING) if _version(name) is None]
     for name in (*NEEDED, *TRAINING):
         print(_row(name, _version(name) or "missing: install sr-arn anew"))
-    for name, purpose in EXTRAS.items():
-        print(_row(name, _version(name) or f"not installed, for {purpose}: pip install {name}"))
+    for extra, packages in EXTRAS.items():
+        for name, purpose in packages.items():
+            hint = f'not installed, for {purpose}: pip install "sr-arn[{extra}]"'
+            print(_row(name, _version(name) or hint))
     probes: dict[str, Callable[[], str]] = {
         "processor": _processor,
         "GPU": _gpu,
@@ -60,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(what: str, state: str) -> str:
-    return f"{what:<14} {state}"
+    return f"{what:<17} {state}"
 
 
 def _version(name: str) -> str | None:

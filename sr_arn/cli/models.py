@@ -1,7 +1,8 @@
 """`sr-arn models`."""
 
 import argparse
-from pathlib import Path
+
+from sr_arn.cli.options import path_or_url
 
 SUMMARY = "List the models in the box, describe one, or draw what it knows."
 EXAMPLE = "sr-arn models; sr-arn models show conv-arn-x3"
@@ -16,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=f"example: {EXAMPLE}",
     )
     show.add_argument("model", metavar="NAME|FILE")
-    show.add_argument("-o", "--output", type=Path, metavar="GALLERY.png", help="draw it there")
+    show.add_argument(
+        "-o", "--output", type=path_or_url, metavar="GALLERY.png", help="draw it there"
+    )
     show.set_defaults(show=_show)
     parser.set_defaults(show=_list)
 

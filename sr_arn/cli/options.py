@@ -3,32 +3,67 @@
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sr_arn.system.devices import DEVICES
+from sr_arn.upscaling.options import OPTIONS
+
 __all__ = [
     "STDOUT",
+    "LateParser",
     "add_cluster",
     "add_commands",
+    "add_device",
     "add_json",
-    "add_refinement",
-    "add_restore",
+    "add_options",
+    "add_precision",
     "add_scale",
     "check_json",
     "check_page",
     "emit_json",
     "emit_page",
+    "fill_in",
     "names",
+    "options_of",
+    "path_or_url",
 ]
 
 STDOUT = Path("-")
 LARGEST_SCALE = 16
+PRECISIONS = ("float32", "bfloat16")
+
+
+class LateParser(argparse.ArgumentParser):
+    """A parser that reads the registries, which import much, only when it parses or shows help."""
+
+    late: Callable[[argparse.ArgumentParser], object] | None = None
+    """Adds arguments, of which `sr-arn --help` need not know."""
+
+    def fill(self) -> None:
+        """Add the late arguments."""
+        if self.late is not None:
+            self.late(self)
+            self.late = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse."""
+        self.fill()
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        """Return the help, with what the registries hold."""
+        fill_in(self)
+        return super().format_help()
 
 
 def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]) -> None:
-    """Add commands: modules with a summary, an example, arguments and what to run."""
+    """Add commands: modules with a summary, an example, arguments and what to run.
+
+    A module's `add_late_arguments` is called when its command is parsed.
+    """
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
         sub = subparsers.add_parser(
@@ -39,6 +74,35 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[ModuleType]
         )
         sub.set_defaults(run=command.run)
         command.add_arguments(sub)
+        if isinstance(sub, LateParser):
+            sub.late = getattr(command, "add_late_arguments", None)
+
+
+def fill_in(parser: argparse.ArgumentParser) -> None:
+    """Replace the marks in help texts by what the registries hold.
+
+    Only help that is shown needs it: the registries import much.
+    """
+    for action in parser._actions:
+        for mark, text in FROM_REGISTRIES.items():
+            if action.help and mark in action.help:
+                action.help = action.help.replace(mark, text())
+
+
+def _formats() -> str:
+    from sr_arn.pictures.formats import FORMATS, any_of
+
+    return any_of([known.name for known in FORMATS])
+
+
+def _qualities() -> str:
+    from sr_arn.pictures.formats import FORMATS
+
+    return ", ".join(f"{known.name} ({known.quality})" for known in FORMATS if known.quality)
+
+
+FROM_REGISTRIES = {"$formats": _formats, "$qualities": _qualities}
+"""Marks that stand in help texts for what a registry holds."""
 
 
 def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
@@ -46,6 +110,27 @@ def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
     shown = "the model's" if default is None else default
     parser.add_argument(
         "--scale", type=_scale, default=default, metavar="N", help=f"factor (default: {shown})"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
+    """Add `--device`; without a default, what is trained has its own."""
+    shown = "auto where torch trains, otherwise cpu" if default is None else default
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=default,
+        help=f"cuda: a GPU, by torch; auto: a GPU if there is one (default: {shown})",
+    )
+
+
+def add_precision(parser: argparse.ArgumentParser, default: str | None = "float32") -> None:
+    """Add `--precision`; without a default, what is trained has its own, or none."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=default,
+        help="of torch's products; bfloat16 is faster where the CPU has it (default: float32)",
     )
 
 
@@ -58,41 +143,26 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_refinement(parser: argparse.ArgumentParser) -> None:
-    """Add `--ensemble` and `--back-project`."""
-    parser.add_argument(
-        "--ensemble",
-        action="store_true",
-        help="mean over 8 flips and rotations: a little better, 8 times the time",
-    )
-    parser.add_argument(
-        "--back-project",
-        type=int,
-        default=0,
-        metavar="N",
-        help="correct the result N times so that it shrinks to the input (default: 0)",
-    )
+def add_options(parser: "argparse._ActionsContainer", names: Iterable[str]) -> None:
+    """Add options of enlarging, by their names in `sr_arn.upscaling.options.OPTIONS`."""
+    for name in names:
+        option, flag = OPTIONS[name], f"--{name.replace('_', '-')}"
+        if option.type is bool:
+            parser.add_argument(flag, action="store_true", help=option.help)
+        else:
+            parser.add_argument(
+                flag,
+                type=option.type,
+                metavar=option.metavar,
+                default=option.default,
+                choices=option.choices or None,
+                help=option.help,
+            )
 
 
-def add_restore(parser: argparse.ArgumentParser) -> None:
-    """Add `--restore`, `--jpeg` and `--noise`."""
-    group = parser.add_argument_group("what JPEG, noise and aliasing did to the picture")
-    group.add_argument(
-        "--restore",
-        default="auto",
-        metavar="auto|off|0..100",
-        help="how much of what is found is restored, in per cent (default: auto, all)",
-    )
-    group.add_argument(
-        "--jpeg", type=float, metavar="Q", help="its quality, 1 to 100, instead of what is found"
-    )
-    group.add_argument(
-        "--noise",
-        type=float,
-        metavar="SIGMA",
-        help="standard deviation of the luminance's noise in levels of 255, 0.57 of that of RGB, "
-        "instead of what is found",
-    )
+def options_of(part: str | None) -> list[str]:
+    """Return the names of the options of a part of `FileUpscaler`, or of itself."""
+    return [name for name, option in OPTIONS.items() if option.part == part]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +170,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         nargs="?",
-        type=Path,
+        type=path_or_url,
         const=STDOUT,
         metavar="PATH",
         help="write the result as JSON, to stdout or to a file",
@@ -147,6 +217,17 @@ def emit_page(path: Path, text: str) -> None:
     from sr_arn.system.files import write_whole
 
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def path_or_url(text: str) -> Path:
+    """Return the file or folder that an argument names: the type of arguments that do."""
+    from sr_arn.errors import SrArnError
+    from sr_arn.system.locations import place
+
+    try:
+        return place(text)
+    except SrArnError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def names(text: str) -> list[str]:

@@ -1,9 +1,8 @@
 """`sr-arn score`."""
 
 import argparse
-from pathlib import Path
 
-from sr_arn.cli.options import add_json, add_scale, check_json, emit_json
+from sr_arn.cli.options import add_json, add_scale, check_json, emit_json, path_or_url
 
 SUMMARY = "Compare a result with its reference: PSNR and SSIM on Y, borders shaved."
 EXAMPLE = "sr-arn score REFERENCE.png RESULT.png --scale 3"
@@ -11,8 +10,8 @@ EXAMPLE = "sr-arn score REFERENCE.png RESULT.png --scale 3"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("reference", type=Path, metavar="REFERENCE")
-    parser.add_argument("result", type=Path, metavar="RESULT")
+    parser.add_argument("reference", type=path_or_url, metavar="REFERENCE")
+    parser.add_argument("result", type=path_or_url, metavar="RESULT")
     add_scale(parser, default=3)
     add_json(parser)
 

@@ -7,7 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from sr_arn.cli.options import names
+from sr_arn.cli.options import add_options, names
 
 SUMMARY = "Open a page on this machine to drop pictures on."
 EXAMPLE = "sr-arn serve; sr-arn serve --port 0 --models conv-arn-x3,my.safetensors"
@@ -36,22 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-upload", type=int, default=200, metavar="MB", help="of a picture (default: 200)"
     )
-    parser.add_argument(
-        "--max-pixels", type=int, metavar="N", help="of a picture (default: 100 million)"
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="as of sr-arn upscale"
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="default: as many as may be used")
+    add_options(parser, ("max_pixels", "device", "threads"))
 
 
 def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
     from sr_arn.checks import check_integer
-    from sr_arn.errors import InputError
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.errors import InputError, UnavailableError
+    from sr_arn.models.files import list_models
     from sr_arn.pictures.io import MAX_PIXELS
     from sr_arn.upscaling.loading import load_model
+    from sr_arn.upscaling.schedule import Schedule
     from sr_arn.web.desk import Desk
 
     try:
@@ -59,13 +54,13 @@ def run(args: argparse.Namespace) -> None:
 
         from sr_arn.web.app import application
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"serve: needs the package {error.name}; pip install starlette uvicorn"
+        raise UnavailableError(
+            f'serve: needs the package {error.name}; pip install "sr-arn[web]"'
         ) from None
     check_integer(args.max_upload, "max-upload", 1)
     if check_integer(args.port, "port", 0) > LAST_PORT:
         raise InputError(f"port: expected 0 to {LAST_PORT}, received {args.port}")
-    chosen = ["bicubic", *models_in_the_box()] if args.models is None else names(args.models)
+    chosen = list_models() if args.models is None else names(args.models)
     for name in chosen:
         load_model(name)  # so that a mistake is told now
     by_name = {Path(name).name: name for name in chosen}
@@ -79,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
             args.models is None,
             MAX_PIXELS if args.max_pixels is None else args.max_pixels,
             args.device,
-            args.threads,
+            Schedule(threads=args.threads),
         )
         app = application(desk, args.allow_host, args.max_upload * MEGABYTE)
         config = uvicorn.Config(

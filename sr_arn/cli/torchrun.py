@@ -79,7 +79,7 @@ def together(device: str, checkpoint: Path) -> Iterator[None]:
 @contextmanager
 def _joined(device: str, how: Callable[[], str]) -> Iterator[None]:
     """Be one of the processes, and tell in one line if another is lost."""
-    from sr_arn.errors import InputError
+    from sr_arn.errors import UnavailableError
     from sr_arn.nn.ranks import is_lost, join, leave
     from sr_arn.system.devices import find_device
 
@@ -91,7 +91,7 @@ def _joined(device: str, how: Callable[[], str]) -> Iterator[None]:
     except BaseException as error:
         _be_left_to_end()
         if isinstance(error, SystemExit) or is_lost(error):  # the one is torchrun's signal
-            raise InputError(
+            raise UnavailableError(
                 "another process of the training was lost, or torchrun was told to end" + how()
             ) from error
         raise

@@ -11,11 +11,12 @@ from sr_arn.cli.options import (
     STDOUT,
     add_cluster,
     add_json,
-    add_refinement,
-    add_restore,
+    add_options,
     check_json,
     emit_json,
+    options_of,
 )
+from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sr_arn.pictures.formats import Format
     from sr_arn.system.cluster import Cluster
     from sr_arn.upscaling.batch import Outcome
-    from sr_arn.upscaling.file_upscaler import Enlarger
+    from sr_arn.upscaling.file_upscaler import FileUpscaler
 
 SUMMARY = "Enlarge pictures."
 EXAMPLE = (
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="PNG, TIFF, JPEG, WebP, AVIF, BMP or GIF, a folder of them, a URL, or - for stdin",
+        help="$formats, a folder of them, a URL, or - for stdin",
     )
     parser.add_argument(
         "-o",
@@ -49,17 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="a picture, a folder (with a / at its end if it is new), or - for stdout",
     )
-    parser.add_argument(
-        "--model", metavar="NAME|FILE", help="see sr-arn models (default: the best for the size)"
-    )
+    add_options(parser, ("model",))
     size = parser.add_argument_group("size, by the model at or above, then bicubic down")
-    size.add_argument(
-        "--scale", type=float, metavar="F", help="factor, up to 4 (default: the model's, 3)"
-    )
-    size.add_argument("--width", type=int, metavar="N")
-    size.add_argument("--height", type=int, metavar="N", help="with --width: what fits into both")
-    size.add_argument("--max-side", type=int, metavar="N", help="of the longer side")
-    size.add_argument("--megapixels", type=float, metavar="F")
+    add_options(size, options_of(SIZE))
     many = parser.add_argument_group("many pictures")
     many.add_argument("--recursive", action="store_true", help="folders within folders, too")
     many.add_argument("--skip-existing", action="store_true", help="go on with what is missing")
@@ -76,44 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of results in a folder (default: the input's), or on stdout (PNG)",
     )
     add_cluster(parser)
-    parser.add_argument("--quality", type=int, metavar="Q", help="of JPEG, WebP (95), AVIF (90)")
-    parser.add_argument(
-        "--preview",
-        action="store_true",
-        help="beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic",
-    )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="cpu",
-        help="cuda: by torch on a GPU; auto: if there is one (default: cpu)",
-    )
-    add_refinement(parser)
-    add_restore(parser)
-    parser.add_argument(
-        "--threads",
-        type=int,
-        metavar="N",
-        help="default: as many as the process may use",
-    )
-    parser.add_argument(
-        "--tile", type=int, metavar="N", help="pixels a side at a time (default: as memory allows)"
-    )
-    parser.add_argument(
-        "--memory",
-        type=int,
-        metavar="MB",
-        help="megabytes for the work, beside the pictures (default: 300; 75 per thread if many)",
-    )
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        metavar="N",
-        help="refuse larger pictures by their header (default: 100 million)",
-    )
-    parser.add_argument(
-        "--strip", action="store_true", help="leave out ICC profile, EXIF, XMP and resolution"
-    )
+    add_options(parser, (name for name in options_of(None) if name != "model"))
+    restoring = parser.add_argument_group("what JPEG, noise and aliasing did to the picture")
+    add_options(restoring, options_of(RESTORE))
+    machine = parser.add_argument_group("threads and memory, which do not change the result")
+    add_options(machine, options_of(SCHEDULE))
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="print only warnings and errors")
 
@@ -131,17 +91,18 @@ def run(args: argparse.Namespace) -> int:
         if is_spread and getattr(args, option) != default:
             raise InputError(f"{option}: is for one process; leave it out with workers")
     with open_cluster(args.workers, args.scheduler) as cluster:
-        enlarge = _enlarger(args, cluster)
+        enlarge = _file_upscaler(args, cluster)
         many = _is_folder(args.inputs, args.output)
         return _run_many(args, enlarge) if many else _run_one(args, enlarge)
 
 
-def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     """Enlarge one picture; return the exit code."""
     from sr_arn.cli.progress import Progress
-    from sr_arn.errors import InputError, display
+    from sr_arn.errors import InputError, SrArnError, display
+    from sr_arn.pictures.formats import format_named
     from sr_arn.upscaling.batch import Job, Outcome
-    from sr_arn.upscaling.file_upscaler import PIPE, format_named
+    from sr_arn.upscaling.file_upscaler import PIPE
 
     output = _path_or_pipe(args.output)
     for option in ("name", "recursive", "skip_existing"):
@@ -163,7 +124,7 @@ def _run_one(args: argparse.Namespace, enlarge: "Enlarger") -> int:
     start = time.perf_counter()
     try:
         enlarged = enlarge(source, output, kind, partial(progress.watch, progress.jobs[0]))
-    except InputError as error:
+    except SrArnError as error:
         progress.clear()
         if args.json:
             emit_report(args.json, [Outcome(str(source), str(output), "failed", str(error))])
@@ -185,39 +146,22 @@ def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Pat
     emit_json(path, data | counts)
 
 
-def _enlarger(args: argparse.Namespace, cluster: "Cluster | None") -> "Enlarger":
+def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "FileUpscaler":
     """Return what enlarges as the options say."""
     from PIL import Image
 
-    from sr_arn.models.restoration import Restore
-    from sr_arn.pictures.io import MAX_PIXELS
     from sr_arn.system.threads import available_cores
-    from sr_arn.upscaling.file_upscaler import Enlarger
-    from sr_arn.upscaling.sizes import Size
-    from sr_arn.upscaling.upscaler import MEMORY
+    from sr_arn.upscaling.file_upscaler import FileUpscaler
+    from sr_arn.upscaling.schedule import MEMORY
 
-    threads = args.threads
-    if threads is None and args.jobs > 1:  # they share the cores
-        threads = max(1, available_cores() // args.jobs)
-    memory = args.memory
-    if memory is None and args.jobs > 1:
-        memory = max(LEAST_MEMORY, MEMORY // args.jobs)
-    enlarge = Enlarger(
-        model=args.model,
-        size=Size(args.scale, args.width, args.height, args.max_side, args.megapixels),
-        device=args.device,
-        ensemble=args.ensemble,
-        back_project=args.back_project,
-        threads=threads,
-        tile=args.tile,
-        memory=memory,
-        max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
-        strip=args.strip,
-        quality=args.quality,
-        preview=args.preview,
-        cluster=cluster,
-        restore=Restore.of(args.restore, args.jpeg, args.noise),
-    )
+    given = {name: getattr(args, name) for name in OPTIONS}
+    if args.jobs > 1:  # they share the cores and the memory
+        shares = {
+            "threads": max(1, available_cores() // args.jobs),
+            "memory": max(LEAST_MEMORY, MEMORY // args.jobs),
+        }
+        given |= {name: share for name, share in shares.items() if given[name] is None}
+    enlarge = FileUpscaler.of(given, cluster)
     most = max(Image.MAX_IMAGE_PIXELS or 0, enlarge.max_pixels)  # what was asked for
     Image.MAX_IMAGE_PIXELS = most
     return enlarge
@@ -244,12 +188,14 @@ def _is_folder(inputs: list[str], output: str) -> bool:
     return many or output.endswith(("/", "\\")) or place(output).is_dir()
 
 
-def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format | None") -> None:
+def _check_single(
+    enlarge: "FileUpscaler", source: Path, output: Path, kind: "Format | None"
+) -> None:
     """Raise `InputError` for what is known to be wrong before the picture is read."""
     from sr_arn.errors import InputError, display
     from sr_arn.pictures.formats import format_of
     from sr_arn.system.files import check_output
-    from sr_arn.system.locations import identity, is_local
+    from sr_arn.system.locations import is_same
     from sr_arn.upscaling.file_upscaler import PIPE, preview_of
 
     if output != PIPE:
@@ -266,26 +212,19 @@ def _check_single(enlarge: "Enlarger", source: Path, output: Path, kind: "Format
         raise InputError("preview: lies beside a result; give -o a file")
     written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]
     for path in written:
-        if PIPE in (source, path):
-            continue
-        if is_local(source) and is_local(path):
-            is_same = source.exists() and path.exists() and path.samefile(source)
-        else:
-            is_same = identity(source) == identity(path)
-        if is_same:
+        if PIPE not in (source, path) and is_same(source, path):
             raise InputError(f"output: {display(path)} is the input; take another name")
     enlarge.prepare()
 
 
-def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
+def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     """Enlarge into a folder; return the exit code."""
     from sr_arn.cli.progress import Progress
-    from sr_arn.errors import InputError, display
-    from sr_arn.pictures.formats import SUFFIXES
+    from sr_arn.errors import InputError, SrArnError, display
+    from sr_arn.pictures.formats import SUFFIXES, format_named
     from sr_arn.system.files import check_folder
     from sr_arn.system.locations import place
     from sr_arn.upscaling import batch
-    from sr_arn.upscaling.file_upscaler import format_named
     from sr_arn.upscaling.naming import naming
 
     folder = place(args.output)
@@ -311,7 +250,7 @@ def _run_many(args: argparse.Namespace, enlarge: "Enlarger") -> int:
             outcomes.append(outcome)
             progress.tell(outcome)
         progress.finish(outcomes)
-    except (KeyboardInterrupt, InputError):  # the cluster was lost
+    except (KeyboardInterrupt, SrArnError):  # the cluster was lost
         progress.interrupted(len(outcomes))
         raise
     finally:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from sr_arn.pictures.io import read_image
 from sr_arn.system.locations import place
 
 __all__ = [
+    "KnownSet",
     "State",
     "data_folder",
     "digest",
@@ -27,9 +29,9 @@ __all__ = [
     "find_set",
     "is_set",
     "known_sets",
+    "lr_versions",
     "pair_folders",
     "read_luminances",
-    "read_pairs",
     "verify",
 ]
 
@@ -37,11 +39,6 @@ logger = logging.getLogger(__name__)
 
 DATA_VARIABLE = "SR_ARN_DATA"
 MANIFEST = Path(__file__).with_name("data_sets.json")
-ALSO_CALLED = (
-    ("b100", "bsd100", "bsds100"),
-    ("bsd200", "bsds200"),
-    ("t91", "91-image", "91images", "train_91"),
-)
 PARENTS = ("benchmark", "testsets", "datasets", "data")
 SCALES = (2, 3, 4)
 HR_FOLDERS = ("", "HR", "original", "GTmod12")
@@ -77,32 +74,24 @@ def pair_folders(folder: str | os.PathLike[str]) -> tuple[Path, Path] | None:
     return (below["HR"], below["LR"]) if {"HR", "LR"} <= below.keys() else None
 
 
-def read_pairs(
-    hr_paths: Iterable[Path], lr_folder: Path, scale: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Yield luminances of HR pictures and of the LR ones of the same names, `scale` times smaller.
+def lr_versions(hr_paths: Iterable[Path], lr_folder: Path, scale: int) -> list[Path]:
+    """Return the LR pictures of the same names as HR ones.
 
     An LR picture may be called by the name and the scale too: a.png, or ax3.png.
 
     Raises
     ------
     InputError
-        If one is missing or of another size.
+        If one is missing.
     """
     by_stem = {path.stem: path for path in find_images(lr_folder)}
+    found = []
     for path in hr_paths:
         other = by_stem.get(path.stem) or by_stem.get(f"{path.stem}x{scale}")
         if other is None:
             raise InputError(f"images: {display(lr_folder)} has no {display(path.stem)}")
-        hr, lr = read_luminances([path, other])
-        expected = tuple(n * scale for n in lr.shape)
-        if hr.shape != expected:
-            (h, w), (rows, columns) = hr.shape, expected
-            raise InputError(
-                f"images: expected {columns} x {rows} pixels, {scale} times those of "
-                f"{display(other.name)}, received {w} x {h} in {display(path)}"
-            )
-        yield hr, lr
+        found.append(other)
+    return found
 
 
 def read_luminances(paths: Iterable[Path]) -> Iterator[NDArray[np.float32]]:
@@ -121,13 +110,14 @@ def digest(paths: Iterable[Path]) -> str:
 
 def data_folder(given: str | os.PathLike[str] | None) -> Path:
     """Return the folder of the data sets: the given one, or what SR_ARN_DATA names."""
-    folder = given or os.environ.get(DATA_VARIABLE)
-    if not folder:
+    named = given or os.environ.get(DATA_VARIABLE)
+    if not named:
         raise InputError(f"data: give the folder of the sets, with --data or {DATA_VARIABLE}")
-    if not Path(folder).is_dir():
-        what = "is a file" if Path(folder).exists() else "does not exist"
+    folder = place(named)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
         raise InputError(f"data: expected a folder, {display(folder)} {what}")
-    return Path(folder)
+    return folder
 
 
 def find_set(folder: Path, name: str, scale: int | None = None) -> list[Path]:
@@ -175,16 +165,32 @@ def is_set(folder: Path) -> bool:
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Yield the folders that may be a set's."""
+    called = _called(name)
     for parent in (folder, *(folder / below for below in PARENTS)):
         if parent.is_dir():
             for entry in sorted(parent.iterdir()):
-                if entry.is_dir() and entry.name.casefold() in _called(name):
+                if entry.is_dir() and entry.name.casefold() in called:
                     yield entry
 
 
-def _called(name: str) -> tuple[str, ...]:
+def _called(name: str) -> set[str]:
     """Return what a set may be called, in lower case."""
-    return next((names for names in ALSO_CALLED if name.casefold() in names), (name.casefold(),))
+    own = name.casefold()
+    known = ({n.casefold() for n in (k, *s.also_called)} for k, s in known_sets().items())
+    return next((names for names in known if own in names), {own})
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """A set of the manifest, which `sr-arn data --digest DIR` writes an entry for."""
+
+    pictures: list[str]
+    """The digest of each: see `digest_of_pixels`."""
+    origin: str = ""
+    """Who made it."""
+    use: str = "testing"
+    also_called: tuple[str, ...] = ()
+    """Names that its folder has elsewhere."""
 
 
 class State(NamedTuple):
@@ -201,15 +207,14 @@ class State(NamedTuple):
     """Names of pictures that cannot be read."""
 
 
-def known_sets() -> dict[str, list[str]]:
-    """Return the digests of the pictures of the sets that tables are made of, by set."""
-    sets: dict[str, list[str]] = json.loads(MANIFEST.read_text())
-    return sets
+def known_sets() -> dict[str, KnownSet]:
+    """Return the sets that tables are made of, by name."""
+    return {name: KnownSet(**entry) for name, entry in json.loads(MANIFEST.read_text()).items()}
 
 
 def verify(folder: Path, name: str) -> State:
     """Look for a known set and compare each of its pictures with what is known."""
-    digests = known_sets()[name]
+    digests = known_sets()[name].pictures
     try:
         paths = find_set(folder, name)
     except InputError:

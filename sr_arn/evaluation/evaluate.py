@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
-from sr_arn.datasets.folders import read_luminances
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import ImageFiles
 from sr_arn.errors import InputError, display
 from sr_arn.evaluation.metrics import psnr_y, ssim_y
-from sr_arn.pictures.resize import crop_to_multiple
 from sr_arn.upscaling.tiles import Border
 from sr_arn.upscaling.upscaler import Upscaler
 
@@ -68,10 +67,11 @@ class SetScore:
 
 def evaluate(
     models: Mapping[str, Upscaler],
-    sets: Mapping[str, Sequence[Path]],
+    sets: Mapping[str, Sequence[Path] | Sequence[ImageFiles]],
+    *,
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
-    degrade: HowToDegrade = BICUBIC,
+    degrade: Degradation = BICUBIC,
     keep: Keep = lambda model, name, path, scale, result: None,
 ) -> list[SetScore]:
     """Score every model on every set.
@@ -80,10 +80,11 @@ def evaluate(
     ----------
     models : dict of Upscaler by name
     sets : dict of lists of HR picture files by name
+        Or of `ImageFiles`, which may have LR versions of their own.
     border : {"paper", "full"}, default "paper"
     progress : callable, optional
         Is told of each set's score.
-    degrade : Degradation or Given, default bicubic
+    degrade : Degradation, default bicubic
         What makes LR planes of HR ones.
     keep : callable, optional
         Is given what the models make: see `Keep`.
@@ -93,10 +94,10 @@ def evaluate(
         upscaler.upscale_luminance(np.zeros((9, 9)))  # compiles, so that no image is timed with it
         for set_name, paths in sets.items():
             images = []
-            for path in paths:
-                score, result = _named_score(upscaler, path, border, degrade)
+            for files in map(ImageFiles.of, paths):
+                score, result = _named_score(upscaler, files, border, degrade)
                 images.append(score)
-                keep(name, set_name, path, upscaler.scale, result)
+                keep(name, set_name, files.hr, upscaler.scale, result)
             scores.append(SetScore(name, set_name, tuple(images)))
             told = f"{display(name)} on {display(set_name)}"
             progress(f"{told}: {scores[-1].psnr:.2f} dB")
@@ -104,29 +105,28 @@ def evaluate(
 
 
 def _named_score(
-    upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
+    upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
 ) -> tuple[ImageScore, NDArray[np.float32]]:
     """Score an image; what is wrong with it is told with its name."""
     try:
-        return _score_image(upscaler, path, border, degrade)
+        return _score_image(upscaler, files, border, degrade)
     except InputError as error:
+        path = files.hr
         where = "" if display(path) in str(error) else f"{display(path.name)}: "
         raise InputError(f"{where}{error}") from error
 
 
 def _score_image(
-    upscaler: Upscaler, path: Path, border: Border, degrade: HowToDegrade
+    upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
 ) -> tuple[ImageScore, NDArray[np.float32]]:
     """Return the score, and the HR luminance that was scored."""
     scale = upscaler.scale
-    (plane,) = read_luminances([path])
-    hr = crop_to_multiple(plane, scale)
-    lr = degrade(hr, scale)
+    hr, lr = files.read(scale).pair(scale, degrade)
     start = time.perf_counter()
     result = upscaler.upscale_luminance(lr, border)
     seconds = time.perf_counter() - start
     psnr, ssim = psnr_y(hr, result, scale), ssim_y(hr, result, scale)
-    return ImageScore(path.name, psnr, ssim, seconds, lr.size), result
+    return ImageScore(files.hr.name, psnr, ssim, seconds, lr.size), result
 
 
 def table(scores: Sequence[SetScore]) -> str:

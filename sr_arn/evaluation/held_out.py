@@ -1,17 +1,17 @@
 """Images held out of training, and how well a model does on them."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
-from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import TrainingImage
 from sr_arn.errors import InputError
 from sr_arn.evaluation.metrics import psnr_y
 from sr_arn.models.features import SMALLEST
-from sr_arn.pictures.resize import crop_to_multiple
 from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["Validation", "hold_out"]
@@ -21,14 +21,15 @@ MOST = 10
 FEW = 4  # of less, none is
 
 Plane = NDArray[np.float32]
+T = TypeVar("T")
 
 
-def hold_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list[Path]]:
+def hold_out(paths: Sequence[T], count: int | None) -> tuple[list[T], list[T]]:
     """Split into training images and `count` held-out ones, evenly spaced.
 
     Parameters
     ----------
-    paths : sequence of path
+    paths : sequence
     count : int or None
         Less than the number of paths; None is one in ten, at most ten, and at least one of four
         images or more.
@@ -49,29 +50,32 @@ class Validation:
 
     Parameters
     ----------
-    planes : iterable of float32 [h, w] in [0, 1]
+    planes : iterable of float32 [h, w] in [0, 1] or of TrainingImage
         HR luminance; those too small for a window are left out.
     scale : int
-    degrade : Degradation or Given, default bicubic
+    degrade : Degradation, default bicubic
         What makes LR planes of HR ones.
     """
 
     def __init__(
-        self, planes: Iterable[Plane], scale: int, degrade: HowToDegrade = BICUBIC
+        self,
+        planes: Iterable[Plane | TrainingImage],
+        scale: int,
+        degrade: Degradation = BICUBIC,
     ) -> None:
-        large = (plane for plane in planes if min(plane.shape) >= SMALLEST * scale)
-        self.planes = [crop_to_multiple(plane, scale) for plane in large]
+        large = [plane for plane in planes if min(plane.shape) >= SMALLEST * scale]
+        self.images = [TrainingImage.of(plane) for plane in large]
         self.scale = scale
         self.degrade = degrade
 
     def __len__(self) -> int:
-        """Return the number of planes."""
-        return len(self.planes)
+        """Return the number of images."""
+        return len(self.images)
 
     def psnr(self, upscaler: Upscaler) -> float:
         """Return the mean PSNR in dB."""
         psnrs = []
-        for hr in self.planes:
-            lr = self.degrade(hr, self.scale)
+        for image in self.images:
+            hr, lr = image.pair(self.scale, self.degrade)
             psnrs.append(psnr_y(hr, upscaler.upscale_luminance(lr, "paper"), self.scale))
         return float(np.mean(psnrs))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,19 +10,29 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError
 from sr_arn.kernels.conv_ends import first_features, mix
 from sr_arn.kernels.convolution import Filters, convolve, padded
-from sr_arn.models.restoration import RESTORING_AXES, Strengths, damped, folded
+from sr_arn.models.base import Arrays, Axes, Header, LuminanceModel, TrainedModel, check_fields
+from sr_arn.models.restoration import (
+    CLEAN,
+    RESTORING_AXES,
+    STRONGEST,
+    Strengths,
+    damped,
+    folded,
+)
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
 
 __all__ = ["ConvModel"]
 
 ROWS = 16  # that a layer does at a time: an even number
+LARGEST_RESULT = 1e6  # of noise; what is beyond it may not stay finite in float32
+OF_RESTORING = "restore."  # begins the names of the arrays for pictures that are not clean
 KEPT = 5  # rows before them: two for the next layer, two for a shortcut over it, and its frame
 
 Array = NDArray[np.float32]
 
 
-class ConvModel:
+class ConvModel(TrainedModel):
     """Bicubic up-scaling plus the details that a `ConvAnchoredNetwork` predicts.
 
     Parameters
@@ -39,6 +50,11 @@ class ConvModel:
         How far away, in LR pixels along either axis, a pixel still matters.
     """
 
+    kind: ClassVar[str] = "conv"
+    title: ClassVar[str] = "convolutional ARN"
+    float16_from: ClassVar[int] = 1000
+    most: ClassVar[dict[str, int]] = {"p": 64, "c": 512, "m": 256, "k": 256}
+    runs_by_torch = True
     name = "conv-arn"
     array_axes = {  # noqa: RUF012 - it is not changed
         "first_weight": "c33",  # of the window's pixels, less that in its middle
@@ -108,6 +124,62 @@ class ConvModel:
             raise InputError("restore: the model knows clean pictures only")
         arrays = folded(self.restoring, strengths) if strengths.is_degraded else self.arrays
         return ConvModel(self.scale, damped(arrays, strengths.trust))
+
+    def to(self, device: str) -> LuminanceModel:
+        """Return a `TorchConvModel`."""
+        from sr_arn.models.conv_torch import TorchConvModel
+
+        return TorchConvModel(self, device)
+
+    # --- model files ---------------------------------------------------------------
+
+    def to_file(self) -> tuple[Header, dict[str, NDArray[Any]]]:
+        """Return whether it restores, and the arrays of both sets."""
+        restoring = {f"{OF_RESTORING}{name}": a for name, a in (self.restoring or {}).items()}
+        return {"restores": self.restores}, {**self.arrays, **restoring}
+
+    @classmethod
+    def check_header(cls, header: Header) -> None:
+        """Raise `InputError` unless the name is its own and `restores` says yes or no."""
+        is_sound = {
+            "regressor": header.get("regressor") == cls.name,
+            "restores": type(header.setdefault("restores", False)) is bool,  # old files lack it
+        }
+        check_fields(header, is_sound)
+
+    @classmethod
+    def axes(cls, header: Header) -> Axes:
+        """Return `array_axes`, and if it restores, `restoring_axes`."""
+        lengths: dict[str, int] = {"t": header["scale"] ** 2, "z": 2, "2": 2, "3": 3}
+        letters = dict(cls.array_axes)
+        if header["restores"]:
+            letters |= {f"{OF_RESTORING}{name}": axes for name, axes in cls.restoring_axes.items()}
+        return {
+            name: tuple(lengths.get(axis, axis) for axis in axes) for name, axes in letters.items()
+        }
+
+    @classmethod
+    def from_file(cls, header: Header, arrays: Arrays) -> Self:
+        """Return the model.
+
+        Raises
+        ------
+        InputError
+            If what it multiplies in a row is too much for float32.
+        """
+        own, restoring = {name: arrays[name] for name in cls.array_axes}, None
+        if header["restores"]:
+            restoring = {name: arrays[f"{OF_RESTORING}{name}"] for name in cls.restoring_axes}
+        model = cls(header["scale"], own, restoring)
+        noise = np.random.default_rng(0).uniform(size=(9, 9)).astype(np.float32)
+        with np.errstate(all="ignore"):
+            for strengths in (CLEAN, STRONGEST) if model.restores else (CLEAN,):
+                result = model.restored(strengths)(noise)
+                if not np.abs(result).max() <= LARGEST_RESULT:  # nor is NaN
+                    raise InputError("makes no picture of one: its numbers are too large")
+        return model
+
+    # --- the network ---------------------------------------------------------------
 
     @cached_property
     def _details_of_flat_areas(self) -> Array:

@@ -3,17 +3,20 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sr_arn.models.conv import ConvModel
 from sr_arn.models.conv_network import ConvAnchoredNetwork
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
 from sr_arn.system.devices import find_device
+
+if TYPE_CHECKING:
+    from sr_arn.models.conv import ConvModel
 
 __all__ = ["TorchConvModel", "by_torch_alone"]
 
@@ -54,7 +57,7 @@ class TorchConvModel:
         If the device is missing.
     """
 
-    def __init__(self, model: ConvModel, device: str = "auto") -> None:
+    def __init__(self, model: "ConvModel", device: str = "auto") -> None:
         self.name, self.scale, self.reach = model.name, model.scale, model.reach
         self.plain, self.restores = model, model.restores
         self.device = find_device(device)

@@ -25,9 +25,11 @@ from sr_arn.errors import InputError
 from sr_arn.kernels.patches import extract
 from sr_arn.kernels.rows import map_windows
 from sr_arn.pictures.resize import imresize
+from sr_arn.planes import Rim
 
 __all__ = [
     "BORDER",
+    "FLAT",
     "SCALES",
     "SMALLEST",
     "WINDOW",
@@ -35,6 +37,7 @@ __all__ = [
     "check_patch_scale",
     "gradient_map",
     "lr_windows",
+    "needless",
     "second_moments",
     "with_margin",
 ]
@@ -47,6 +50,10 @@ SMALLEST = WINDOW + 2 * BORDER  # LR pixels a side that hold one window
 NEIGHBOURHOOD = 9  # the LR pixels, a side, that such a window's features depend on
 REACH = NEIGHBOURHOOD // 2
 BAND = 64  # rows of windows copied at a time
+
+FLAT = 1e-3
+"""Length of a feature vector, in units of white, below which a window has next to no detail. A
+regressor with an intercept predicts some for it; it fades out, so that flat areas stay flat."""
 
 
 class GradientFeatures:
@@ -137,6 +144,12 @@ def lr_windows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     if min(plane.shape) < SMALLEST:
         return np.empty((0, 0, NEIGHBOURHOOD, NEIGHBOURHOOD), plane.dtype)
     return extract(with_margin(plane), NEIGHBOURHOOD, stride=1)
+
+
+def needless(rim: Rim) -> tuple[Rim, Rim]:
+    """Return the windows that cover nothing but rim, and the LR pixels that the others leave."""
+    windows = rim.narrowed(BORDER + WINDOW - 1)
+    return windows, Rim(*(BORDER + width for width in windows))
 
 
 def _bands(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

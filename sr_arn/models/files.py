@@ -4,28 +4,28 @@ The metadata of the file has one entry, "sr_arn", a JSON object:
 
 ==============  ==========================================================================
 format_version  1
-kind            "patch": features, regressor, overlap-average; or "conv": convolutions
-regressor       the regressor's name, as on the command line
-settings        {parameter: value} of the regressor that its predictions depend on; none
-                where there are none, nor of "conv"
+kind            a name of `sr_arn.models.kinds`
+regressor       the name of what was trained, as on the command line
 scale           HR pixels per LR pixel
-features        {"energy": share of the energy that PCA kept}; only of "patch"
-restores        whether there are arrays for pictures that are not clean; only of "conv"
 training        what it was trained on: images, their digest, samples, settings
 scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
 time            {"seconds": per megapixel made, "cores": how many}; only of those in the box
 licence         SPDX identifier of the weights' licence
 ==============  ==========================================================================
 
-The arrays are, of "patch", `features.projection` and those of the regressor, `regressor.*`; of
-"conv", those of a `ConvModel`, and where it restores, those of its second set, `restore.*`.
-Large ones are kept in float16.
+Each kind adds fields of its own and states the arrays: `sr_arn.models.base.TrainedModel`. A patch
+model has "features" ({"energy": share of the energy that PCA kept}), "settings" ({parameter:
+value} of the regressor, if its predictions depend on any), the array `features.projection` and
+those of the regressor, `regressor.*`. A convolutional ARN has "restores" (whether there are arrays
+for pictures that are not clean), the arrays of a `ConvModel`, and if it restores, those of its
+second set, `restore.*`. Large arrays are kept in float16.
 """
 
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,11 +33,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.errors import InputError, display
-from sr_arn.models.base import LuminanceModel
-from sr_arn.models.conv import ConvModel
+from sr_arn.models.base import (
+    Arrays,
+    Axes,
+    BicubicModel,
+    Header,
+    LuminanceModel,
+    TrainedModel,
+    check_fields,
+)
 from sr_arn.models.features import SCALES
-from sr_arn.models.kinds import KINDS, Arrays, Axes, Header, check_fields
-from sr_arn.models.restoration import CLEAN, STRONGEST
+from sr_arn.models.kinds import KINDS
 from sr_arn.system.files import local_copy, write_whole
 from sr_arn.system.locations import place
 from sr_arn.system.safetensors_header import read_entry
@@ -48,6 +54,7 @@ __all__ = [
     "SUFFIX",
     "box_listing",
     "find_model",
+    "list_models",
     "models_in_the_box",
     "name_of",
     "read_header",
@@ -61,6 +68,22 @@ SUFFIX = ".safetensors"
 BOX = Path(__file__).parents[1] / "weights"
 CREDITS = BOX / "CREDITS.md"
 LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1000
+
+
+def list_models(*, scale: int | None = None) -> list[str]:
+    """Return the names that `sr_arn.load_model` takes, "bicubic" first.
+
+    Parameters
+    ----------
+    scale : int, optional
+        Only models for this scale.
+
+    Examples
+    --------
+    >>> list_models(scale=4)[:2]
+    ['bicubic', 'aplus-x4']
+    """
+    return [BicubicModel.name, *models_in_the_box(scale)]
 
 
 def models_in_the_box(scale: int | None = None) -> list[str]:
@@ -83,7 +106,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
 
 def box_listing() -> str:
     """Return in words what is in the box."""
-    return f"the box has {', '.join(['bicubic', *models_in_the_box()])}"
+    return f"the box has {', '.join(list_models())}"
 
 
 def name_of(path: Path) -> str:
@@ -102,46 +125,35 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         raise InputError(f"model {display(path)}: cannot be read: {reason}") from error
 
 
-def read_model(path: Path) -> tuple[LuminanceModel, Header]:
+def read_model(path: Path) -> tuple[TrainedModel, Header]:
     """Return the model of a file and its header, both checked."""
     header = read_header(path)
     kind = KINDS[header["kind"]]
     where = f"model {display(path)}"
     with local_copy(path) as file:
         arrays = _read_arrays(file, kind.axes(header), kind.most, where)
-    model = kind.put_together(header, arrays)
-    if isinstance(model, ConvModel):
-        _check_result(model, where)
-    return model, header
+    with _errors_say(where):
+        return kind.from_file(header, arrays), header
 
 
 def write_model(path: str | os.PathLike[str], model: LuminanceModel, about: Header) -> None:
     """Write a trained model and what is to be said about it: the header's last four fields."""
     from safetensors.numpy import save
 
-    kind = next((name for name, k in KINDS.items() if isinstance(model, k.model)), None)
-    if kind is None:
+    if not isinstance(model, TrainedModel):
         raise InputError(f"model: expected a trained one, received {model.name}")
-    fields, arrays = KINDS[kind].take_apart(model)
+    fields, arrays = model.to_file()
     header: Header = {
         "format_version": FORMAT_VERSION,
-        "kind": kind,
+        "kind": model.kind,
+        "regressor": model.name,
         **fields,
         "scale": model.scale,
         **about,
     }
-    stored = {name: _compact(array, KINDS[kind].float16_from) for name, array in arrays.items()}
+    stored = {name: _compact(array, model.float16_from) for name, array in arrays.items()}
     data = save(stored, metadata={KEY: json.dumps(header)})
     write_whole(path, lambda file: file.write(data))
-
-
-def _check_result(model: ConvModel, where: str) -> None:
-    """Raise `InputError` if what a network multiplies in a row is too much for float32."""
-    noise = np.random.default_rng(0).uniform(size=(9, 9)).astype(np.float32)
-    with np.errstate(all="ignore"):
-        for strengths in (CLEAN, STRONGEST) if model.restores else (CLEAN,):
-            if not np.abs(model.restored(strengths)(noise)).max() <= LARGEST_ENTRY:  # nor is NaN
-                raise InputError(f"{where}: makes no picture of one: its numbers are too large")
 
 
 def _read_header(file: IO[bytes], name: str) -> Header:
@@ -154,24 +166,34 @@ def _read_header(file: IO[bytes], name: str) -> Header:
             f"{where}: expected format version {FORMAT_VERSION}, received {display(version)}; "
             "train it again or use the version of sr-arn that wrote it"
         )
-    _check_header(header, where)
+    with _errors_say(where):
+        _check_header(header)
     return header
 
 
-def _check_header(header: Header, where: str) -> None:
+@contextmanager
+def _errors_say(where: str) -> Iterator[None]:
+    """Begin what an `InputError` says with the file that it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _check_header(header: Header) -> None:
     """Raise `InputError` unless every field has the type and range that the rest relies on."""
-    kind, scale = KINDS.get(str(header.get("kind"))), header.get("scale")
+    scale = header.get("scale")
     is_sound = {
-        "kind": kind is not None,
+        "kind": header.get("kind") in KINDS,
         "scale": type(scale) is int and scale in SCALES,
         "training": isinstance(header.get("training"), dict),
         "scores": _are_by_name(header.get("scores"), _are_numbers),
         "time": _are_numbers(header.get("time", {})),
         "licence": isinstance(header.get("licence"), str),
+        "regressor": isinstance(header.get("regressor"), str),
     }
-    check_fields(header, is_sound, where)
-    if kind is not None:
-        kind.check(header, where)
+    check_fields(header, is_sound)
+    KINDS[header["kind"]].check_header(header)
 
 
 def _are_numbers(entries: Any) -> bool:

@@ -3,7 +3,7 @@
 try:
     import torch  # noqa: F401 - only to report in one line that it is missing
 except ModuleNotFoundError as error:
-    message = "sr_arn.nn needs PyTorch: pip install torch"
+    message = 'sr_arn.nn needs PyTorch: pip install "sr-arn[torch]"'
     raise ModuleNotFoundError(message, name="torch") from error
 
 from sr_arn.nn.anchored import AnchoredRegression

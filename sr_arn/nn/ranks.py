@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, UnavailableError
 
 __all__ = ["Ranks", "first_to_tell", "is_lost", "join", "leave"]
 
@@ -96,13 +96,13 @@ def join(on_gpus: bool) -> None:
 
     Raises
     ------
-    InputError
+    UnavailableError
         If the machine has fewer GPUs than processes.
     """
     if on_gpus:
         local, gpus = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
         if local >= gpus:
-            raise InputError(
+            raise UnavailableError(
                 f"device: expected a GPU for each process, received {gpus}; start {gpus} processes "
                 "a machine (--nproc-per-node), or take cpu"
             )

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_arn.errors import InputError
+from sr_arn.errors import UnavailableError
 from sr_arn.nn.checkpoint import read_checkpoint, write_checkpoint
 from sr_arn.nn.progress import Progress, Watch
 from sr_arn.nn.ranks import Ranks
@@ -212,9 +212,10 @@ def train(
     Raises
     ------
     InputError
-        If the device is missing, the checkpoint is damaged or belongs to another run, the loss
-        becomes infinite or NaN (the last checkpoint stays), processes have different arguments,
-        or torch cannot compile the network here.
+        If the checkpoint is damaged or belongs to another run, the loss becomes infinite or NaN
+        (the last checkpoint stays), or processes have different arguments.
+    UnavailableError
+        If the device is missing, or torch cannot compile the network here.
     """
     place, ranks = find_device(device), Ranks.present()
     module.to(place).train()
@@ -282,9 +283,11 @@ def _told_of_compilers() -> Iterator[None]:
         raise _no_compiler(getattr(error, "inner_exception", error)) from error
 
 
-def _no_compiler(error: Exception) -> InputError:
+def _no_compiler(error: Exception) -> UnavailableError:
     reason = str(error).strip().partition("\n")[0]
-    return InputError(f"compile: torch cannot compile the network here ({reason}); leave it out")
+    return UnavailableError(
+        f"compile: torch cannot compile the network here ({reason}); leave it out"
+    )
 
 
 class Average:

@@ -2,22 +2,19 @@
 
 import logging
 import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image
-
 from sr_arn.errors import display
 from sr_arn.pictures import exif
-from sr_arn.pictures.formats import Format
 
 __all__ = [
     "EXIF_PREFIX",
+    "ICC_SPACE",
+    "ICC_SPACES",
     "Metadata",
     "checked_icc",
     "exif_dpi",
-    "from_image",
     "sane_dpi",
     "unhexed",
 ]
@@ -25,22 +22,11 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 EXIF_PREFIX = b"Exif\0\0"  # what stands before the block in JPEG files
-LEGACY_EXIF = "Raw profile type exif"  # ImageMagick's text chunk, before PNG had one for EXIF
 MOST_DPI = 65_535  # of JPEG
 
 ICC_HEADER, ICC_SIGNATURE = 128, slice(36, 40)  # ICC.1:2022, table 17
 ICC_SPACE = slice(16, 20)
 ICC_SPACES = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
-
-NAMES = {"icc_profile": "ICC profile", "exif": "EXIF data", "xmp": "XMP data"}
-LIMITS = {  # bytes a file may hold, by format: JPEG's segments are 64 KB, ICC may have 255
-    "JPEG": {
-        "icc_profile": 255 * 65_519,
-        "exif": 65_533 - len(EXIF_PREFIX),
-        "xmp": 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0"),
-    }
-}
-DPI_IN_EXIF = ONLY_COLOUR = ("WebP", "AVIF")  # which have no other place for it, and no grey
 
 
 @dataclass(frozen=True)
@@ -81,54 +67,6 @@ class Metadata:
             found = re.search(rb"\btiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])\b", self.xmp)
             number = int(found[1]) if found else 0
         return number or 1
-
-    def that_fits(self, kind: Format) -> "Metadata":
-        """Return what a format has a place for; what is left out is told in the log."""
-        if not kind.metadata:
-            self._tell("it holds none", kind, "icc_profile", "exif", "xmp")
-            return Metadata(dpi=self.dpi)
-        kept = self
-        if kept.exif is not None and not exif.is_readable(kept.exif):
-            self._tell("they are none", kind, "exif")
-            kept = replace(kept, exif=None)
-        for name, most in LIMITS.get(kind.name, {}).items():
-            if len(getattr(self, name) or b"") > most:
-                self._tell(f"it holds {most:,} bytes", kind, name)
-                kept = replace(kept, **{name: None})
-        if kind.name in ONLY_COLOUR and (kept.icc_profile or b"")[ICC_SPACE] == ICC_SPACES["L"]:
-            self._tell("it holds grey as RGB", kind, "icc_profile")
-            kept = replace(kept, icc_profile=None)
-        if kind.name in DPI_IN_EXIF and kept.dpi:
-            block = exif.block_with_resolution(kept.exif, kept.dpi)
-            if block == kept.exif and exif_dpi(block) != kept.dpi:
-                logger.warning("output: left out the resolution, for which its EXIF has no room")
-            kept = replace(kept, exif=block)
-        if kind.name == "AVIF" and kept.exif:  # else Pillow would write it anew, not as it was
-            kept = replace(kept, exif=exif.without_orientation(kept.exif))
-        return kept
-
-    def _tell(self, why: str, kind: Format, *names: str) -> None:
-        left_out = [NAMES[name] for name in names if getattr(self, name)]
-        if left_out:
-            what = " and ".join(left_out)
-            logger.warning("output: left out %s of the %s: %s", what, kind.name, why)
-
-
-def from_image(image: Image.Image) -> Metadata:
-    """Return the metadata of an image that Pillow has read."""
-    info = image.info
-    block = _bytes(info.get("exif"))
-    if block is None and isinstance(info.get(LEGACY_EXIF), str):
-        with suppress(ValueError):
-            block = unhexed(info[LEGACY_EXIF])
-    block = block.removeprefix(EXIF_PREFIX) if block else None
-    xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp"))
-    is_invented = image.format in ("JPEG", "MPO") and info.get("jfif_unit") not in (
-        1,
-        2,
-    )  # Pillow's 72
-    dpi = None if is_invented else sane_dpi(info.get("dpi"))
-    return Metadata(_bytes(info.get("icc_profile")), block, xmp, dpi or exif_dpi(block))
 
 
 def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
@@ -178,12 +116,6 @@ def sane_dpi(dpi: Any) -> tuple[float, float] | None:
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (x, y) if 0 < x <= MOST_DPI and 0 < y <= MOST_DPI else None
-
-
-def _bytes(value: Any) -> bytes | None:
-    if isinstance(value, str):
-        value = value.encode()
-    return value if isinstance(value, bytes) and value else None
 
 
 def exif_dpi(block: bytes | None) -> tuple[float, float] | None:

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
-from sr_arn.pictures.formats import MODES
 from sr_arn.pictures.metadata import Metadata, checked_icc
+from sr_arn.planes import WHITE
 
-__all__ = ["Frame", "Picture"]
+__all__ = ["MODES", "Frame", "Picture"]
+
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Mode by number of channels: grey or colour, with A for alpha. CMYK has four as well."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,7 @@ class Picture:
         """Whether nothing is transparent."""
         if self.mode not in ("LA", "RGBA"):
             return True
-        full = np.iinfo(self.pixels.dtype).max if self.pixels.dtype.kind == "u" else 1
-        return bool((self.pixels[..., -1] == full).all())
+        return bool((self.pixels[..., -1] == WHITE[self.pixels.dtype.name]).all())
 
     def without_alpha(self) -> "Picture":
         """Return its colour alone."""

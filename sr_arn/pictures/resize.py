@@ -27,7 +27,7 @@ SMALLEST_RESULT = 1 / 16  # pixels: below, the kernel is far wider than the arra
 GRID = 2.0**32  # distances are rounded to 1 / GRID: a shifted picture gets the same weights
 
 
-def imresize(array: NDArray[Any], scale: float, axes: tuple[int, int] = (0, 1)) -> NDArray[Any]:
+def imresize(array: NDArray[Any], scale: float, *, axes: tuple[int, int] = (0, 1)) -> NDArray[Any]:
     """Resize two axes of an array by the bicubic kernel, as MATLAB's `imresize` does.
 
     Shrinking widens the kernel by 1 / `scale` (antialiasing). Beyond the border the

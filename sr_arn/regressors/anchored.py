@@ -1,13 +1,17 @@
 """What the three forms of ARN share: layers of soft assignment, applied without torch."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sr_arn.checks import check_integer, check_scale
 from sr_arn.errors import InputError, display
 from sr_arn.regressors.base import FloatArray, Regressor
 from sr_arn.regressors.numpy_layer import SIMILARITIES, SoftLayer
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["AnchoredRegressor"]
 
@@ -87,6 +91,13 @@ class AnchoredRegressor(Regressor):
         for layer in hidden:
             rows = rows + layer(rows)
         return self._output(last(rows))
+
+    def to_torch(self) -> "nn.Module":
+        """Return `Layers`."""
+        from sr_arn.regressors.predict_torch import Layers
+
+        intercept = self.arrays().get("intercept", np.zeros(1, np.float32))
+        return Layers(self.soft_layers(), intercept)
 
     def _output(self, rows: FloatArray) -> FloatArray:
         """Return rows [n, t] in the shape of the training targets."""

@@ -58,7 +58,7 @@ def given_anchors(anchors: ArrayLike, features: int, dtype: np.dtype[Any]) -> Fl
 
 
 def learn_anchors(
-    anchors: Anchors, samples: Samples, dictionary_samples: int, random_state: int
+    anchors: Anchors, samples: Samples, dictionary_samples: int, seed: int
 ) -> FloatArray:
     """Return the given anchors, or K-SVD's atoms, of unit norm, on some of the samples.
 
@@ -68,7 +68,7 @@ def learn_anchors(
     samples : Samples
     dictionary_samples : int
         Samples that K-SVD learns from at most, drawn at random.
-    random_state : int
+    seed : int
 
     Returns
     -------
@@ -82,9 +82,9 @@ def learn_anchors(
     count = count_anchors(anchors, len(samples))
     if isinstance(anchors, str):
         count = max(1, min(count, int(is_candidate.sum())))
-    draw = np.random.default_rng(random_state).permutation(np.flatnonzero(is_candidate))
+    draw = np.random.default_rng(seed).permutation(np.flatnonzero(is_candidate))
     drawn = samples.rows(np.sort(draw[: max(dictionary_samples, count)]))
-    ksvd = KSVD(count, random_state=random_state).fit(drawn)
+    ksvd = KSVD(count, random_state=seed).fit(drawn)
     return ksvd.dictionary_.astype(samples.dtype)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sr_arn.checks import check_integer
+from sr_arn.checks import RandomState, check_integer, seed_from
 from sr_arn.errors import InputError
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
 from sr_arn.regressors.base import FloatArray, Regressor
@@ -55,7 +55,7 @@ class APlusRegressor(Regressor):
         samples of a norm below this one, whose targets stay.
     dictionary_samples : int, default 135_000
         Samples that K-SVD learns from at most, drawn at random.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses these samples and those that K-SVD starts from.
     device : {"cpu", "auto", "cuda"}, default "cpu"
         Where neighbours are searched; on a GPU by torch.
@@ -86,11 +86,12 @@ class APlusRegressor(Regressor):
     def __init__(
         self,
         anchors: Anchors = "auto",
+        *,
         neighbours: int = 2048,
         regularisation: float = 0.1,
         norm_floor: float = 0.1,
         dictionary_samples: int = 135_000,
-        random_state: int = 0,
+        random_state: RandomState = 0,
         device: str = "cpu",
     ) -> None:
         self.anchors = anchors
@@ -128,7 +129,7 @@ class APlusRegressor(Regressor):
         self.n_features_in_ = samples.features
         # 1. anchors
         self.anchors_ = learn_anchors(
-            self.anchors, samples, self.dictionary_samples, self.random_state
+            self.anchors, samples, self.dictionary_samples, seed_from(self.random_state)
         )
         if are_given(self.anchors):
             self.anchors_ /= np.linalg.norm(self.anchors_, axis=1, keepdims=True)
@@ -188,6 +189,12 @@ class APlusRegressor(Regressor):
         )
         out = map_rows(X, maps.reshape(*anchors.shape, -1), strongest(X, anchors))
         return out.reshape(len(X), *maps.shape[2:])
+
+    def to_torch(self) -> "torch.nn.Module":
+        """Return a `Strongest`."""
+        from sr_arn.regressors.predict_torch import Strongest
+
+        return Strongest(self.anchors_, self.projections_)
 
     def _check_parameters(self, samples: int) -> None:
         for name in ("neighbours", "dictionary_samples"):

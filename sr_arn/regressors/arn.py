@@ -28,8 +28,8 @@ class ARNRegressor(GradientRegressor):
     anchors : int, array-like [m, d] or "auto", default "auto"
         How many, or where they start; "auto" is min(1024, max(1, n // 8)).
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's for super-resolution), x^T c, or
-        -||x - c||^2.
+        The similarity s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's for
+        super-resolution), x^T c, or -||x - c||^2.
     sharpness : float, default 12.0
         K.
     rank : int or None, default 32
@@ -37,15 +37,17 @@ class ARNRegressor(GradientRegressor):
         predicts many times as fast as a regressor of its own for each (None). For pictures,
         128 of all pixels take four times the multiplications and gain 0.008 dB.
     components : int or None, default 48
-        q: the regressors give the coefficients of the targets along min(q, t) directions, which
-        are learned with them. None is the targets themselves.
+        Directions of the targets, q: the regressors give the coefficients along min(q, t) of
+        them, which are learned with them. None is the targets themselves.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
-        "one-cycle": Adam, a rate that rises and falls, features and targets scaled, anchors
-        that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of 90 epochs,
-        batches of 1000, decay 1e-8, nothing scaled, random start.
-    epochs, batch_size : int, optional
-        By default the recipe's: 10 epochs (up to 50 where they would be under 1000 steps)
-        of batches of 2048 (less for under 131,072 samples).
+        How it is trained. "one-cycle": Adam, a rate that rises and falls, features and targets
+        scaled, anchors that start at samples. "paper": momentum 0.9, rate 20 halved every 20 of
+        90 epochs, batches of 1000, decay 1e-8, nothing scaled, random start.
+    epochs : int, optional
+        Passes over the samples; by default the recipe's, 10, or up to 50 where they would be
+        under 1000 steps.
+    batch_size : int, optional
+        Samples of a step; by default the recipe's, 2048, or less for under 131,072 samples.
     learning_rate : float, optional
         The highest; by default the recipe's, 0.01 or 20.
     device : {"auto", "cpu", "cuda"}, default "auto"

@@ -7,13 +7,17 @@ picture does without it.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sr_arn.errors import InputError
 from sr_arn.regressors.parameters import Parameters
 from sr_arn.regressors.samples import Samples
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Regressor"]
 
@@ -24,7 +28,7 @@ class Regressor(Parameters, ABC):
     """Base class: parameters, validation, and the arrays that a model file keeps.
 
     A subclass states `name` and `array_axes`, stores its parameters in `__init__`, and
-    defines `fit` and `predict`. Listed in `sr_arn.regressors`, it is then known to the
+    defines `fit` and `predict`. Registered in `sr_arn.regressors`, it is then known to the
     command line and to model files. Parameters that matter to `predict` are its `settings`.
 
     Attributes
@@ -43,7 +47,7 @@ class Regressor(Parameters, ABC):
     """Whether it has a `fit_samples`, for samples on the workers of a cluster."""
 
     runs_by_torch: ClassVar[bool] = False
-    """Whether `sr_arn.models.patch_torch` predicts as it does."""
+    """Whether it has a `to_torch`."""
 
     n_features_in_: int
 
@@ -58,6 +62,14 @@ class Regressor(Parameters, ABC):
     @abstractmethod
     def predict(self, X: ArrayLike) -> FloatArray:
         """Return the targets [n, t] (or [n]) of features X [n, d]."""
+
+    def to_torch(self) -> "nn.Module":
+        """Return a torch module that predicts as it does, from rows [n, d] to [n, t].
+
+        Its attribute `numbers` says how many numbers a prediction of one row holds at a time,
+        `in_half` whether products may be of float16. A subclass that `runs_by_torch` defines this.
+        """
+        raise InputError(f"device: {self.name} runs on the CPU only")
 
     @property
     @abstractmethod

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from sr_arn.checks import check_integer
+from sr_arn.checks import RandomState, check_integer
 from sr_arn.regressors.anchors import Anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.gradient import GradientRegressor
@@ -33,16 +33,19 @@ class DeepARNRegressor(GradientRegressor):
     anchors : int, array-like [m, d] or "auto", default "auto"
         Of every layer: how many, or where they start; "auto" is min(16, max(1, n // 8)).
     layers : int, default 7
-        L, at least 1.
+        Number of layers, L, at least 1.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's), x^T c, or -||x - c||^2.
+        The similarity s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's), x^T c, or
+        -||x - c||^2.
     sharpness : float, default 8.0
         K.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
-        See `ARNRegressor`.
-    epochs, batch_size : int, optional
-        By default the recipe's: 10 epochs (up to 50 where they would be under 1000 steps)
-        of batches of 2048 (less for under 131,072 samples).
+        How it is trained: see `ARNRegressor`.
+    epochs : int, optional
+        Passes over the samples; by default the recipe's, 10, or up to 50 where they would be
+        under 1000 steps.
+    batch_size : int, optional
+        Samples of a step; by default the recipe's, 2048, or less for under 131,072 samples.
     learning_rate : float, optional
         The highest; by default the recipe's, 0.008 or 20.
     device : {"auto", "cpu", "cuda"}, default "auto"
@@ -53,7 +56,7 @@ class DeepARNRegressor(GradientRegressor):
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         On processors that multiply bfloat16 themselves, steps in it then take half of the time;
         without, they gain nothing by it.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses start and order of the samples.
 
     Attributes
@@ -84,6 +87,7 @@ class DeepARNRegressor(GradientRegressor):
     def __init__(
         self,
         anchors: Anchors = "auto",
+        *,
         layers: int = 7,
         similarity: str = "abs_cosine",
         sharpness: float = 8.0,
@@ -94,7 +98,7 @@ class DeepARNRegressor(GradientRegressor):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.anchors = anchors
         self.layers = layers

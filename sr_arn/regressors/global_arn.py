@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sr_arn.checks import check_integer, check_scale
+from sr_arn.checks import RandomState, check_integer, check_scale, seed_from
 from sr_arn.errors import InputError
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, learn_anchors
@@ -53,16 +53,16 @@ class GlobalARNRegressor(AnchoredRegressor):
         How many anchors K-SVD learns, of unit norm, or the anchors; "auto" is min(1024,
         max(1, n // 8)). With "neg_sqdist" samples are drawn instead of K-SVD's atoms.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
-        s(x, c): abs(x^T c) / ||x||, abs(x^T c), x^T c, or -||x - c||^2.
+        The similarity s(x, c): abs(x^T c) / ||x||, abs(x^T c), x^T c, or -||x - c||^2.
     sharpness : float, default 6.0
         K in alpha(x) = softmax_i(K s(x, c_i)).
     rank : int or None, default 192
-        r; None, or not below m, is the exact solution.
+        Directions of the assignments, r; None, or not below m, is the exact solution.
     regularisation : float, default 1e-3
         lambda of eq. 10, above 0, against a sum over samples.
     dictionary_samples : int, default 135_000
         Samples that K-SVD learns from at most, drawn at random.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses these samples and those that K-SVD starts from.
     penalise_bias : bool, default True
         Whether lambda holds the biases too, as in the paper. Without, targets far from 0, as
@@ -95,12 +95,13 @@ class GlobalARNRegressor(AnchoredRegressor):
     def __init__(
         self,
         anchors: Anchors = "auto",
+        *,
         similarity: str = "abs_cosine",
         sharpness: float = 6.0,
         rank: int | None = 192,
         regularisation: float = 1e-3,
         dictionary_samples: int = 135_000,
-        random_state: int = 0,
+        random_state: RandomState = 0,
         penalise_bias: bool = True,
         device: str = "cpu",
     ) -> None:
@@ -135,13 +136,13 @@ class GlobalARNRegressor(AnchoredRegressor):
     def fit_samples(self, samples: Samples) -> Self:
         """Learn from samples in parts, here or on the workers of a cluster: see `fit`."""
         self._check_parameters()
-        gpu = find_gpu(self.device)
+        gpu, seed = find_gpu(self.device), seed_from(self.random_state)
         d, dtype = samples.features, samples.dtype
         self.n_features_in_ = d
         # 1. anchors, 2. the directions of their assignments that matter
         self._check_size(len(samples), d)
-        self.anchors_ = self._learn_anchors(samples)
-        mixing = self._directions(samples)
+        self.anchors_ = self._learn_anchors(samples, seed)
+        mixing = self._directions(samples, seed)
         weights = len(self.anchors_) if mixing is None else mixing.shape[1]
         # 3. one pass over the samples for each block of sums, 4. the solution
         softness = (self.anchors_, self.similarity, self.sharpness)
@@ -165,7 +166,6 @@ class GlobalARNRegressor(AnchoredRegressor):
     def _check_parameters(self) -> None:
         self.check_settings()
         check_integer(self.dictionary_samples, "dictionary_samples", 1)
-        check_integer(self.random_state, "random_state", 0)
         check_scale(self.regularisation, "regularisation")
 
     def _check_size(self, samples: int, features: int) -> None:
@@ -179,21 +179,21 @@ class GlobalARNRegressor(AnchoredRegressor):
                 f"{LARGEST_SYSTEM} fit; give a lower rank"
             )
 
-    def _learn_anchors(self, samples: Samples) -> FloatArray:
+    def _learn_anchors(self, samples: Samples, seed: int) -> FloatArray:
         if self.similarity != "neg_sqdist" or are_given(self.anchors):
-            return learn_anchors(self.anchors, samples, self.dictionary_samples, self.random_state)
-        rng = np.random.default_rng(self.random_state)
+            return learn_anchors(self.anchors, samples, self.dictionary_samples, seed)
+        rng = np.random.default_rng(seed)
         count = count_anchors(self.anchors, len(samples))
         return samples.rows(rng.choice(len(samples), count, replace=False))
 
-    def _directions(self, samples: Samples) -> FloatArray | None:
+    def _directions(self, samples: Samples, seed: int) -> FloatArray | None:
         """Return the r principal directions [m, r] of the assignments, weighted by ||x||^2.
 
         A regressor's share of the result is proportional to alpha_i and to x.
         """
         if self.rank is None:
             return None
-        rng = np.random.default_rng(self.random_state)
+        rng = np.random.default_rng(seed)
         drawn = rng.choice(len(samples), min(MIXING_SAMPLES, len(samples)), replace=False)
         moment = np.zeros((len(self.anchors_),) * 2)
         for rows in np.array_split(samples.rows(drawn), -(-len(drawn) // 4096)):

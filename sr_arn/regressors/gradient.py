@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sr_arn.checks import seed_from
 from sr_arn.errors import InputError, display
 from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, given_anchors
@@ -64,6 +65,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         self,
         X: ArrayLike,
         y: ArrayLike,
+        *,
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
@@ -96,7 +98,8 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         from sr_arn.nn.training import Shuffled, train
 
         X, y = self._validate_fit(X, y)
-        recipe, batch_size = self._plan(len(X))
+        seed = seed_from(self.random_state)
+        recipe, batch_size = self._plan(len(X), seed)
         # 1. scales: the recipe's rates are meant for features and targets of a known size
         mean = y.mean(axis=0, dtype=np.float64).astype(y.dtype)
         centred = y - mean
@@ -108,13 +111,13 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         targets = torch.from_numpy(centred.astype(np.float32, copy=False).reshape(len(y), -1))
         # 2. the network and where it starts
         with torch.random.fork_rng():
-            torch.manual_seed(self.random_state)
+            torch.manual_seed(seed)
             sharpness = self.sharpness
             if self.similarity == "neg_sqdist":  # distances are in the scaled unit there
                 sharpness /= x_scale**2
             sizes = inputs.shape[1], targets.shape[1], self._count(len(X))
             module = self._network(*sizes, sharpness)
-        self._start(module, inputs.numpy(), targets.numpy(), x_scale)
+        self._start(module, inputs.numpy(), targets.numpy(), x_scale, seed)
         # 3. training; 4. what is kept of it, at the end and whenever someone looks
         shape = y.shape[1:]
 
@@ -126,7 +129,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
 
         train(
             module,
-            Shuffled(inputs, targets, batch_size, self.random_state),
+            Shuffled(inputs, targets, batch_size, seed),
             recipe,
             device=self.device,
             checkpoint=checkpoint,
@@ -169,7 +172,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         self.check_settings()
         super().check_parameters(resume)
 
-    def _plan(self, samples: int) -> "tuple[Recipe, int]":
+    def _plan(self, samples: int, seed: int) -> "tuple[Recipe, int]":
         """Return recipe and batch size for a number of samples."""
         from sr_arn.nn.training import Recipe
 
@@ -189,11 +192,13 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
             weight_decay=PAPER_DECAY if paper else 0.0,
             precision=self.precision,
             compiled=self.compiled,
-            seed=int(self.random_state),
+            seed=seed,
         )
         return recipe, int(batch_size)
 
-    def _start(self, module: "nn.Module", X: FloatArray, y: FloatArray, x_scale: float) -> None:
+    def _start(
+        self, module: "nn.Module", X: FloatArray, y: FloatArray, x_scale: float, seed: int
+    ) -> None:
         """Put the anchors on scaled samples (or those given), and the regressors to 0.
 
         A basis starts at the principal directions of the targets y. The paper's recipe starts at
@@ -201,7 +206,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         """
         import torch
 
-        rng = np.random.default_rng(self.random_state)
+        rng = np.random.default_rng(seed)
         candidates = np.flatnonzero(X.any(axis=1))
         for layer in self._torch_layers(module):
             count = len(layer.anchors)

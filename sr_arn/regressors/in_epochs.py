@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from sr_arn.checks import check_integer, check_scale
+from sr_arn.checks import RandomState, check_integer, check_random_state, check_scale
 from sr_arn.errors import InputError, display
 from sr_arn.regressors.parameters import Parameters
 from sr_arn.system.devices import find_device
 
 __all__ = ["TrainedInEpochs"]
-
-LARGEST_SEED = 2**63  # of torch
 
 
 class TrainedInEpochs(Parameters):
@@ -25,7 +23,7 @@ class TrainedInEpochs(Parameters):
         Of products in training.
     compiled : bool
         Whether torch compiles the network.
-    random_state : int
+    random_state : int, RandomState, Generator or None
     """
 
     name: ClassVar[str]
@@ -35,7 +33,7 @@ class TrainedInEpochs(Parameters):
     device: str
     precision: Literal["float32", "bfloat16"]
     compiled: bool
-    random_state: int
+    random_state: RandomState
 
     def check_parameters(self, resume: Path | None = None) -> None:
         """Raise `InputError` for what can be known to be wrong before there are data.
@@ -56,8 +54,7 @@ class TrainedInEpochs(Parameters):
                 check_integer(getattr(self, name), name, 1)
         if self.learning_rate is not None:
             check_scale(self.learning_rate, "learning_rate")
-        if check_integer(self.random_state, "random_state", 0) >= LARGEST_SEED:
-            raise InputError(f"random_state: expected less than 2^63, received {self.random_state}")
+        check_random_state(self.random_state)
         find_device(self.device)
         if resume is not None and not resume.is_file():
             raise InputError(f"checkpoint {display(resume)}: there is no such file")

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import check_integer
+from sr_arn.checks import RandomState, check_integer, seed_from
 from sr_arn.errors import InputError
 from sr_arn.kernels.cache import PARALLEL
 from sr_arn.kernels.sparse_coding import pursue
@@ -38,7 +38,7 @@ class KSVD:
         Atoms per sample at most.
     iterations : int, default 20
         Rounds of sparse coding and atom updates, at least 1.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses the samples that the atoms start from.
 
     Attributes
@@ -50,7 +50,12 @@ class KSVD:
     """
 
     def __init__(
-        self, atoms: int, sparsity: int = 3, iterations: int = 20, random_state: int = 0
+        self,
+        atoms: int,
+        *,
+        sparsity: int = 3,
+        iterations: int = 20,
+        random_state: RandomState = 0,
     ) -> None:
         self.atoms = atoms
         self.sparsity = sparsity
@@ -103,7 +108,7 @@ class KSVD:
                 f"atoms: expected at most the {len(candidates)} samples that are not zero, "
                 f"received {self.atoms}"
             )
-        chosen = np.random.default_rng(self.random_state).choice(
+        chosen = np.random.default_rng(seed_from(self.random_state)).choice(
             candidates, self.atoms, replace=False
         )
         return samples[chosen] / norms[chosen, None]

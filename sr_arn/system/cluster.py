@@ -18,7 +18,7 @@ from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sr_arn.checks import check_integer
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, UnavailableError, display
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
@@ -42,11 +42,11 @@ OWN: dict[str, Any] = {
 Result = TypeVar("Result")
 
 
-class WorkersDied(InputError):
-    """What one worker after another died of."""
+class WorkersDied(UnavailableError):
+    """A task killed every worker that ran it."""
 
 
-class ClusterLost(InputError):
+class ClusterLost(UnavailableError):
     """The scheduler no longer answers."""
 
 
@@ -90,7 +90,7 @@ class Cluster:
 
         Raises
         ------
-        InputError
+        UnavailableError
             If the scheduler was lost, workers die of it, or they lack this version of sr-arn.
         """
         try:
@@ -103,7 +103,7 @@ class Cluster:
         self,
         work: Callable[..., Result],
         items: Iterable[tuple[Any, ...]],
-        instead: Callable[[tuple[Any, ...], InputError], Result] | None = None,
+        instead: Callable[[tuple[Any, ...], SrArnError], Result] | None = None,
     ) -> Iterator[Result]:
         """Yield `work(*item)` of each item, in their order.
 
@@ -152,16 +152,16 @@ class Cluster:
         return self.result(total)
 
     def _tell(self, error: Exception) -> None:
-        """Raise `InputError` if an error is one of the cluster's."""
+        """Raise `UnavailableError` if an error is one of the cluster's."""
         from distributed import KilledWorker
 
         if isinstance(error, KilledWorker):
             raise WorkersDied("workers of the cluster died of it, one after another") from error
         where = f"scheduler {self.address}"
         if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("sr_arn"):
-            raise InputError(f"{where}: a worker lacks sr-arn; install it there") from error
+            raise UnavailableError(f"{where}: a worker lacks sr-arn; install it there") from error
         if isinstance(error, RuntimeError) and UNREADABLE in str(error):
-            raise InputError(
+            raise UnavailableError(
                 f"{where}: it lacks sr-arn, or has another version; install this one there, too"
             ) from error
         if isinstance(error, CancelledError) or self.client.status != "running":
@@ -171,7 +171,9 @@ class Cluster:
 def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
     """Do what the client asks for, if it has the same version."""
     if (own := _version()) != expected:
-        raise InputError(f"scheduler: a worker has sr-arn {own}, expected {expected}; install that")
+        raise UnavailableError(
+            f"scheduler: a worker has sr-arn {own}, expected {expected}; install that"
+        )
     return work(*args)
 
 
@@ -208,7 +210,9 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
     Raises
     ------
     InputError
-        If both are given, Dask is not installed, or nobody answers.
+        If both are given.
+    UnavailableError
+        If Dask is not installed, or nobody answers.
     """
     if workers is None and scheduler is None:
         yield None
@@ -220,7 +224,7 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
         import dask
         from distributed import Client, LocalCluster
     except ModuleNotFoundError:
-        raise InputError(
+        raise UnavailableError(
             'scheduler: Dask is not installed; pip install "sr-arn[distributed]"'
         ) from None
     _silence()
@@ -288,7 +292,7 @@ def _silence() -> None:
 
 
 async def _knock(scheduler: str) -> None:
-    """Raise `InputError` if nobody answers; a `Client` would not go away for a minute then."""
+    """Raise `UnavailableError` if nobody answers, where a `Client` would keep on for a minute."""
     from distributed.comm import connect
     from distributed.security import Security
 
@@ -298,7 +302,7 @@ async def _knock(scheduler: str) -> None:
         await comm.close()
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error) or type(error).__name__
-        raise InputError(
+        raise UnavailableError(
             f"scheduler: {display(scheduler)} cannot be reached: {display(reason)}"
         ) from error
 
@@ -309,7 +313,7 @@ def _with_workers(client: "Client") -> Cluster:
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
-        raise InputError(
+        raise UnavailableError(
             f"scheduler {cluster.address}: has no workers; start some with dask worker"
         ) from None
     return cluster

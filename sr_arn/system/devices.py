@@ -3,14 +3,14 @@
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, UnavailableError, display
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["find_device", "find_gpu"]
+__all__ = ["DEVICES", "find_device", "find_gpu"]
 
-NAMES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def find_device(name: str) -> "torch.device":
@@ -19,19 +19,23 @@ def find_device(name: str) -> "torch.device":
     Raises
     ------
     InputError
-        If the name is another, or torch or the device is missing.
+        If the name is another.
+    UnavailableError
+        If torch or the device is missing.
     """
-    if name not in NAMES:
+    if name not in DEVICES:
         raise InputError(f"device: expected auto, cpu or cuda, received {display(name)}")
     try:
         import torch
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise InputError("torch: is not installed and this needs it; pip install torch") from error
+        raise UnavailableError(
+            'torch: is not installed and this needs it; pip install "sr-arn[torch]"'
+        ) from error
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise InputError("device: there is no CUDA device that this torch can use; take cpu")
+        raise UnavailableError("device: there is no CUDA device that this torch can use; take cpu")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -40,7 +44,7 @@ def find_gpu(name: str) -> "torch.device | None":
 
     Raises
     ------
-    InputError
+    InputError, UnavailableError
         As `find_device`, if it is called for.
     """
     if name == "cpu" or (name == "auto" and find_spec("torch") is None):

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import UnavailableError, display
 
-__all__ = ["identity", "is_local", "is_pattern", "is_place", "place"]
+__all__ = ["identity", "is_local", "is_pattern", "is_place", "is_same", "place"]
 
 URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://", re.IGNORECASE)  # C:// is none
 NEEDED = ("upath", "fsspec", "pathlib_abc")
@@ -32,7 +32,9 @@ def place(given: Any) -> Path:
     Raises
     ------
     InputError
-        If nothing reaches such a URL, or what does so is not installed.
+        If nothing reaches such a URL.
+    UnavailableError
+        If what reaches it is not installed.
     """
     if isinstance(given, os.PathLike) or (isinstance(given, str) and not URL.match(given)):
         return Path(given)
@@ -41,7 +43,7 @@ def place(given: Any) -> Path:
     except ModuleNotFoundError as error:
         if error.name not in NEEDED:
             raise
-        raise InputError(
+        raise UnavailableError(
             f'{display(given)}: URLs are reached by fsspec: pip install "sr-arn[distributed]"; a '
             "file of this machine that is called so is given as ./NAME"
         ) from None
@@ -76,3 +78,10 @@ def identity(path: Any) -> str:
         return str(path.identity)
     spelled = os.path.normcase(os.path.realpath(path))
     return spelled.casefold() if sys.platform == "darwin" else spelled
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths or URLs lead to one file."""
+    if is_local(one) and is_local(other):
+        return one.exists() and other.exists() and one.samefile(other)
+    return identity(one) == identity(other)

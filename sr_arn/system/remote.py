@@ -19,7 +19,7 @@ from upath.extensions import ProxyUPath
 from upath.implementations.cloud import CloudPath
 from upath.implementations.http import HTTPPath
 
-from sr_arn.errors import InputError, display, masked
+from sr_arn.errors import InputError, SrArnError, UnavailableError, display, masked
 
 __all__ = ["Store"]
 
@@ -46,8 +46,10 @@ class Store(ProxyUPath):
         Raises
         ------
         InputError
-            If the scheme is unknown, its driver is not installed, or the URL holds a key that
-            the store would take for a part of the name.
+            If the scheme is unknown, or the URL holds a key that the store would take for a part
+            of the name.
+        UnavailableError
+            If the scheme's driver is not installed.
         """
         if isinstance(given, cls):
             return given
@@ -68,6 +70,8 @@ class Store(ProxyUPath):
             _ = url.fs  # its driver is imported
         except InputError:
             raise
+        except ImportError as error:
+            raise UnavailableError(f"{display(given)}: {display(error)}") from error
         except Exception as error:
             raise InputError(f"{display(given)}: {display(error)}") from error
         return cls._from_upath(url)
@@ -208,7 +212,7 @@ class Store(ProxyUPath):
         """Make an `InputError` of whatever a store's library raises."""
         try:
             yield
-        except (InputError, MemoryError):
+        except (SrArnError, MemoryError):
             raise
         except Exception as error:
             raise InputError(f"{display(self)}: {what}{self._reason(error)}") from error

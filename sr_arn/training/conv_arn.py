@@ -5,21 +5,23 @@ in the last fifth of the training the mean squared error, which PSNR measures.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.checks import check_integer, check_scale
-from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
+from sr_arn.checks import RandomState, check_integer, check_scale, seed_from
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import TrainingImage
 from sr_arn.errors import InputError, display
 from sr_arn.models.conv import ConvModel
-from sr_arn.models.features import check_patch_scale
+from sr_arn.models.features import SMALLEST, check_patch_scale
 from sr_arn.models.refine import SelfEnsemble
 from sr_arn.regressors.in_epochs import TrainedInEpochs
 from sr_arn.training.crops import Crops
+from sr_arn.training.trainer import Trainer, TrainingSet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,18 +39,23 @@ UNIT = 0.1  # of the details, in the loss: about their size
 SQUARES = 4.0  # factor of the squared errors, so that the two losses are about equal
 
 
-class ConvARN(TrainedInEpochs):
+class ConvARN(TrainedInEpochs, Trainer):
     """A convolutional ARN to be trained on planes.
 
     Parameters
     ----------
-    channels, layers, anchors : int
-        Of the network: see `sr_arn.models.conv_network.ConvAnchoredNetwork`.
+    channels : int, default 48
+        Features of each pixel: see `sr_arn.models.conv_network.ConvAnchoredNetwork`.
+    layers : int, default 18
+        Convolutions in pairs, an even number: see there.
+    anchors : int, default 16
+        See there.
     epochs : int, default 40
         Of 500 batches.
     crop : int, default 32
         Side of the crops in LR pixels.
     batch_size : int, default 16
+        Crops of a step.
     learning_rate : float, default 0.003
         The highest, of Adam with a one-cycle rate.
     device : {"auto", "cpu", "cuda"}, default "auto"
@@ -59,7 +66,7 @@ class ConvARN(TrainedInEpochs):
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Small networks gain by it, in bfloat16.
-    random_state : int, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Chooses start and crops.
     start : ConvModel, optional
         What to begin with instead of random numbers: of the same channels and anchors, of as
@@ -81,12 +88,14 @@ class ConvARN(TrainedInEpochs):
 
     name: ClassVar[str] = "conv-arn"
 
+    model_: ConvModel
     epochs: int
     batch_size: int
     learning_rate: float
 
     def __init__(
         self,
+        *,
         channels: int = 48,
         layers: int = 18,
         anchors: int = 16,
@@ -97,7 +106,7 @@ class ConvARN(TrainedInEpochs):
         device: str = "auto",
         precision: Literal["float32", "bfloat16"] = "float32",
         compiled: bool = False,
-        random_state: int = 0,
+        random_state: RandomState = 0,
         start: ConvModel | None = None,
         teacher: ConvModel | None = None,
         equivariant: bool = True,
@@ -137,20 +146,34 @@ class ConvARN(TrainedInEpochs):
 
         check_sizes(self.channels, self.layers, self.anchors)
 
+    def settle(self, given: Collection[str]) -> None:
+        """Take from `start` the sizes that are not among the parameters given."""
+        if self.start is not None:
+            sizes = self.start.sizes.items()
+            self.set_params(**{name: size for name, size in sizes if name not in given})
+
+    def fit_images(self, data: TrainingSet, **options: Any) -> dict[str, Any]:
+        """Learn from the images that are large enough; the options are those of `fit`."""
+        side = SMALLEST * data.scale
+        large = [image for image in data.images() if min(image.shape) >= side]
+        self.fit(large, data.scale, degrade=data.degrade, **options)
+        return {}
+
     def fit(
         self,
-        planes: Sequence[NDArray[np.float32]],
+        planes: Sequence[NDArray[np.float32] | TrainingImage],
         scale: int,
+        *,
         observe: "Callable[[Progress], None] | None" = None,
         checkpoint: Path | None = None,
         resume: Path | None = None,
-        degrade: HowToDegrade = BICUBIC,
+        degrade: Degradation = BICUBIC,
     ) -> Self:
         """Learn from HR luminance.
 
         Parameters
         ----------
-        planes : sequence of float32 [h, w] in [0, 1]
+        planes : sequence of float32 [h, w] in [0, 1] or of TrainingImage
         scale : int
             2 to 8.
         observe : function of a `sr_arn.nn.training.Progress`, optional
@@ -160,7 +183,7 @@ class ConvARN(TrainedInEpochs):
             Is written anew after every epoch.
         resume : path, optional
             A checkpoint of the same planes and parameters to go on from.
-        degrade : Degradation or Given, default bicubic
+        degrade : Degradation, default bicubic
             What makes LR planes of HR ones.
 
         Raises
@@ -178,7 +201,8 @@ class ConvARN(TrainedInEpochs):
         if self.teacher is not None and self.teacher.scale != scale:
             raise InputError(f"teacher: expected one for x{scale}, received x{self.teacher.scale}")
         teacher = None if self.teacher is None else SelfEnsemble(self.teacher)
-        network = self._network(scale)
+        seed = seed_from(self.random_state)
+        network = self._network(scale, seed)
 
         def look(progress: "Progress") -> None:
             if progress.epoch_ended:
@@ -194,7 +218,7 @@ class ConvARN(TrainedInEpochs):
                 self.crop,
                 self.batch_size,
                 BATCHES,
-                self.random_state,
+                seed,
                 teacher,
                 degrade,
             ),
@@ -202,7 +226,7 @@ class ConvARN(TrainedInEpochs):
                 int(self.epochs),
                 float(self.learning_rate),
                 self.precision,
-                self.random_state,
+                seed,
                 self.equivariant,
                 self.compiled,
             ),
@@ -215,7 +239,7 @@ class ConvARN(TrainedInEpochs):
         self.model_ = plain(network)
         return self
 
-    def _network(self, scale: int) -> "ConvAnchoredNetwork":
+    def _network(self, scale: int, seed: int) -> "ConvAnchoredNetwork":
         """Return a network as it is before training; it turns with the picture if `start` does."""
         import torch
 
@@ -230,7 +254,7 @@ class ConvARN(TrainedInEpochs):
             return network
 
         with torch.random.fork_rng():
-            torch.manual_seed(self.random_state)
+            torch.manual_seed(seed)
             try:
                 return network(self.equivariant)
             except DoesNotTurn as error:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
-from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import TrainingImage
 from sr_arn.pictures.resize import imresize
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ class Crops:
 
     Parameters
     ----------
-    planes : sequence of float32 [h, w] in [0, 1]
-        HR luminance, of any sizes; small ones are continued by reflection.
+    planes : sequence of float32 [h, w] in [0, 1] or of TrainingImage
+        HR luminance, of any sizes; small ones are continued by reflection. Those with LR planes
+        of their own are taken at their own size.
     scale : int
         s.
     crop : int
@@ -54,22 +56,22 @@ class Crops:
     teacher : function of a plane, optional
         An up-scaler to be imitated: of three planes in four the details are those that it adds
         to bicubic up-scaling; one of the three it enlarges as it is, not shrunk.
-    degrade : Degradation or Given, default bicubic
+    degrade : Degradation, default bicubic
         What makes LR planes of HR ones.
     """
 
     def __init__(
         self,
-        planes: Sequence[Plane],
+        planes: Sequence[Plane | TrainingImage],
         scale: int,
         crop: int,
         batch_size: int,
         batches: int,
         seed: int,
         teacher: Callable[[Plane], Plane] | None = None,
-        degrade: HowToDegrade = BICUBIC,
+        degrade: Degradation = BICUBIC,
     ) -> None:
-        self.planes = planes
+        self.images = [TrainingImage.of(plane) for plane in planes]
         self.scale = scale
         self.crop = check_integer(crop, "crop", 1)
         self.batch_size = check_integer(batch_size, "batch_size", 1)
@@ -92,10 +94,10 @@ class Crops:
         import torch
 
         rng = np.random.default_rng((self.seed, number))
-        chosen: Sequence[int] = range(len(self.planes))
-        if len(self.planes) > MOST_PLANES:
-            chosen = sorted(rng.choice(len(self.planes), MOST_PLANES, replace=False).tolist())
-        pairs = [self._pair(self.planes[plane], rng) for plane in chosen]
+        chosen: Sequence[int] = range(len(self.images))
+        if len(self.images) > MOST_PLANES:
+            chosen = sorted(rng.choice(len(self.images), MOST_PLANES, replace=False).tolist())
+        pairs = [self._pair(self.images[image], rng) for image in chosen]
         areas = np.array([lr.size for lr, _ in pairs], np.float64)
         for _ in range(self.batches):
             drawn = rng.choice(len(pairs), self.batch_size, p=areas / areas.sum())
@@ -107,24 +109,25 @@ class Crops:
     def identity(self) -> str:
         """Return sizes, order and a digest of the planes, and of what the teacher makes of one."""
         digest = hashlib.blake2b(digest_size=16)
-        for plane in self.planes:
-            digest.update(f"{plane.shape}".encode() + np.ascontiguousarray(plane).tobytes())
+        for image in self.images:
+            for plane in (image.hr,) if image.lr is None else (image.hr, image.lr):
+                digest.update(f"{plane.shape}".encode() + np.ascontiguousarray(plane).tobytes())
         if self.teacher is not None:
             noise = np.random.default_rng(0).uniform(size=(16, 16)).astype(np.float32)
             digest.update(self.teacher(noise).tobytes())
         numbers = (self.scale, self.crop, self.batch_size, self.batches, self.seed)
         degraded = "" if self.degrade == BICUBIC else f" {self.degrade}"
-        return f"{len(self.planes)} {digest.hexdigest()} {numbers}{degraded}"
+        return f"{len(self.images)} {digest.hexdigest()} {numbers}{degraded}"
 
-    def _pair(self, plane: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
-        """Return the LR version of a plane at a random size, and the details it lacks."""
+    def _pair(self, image: TrainingImage, rng: np.random.Generator) -> tuple[Plane, Plane]:
+        """Return the LR version of an image at a random size, and the details it lacks."""
         scale, side = self.scale, self.crop * self.scale
         is_taught = self.teacher is not None and rng.random() < TAUGHT
-        if self.degrade.is_of_whole_planes:
-            return self._given_pair(plane, is_taught, rng)
+        if image.lr is not None:
+            return self._given_pair(image.hr, image.lr, is_taught, rng)
         most = max(LARGEST_SIDE, side)
-        top, left = (rng.integers(max(n - most, 0) + 1) for n in plane.shape)
-        hr = plane[top : top + most, left : left + most]
+        top, left = (rng.integers(max(n - most, 0) + 1) for n in image.shape)
+        hr = image.hr[top : top + most, left : left + most]
         if rng.random() >= WHOLE:
             least = max(SMALLEST_SIZE, min(1, side / min(hr.shape)))  # large enough for a crop
             hr = np.clip(imresize(hr, rng.uniform(least, 1)), 0, 1)
@@ -141,16 +144,15 @@ class Crops:
         return lr, hr - imresize(lr, scale)
 
     def _given_pair(
-        self, plane: Plane, is_taught: bool, rng: np.random.Generator
+        self, hr: Plane, lr: Plane, is_taught: bool, rng: np.random.Generator
     ) -> tuple[Plane, Plane]:
-        """Return a part of the LR plane that came with an HR one, and the details it lacks."""
+        """Return a part of an LR plane that came with an HR one, and the details it lacks."""
         scale, most = self.scale, max(LARGEST_SIDE // self.scale, self.crop)
-        lr = self.degrade(plane, scale)
         rows, columns = (
             slice(k, k + most) for k in (rng.integers(max(n - most, 0) + 1) for n in lr.shape)
         )
         hr_rows, hr_columns = (slice(s.start * scale, s.stop * scale) for s in (rows, columns))
-        lr, hr = lr[rows, columns], plane[hr_rows, hr_columns]
+        lr, hr = lr[rows, columns], hr[hr_rows, hr_columns]
         missing = [max(0, self.crop - n) for n in lr.shape]
         lr = np.pad(lr, [(0, n) for n in missing], mode="symmetric")
         hr = np.pad(hr, [(0, n * scale) for n in missing], mode="symmetric")

@@ -41,7 +41,7 @@ class Curve:
         if resumed and self.table.is_file():
             self._read()
         if find_spec("matplotlib") is None:
-            logger.info("to see the training's course drawn: pip install matplotlib")
+            logger.info('to see the training\'s course drawn: pip install "sr-arn[torch]"')
 
     def add(self, epoch: int, loss: float, score: float | None) -> None:
         """Take note of an epoch, counted from 1; later ones, of a former run, are forgotten."""

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
-from sr_arn.datasets.degradation import BICUBIC, HowToDegrade
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import ImageFiles, TrainingImage
 from sr_arn.errors import InputError
 from sr_arn.kernels.patches import extract
 from sr_arn.models.features import BORDER, SMALLEST, WINDOW, GradientFeatures
-from sr_arn.pictures.resize import crop_to_multiple, imresize, resized_length
+from sr_arn.pictures.resize import imresize, resized_length
 
-__all__ = ["Draw", "plan", "shrink", "training_pairs"]
+__all__ = ["Draw", "plan", "shrink", "sizes_of", "training_pairs"]
 
 logger = logging.getLogger(__name__)
 
@@ -24,34 +25,38 @@ SHRINKAGE = 0.98
 Plane = NDArray[np.float32]
 
 
-def shrink(planes: Iterable[Plane], scale: int, degrade: HowToDegrade = BICUBIC) -> Iterator[Plane]:
+def shrink(
+    planes: Iterable[Plane | TrainingImage], scale: int, degrade: Degradation = BICUBIC
+) -> Iterator[Plane]:
     """Yield the LR version of each HR plane that has at least 5 x 5 LR pixels."""
-    for plane in planes:
-        if min(plane.shape) >= SMALLEST * scale:
-            yield degrade(crop_to_multiple(plane, scale), scale)
+    for image in map(TrainingImage.of, planes):
+        if min(image.shape) >= SMALLEST * scale:
+            yield image.pair(scale, degrade)[1]
 
 
 def training_pairs(
-    planes: Sequence[Plane],
+    planes: Sequence[Plane | TrainingImage],
     features: GradientFeatures,
     max_samples: int = 5_000_000,
     sizes: int = SIZES,
-    degrade: HowToDegrade = BICUBIC,
+    degrade: Degradation = BICUBIC,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return features and residual patches from HR luminance planes.
 
-    Each plane is taken at `sizes` sizes, size by size, and shrunk by the scale of
-    `features`; every window gives a pair. The first `max_samples` count. If the planes give more
-    at their own size, each gives its share of them, drawn at random.
+    Each plane is taken at `sizes` sizes, size by size, and shrunk by the scale of `features`; one
+    that came with an LR plane is taken as it is. Every window gives a pair. The first
+    `max_samples` count. If the planes give more at their own size, each gives its share of them,
+    drawn at random.
 
     Parameters
     ----------
-    planes : sequence of float32 [h, w] in [0, 1]
+    planes : sequence of float32 [h, w] in [0, 1] or of TrainingImage
+        All of them have an LR plane, or none has.
     features : GradientFeatures
         Fitted.
     max_samples, sizes : int
         At least 1.
-    degrade : Degradation or Given, default bicubic
+    degrade : Degradation, default bicubic
         What makes LR planes of HR ones.
 
     Returns
@@ -66,8 +71,9 @@ def training_pairs(
     InputError
         If no image is large enough to give a pair.
     """
-    shapes = [plane.shape for plane in planes]
-    draws = plan(shapes, features.scale, max_samples, 1 if degrade.is_of_whole_planes else sizes)
+    images = [TrainingImage.of(plane) for plane in planes]
+    shapes = [image.shape for image in images]
+    draws = plan(shapes, features.scale, max_samples, sizes_of(images, sizes))
     # every sample is written once, in its place
     total = sum(draw.share for draw in draws)
     x = np.empty((total, len(features.projection_)), np.float32)
@@ -75,11 +81,16 @@ def training_pairs(
     filled = 0
     for number, draw in enumerate(draws, start=1):
         end = filled + draw.share
-        x[filled:end], y[filled:end] = draw.pairs(planes[draw.plane], features, degrade)
+        x[filled:end], y[filled:end] = draw.pairs(images[draw.plane], features, degrade)
         filled = end
-        if number % len(planes) == 0 or filled == total:
+        if number % len(images) == 0 or filled == total:
             logger.info("pairs: %s of %s samples", f"{filled:,}", f"{total:,}")
     return x, y
+
+
+def sizes_of(images: Sequence[TrainingImage | ImageFiles], sizes: int = SIZES) -> int:
+    """Return at how many sizes images are taken: one, if they have LR versions of their own."""
+    return sizes if all(image.lr is None for image in images) else 1
 
 
 class Draw(NamedTuple):
@@ -95,10 +106,10 @@ class Draw(NamedTuple):
     seed: tuple[int, int]
 
     def pairs(
-        self, plane: Plane, features: GradientFeatures, degrade: HowToDegrade
+        self, image: TrainingImage, features: GradientFeatures, degrade: Degradation
     ) -> tuple[Plane, Plane]:
-        """Return features [n, d] and residual patches [n, (3 s)^2] of the HR plane."""
-        inputs, targets = _pairs(imresize(plane, self.factor), features, degrade)
+        """Return features [n, d] and residual patches [n, (3 s)^2] of the image."""
+        inputs, targets = _pairs(image.resized(self.factor), features, degrade)
         if not self.is_drawn:
             return inputs[: self.share], targets[: self.share]
         rng = np.random.default_rng(self.seed)
@@ -138,16 +149,17 @@ def _pair_count(shape: tuple[int, ...], factor: float, scale: int) -> int:
     return rows * columns
 
 
-def _pairs(plane: Plane, features: GradientFeatures, degrade: HowToDegrade) -> tuple[Plane, Plane]:
-    """Return the features [n, d] and residuals [n, (3 s)^2] of one HR plane."""
+def _pairs(
+    image: TrainingImage, features: GradientFeatures, degrade: Degradation
+) -> tuple[Plane, Plane]:
+    """Return the features [n, d] and residuals [n, (3 s)^2] of one image."""
     scale = features.scale
     size = WINDOW * scale
-    if min(plane.shape) < SMALLEST * scale:
+    if min(image.shape) < SMALLEST * scale:
         return np.empty((0, len(features.projection_)), np.float32), np.empty(
             (0, size**2), np.float32
         )
-    hr = crop_to_multiple(plane, scale)
-    lr = degrade(hr, scale)
+    hr, lr = image.pair(scale, degrade)
     border = BORDER * scale
     lacking = (hr - imresize(lr, scale))[border:-border, border:-border]
     inputs, targets = features.transform(lr), extract(lacking, size, stride=scale)

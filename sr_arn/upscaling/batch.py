@@ -1,4 +1,4 @@
-"""Many pictures: what is enlarged to where, one after another or some at a time."""
+"""Many pictures: which are enlarged, and where the results go."""
 
 import glob
 import threading
@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.formats import SUFFIXES
 from sr_arn.pictures.io import TooManyPixels
 from sr_arn.system.cluster import Cluster, ClusterLost, asks_if_wanted
 from sr_arn.system.locations import identity, is_local, is_pattern, place
 from sr_arn.system.threads import hush_readers, in_order
-from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, Enlarger, Stopped, preview_of
+from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, FileUpscaler, Stopped, preview_of
 from sr_arn.upscaling.naming import Naming
 
 __all__ = ["Job", "Outcome", "find_jobs", "run"]
@@ -32,7 +32,7 @@ class Job:
     target: Path
 
     def absolute(self) -> "Job":
-        """Return it as others find it, whose working directory is another."""
+        """Return it for processes in another working directory."""
         return Job(self.source.absolute(), self.target.absolute())
 
 
@@ -52,7 +52,7 @@ class Outcome:
 
     @classmethod
     def of(cls, job: Job, enlarged: Enlarged, seconds: float) -> "Outcome":
-        """Return that of a picture that is done."""
+        """Return the outcome of a finished job."""
         (frame, model, restored), spent = enlarged, round(seconds, 3)
         height, width = frame.shape[:2]
         source, target = str(job.source), str(job.target)
@@ -80,7 +80,7 @@ def find_jobs(
     skip_existing: bool = False,
     previews: bool = False,
 ) -> tuple[list[Job], list[Path]]:
-    """Return what is to be done, and what is left out: files that are no pictures, and folders.
+    """Return the jobs, and what is left out: files that are not pictures, and folders.
 
     Parameters
     ----------
@@ -90,17 +90,17 @@ def find_jobs(
         Of the results.
     naming : Naming
     recursive : bool, default False
-        Whether folders within folders are gone through; their names are kept in `folder`.
+        Whether sub-folders are read; their names are kept in `folder`.
     skip_existing : bool, default False
-        Whether pictures that are results of others are left alone: such that lie beside them.
+        Whether pictures that are results of other inputs are left out.
     previews : bool, default False
-        Whether previews will lie beside the results. Such that a folder holds are left out.
+        Whether previews will be written beside the results. Existing previews are left out.
 
     Raises
     ------
     InputError
-        If something is missing or no picture is found, if a result would take the place of a
-        source, or two the same.
+        If an input is missing, no picture is found, a result would overwrite a source, or two
+        results have the same name.
     """
     jobs: list[Job] = []
     others: list[Path] = []
@@ -123,10 +123,10 @@ def find_jobs(
 
 
 def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
-    """Yield the files that an argument means, and the folder each is in below that.
+    """Yield the files that an argument means, and the sub-folder that each is in.
 
-    Folders within folders come as they are where they are not gone through. None of those in the
-    folder `but`, which results go to.
+    Sub-folders that are not read are yielded themselves. The folder `but`, where results go, is
+    skipped.
     """
     path = place(text)
     if path.is_dir():
@@ -143,14 +143,14 @@ def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
 
 
 def _matches(path: Any, text: str) -> list[Path]:
-    """Return what a pattern means, sorted."""
+    """Return the files that match a pattern, sorted."""
     if is_local(path):
         return [Path(name) for name in sorted(glob.glob(text, recursive=True))]
     return [*path.matches()]
 
 
 def _files_of(folder: Path, below: Path, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
-    """Yield the files of a folder, and where they are below the first; none that are hidden."""
+    """Yield the files of a folder that are not hidden, and the sub-folder that each is in."""
     folders = []
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
@@ -195,17 +195,17 @@ def _check(jobs: list[Job], previews: bool) -> None:
 
 def run(
     jobs: list[Job],
-    enlarge: Enlarger,
+    enlarge: FileUpscaler,
     at_a_time: int = 1,
     skip_existing: bool = False,
     watch: Callable[[Job, float], object] = lambda job, share: None,
 ) -> Iterator[Outcome]:
-    """Yield what becomes of each job, in their order; folders of results are made.
+    """Yield the outcome of each job, in their order; create the folders of the results.
 
-    A picture that cannot be read, enlarged or written does not stop the others. `watch` is told,
-    by any of the threads, what share of a picture is done. Where `enlarge` has a cluster, its
-    workers take the pictures, and `at_a_time` says nothing; pictures of more than 16 million
-    pixels are read and written here, and all workers together enlarge each.
+    A picture that cannot be read, enlarged or written does not stop the others. Any of the threads
+    calls `watch` with a job and its completed fraction. With a cluster, its workers take the
+    pictures and `at_a_time` has no effect; pictures of more than 16 million pixels are read and
+    written here, and all workers enlarge each of them together.
     """
     stopped = threading.Event()
 
@@ -220,8 +220,8 @@ def run(
         except TooManyPixels as error:
             return _failed(job, error)
 
-    if enlarge.cluster is not None:
-        return _spread(jobs, enlarge, enlarge.cluster, skip_existing, work)
+    if (cluster := enlarge.schedule.cluster) is not None:
+        return _spread(jobs, enlarge, cluster, skip_existing, work)
     if at_a_time == 1:  # here, so that Ctrl-C ends it at once
         return map(work, jobs)
     return in_order(work, jobs, at_a_time, stopped)
@@ -229,12 +229,12 @@ def run(
 
 def _spread(
     jobs: list[Job],
-    enlarge: Enlarger,
+    enlarge: FileUpscaler,
     cluster: Cluster,
     skip_existing: bool,
     otherwise: Callable[[Job], Outcome],
 ) -> Iterator[Outcome]:
-    """Yield what becomes of each job by a worker; of the huge ones, what `otherwise` says."""
+    """Yield the outcome of each job by a worker; `otherwise` does the huge ones."""
     own = cluster.keep(copy, enlarge.for_a_worker(HUGE))
     tasks = ((own, job.absolute(), skip_existing) for job in jobs)
     found = cluster.in_order(_unless_huge, tasks, lambda task, error: _failed(task[1], error))
@@ -248,13 +248,13 @@ def _spread(
             yield replace(outcome, source=str(job.source), target=str(job.target), reason=reason)
 
 
-def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | None:
-    """Return what becomes of a job, None where the picture is too large for one worker."""
+def _unless_huge(enlarge: FileUpscaler, job: Job, skip_existing: bool) -> Outcome | None:
+    """Return the outcome of a job, or None if the picture is too large for one worker."""
     hush_readers()
     is_wanted = asks_if_wanted()
 
     def watch(share: float) -> None:
-        if not is_wanted():  # Ctrl-C say
+        if not is_wanted():  # after Ctrl-C, for example
             raise Stopped
 
     try:
@@ -264,12 +264,12 @@ def _unless_huge(enlarge: Enlarger, job: Job, skip_existing: bool) -> Outcome | 
 
 
 def _outcome(
-    enlarge: Enlarger,
+    enlarge: FileUpscaler,
     job: Job,
     skip_existing: bool,
     watch: Callable[[float], object] = lambda share: None,
 ) -> Outcome:
-    """Enlarge a picture; whatever goes wrong is told, but these two are raised."""
+    """Enlarge a picture; report every error but the two that end the whole run."""
     start = time.perf_counter()
     try:
         if skip_existing and job.target.exists():
@@ -278,7 +278,7 @@ def _outcome(
         enlarged = enlarge(job.source, job.target, watch=watch)
     except (TooManyPixels, ClusterLost):
         raise
-    except (InputError, OSError, MemoryError, Stopped) as error:
+    except (SrArnError, OSError, MemoryError, Stopped) as error:
         return _failed(job, error)
     return Outcome.of(job, enlarged, time.perf_counter() - start)
 
@@ -288,7 +288,7 @@ def _failed(job: Job, error: Exception) -> Outcome:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, InputError):
+    if isinstance(error, SrArnError):
         return str(error)
     if isinstance(error, OSError):
         where = f"{display(error.filename)}: " if error.filename else ""

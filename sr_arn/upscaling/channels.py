@@ -8,7 +8,7 @@ from sr_arn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
 
-__all__ = ["enlarge", "reach_of"]
+__all__ = ["reach_of", "upscale_channels"]
 
 OVERSHOOT = 0.5
 """How far hardly visible colours may go beyond those around them, in units of their range."""
@@ -23,7 +23,7 @@ def reach_of(model: LuminanceModel, mode: str) -> int:
     return model.reach + (_spread(model) if mode in ("LA", "RGBA") else 0)
 
 
-def enlarge(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim = NO_RIM) -> Plane:
+def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim = NO_RIM) -> Plane:
     """Return pixels in [0, 1] enlarged, not clipped, without the rim.
 
     Parameters

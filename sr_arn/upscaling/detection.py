@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sr_arn.models.restoration import CLEAN, LARGEST_NOISE, Strengths
 from sr_arn.pictures.jpeg import SIDE, quality_of_blocks
+from sr_arn.planes import WHITE
 
 __all__ = ["found_in"]
 
@@ -85,14 +86,14 @@ def _cuts(length: int) -> tuple[NDArray[np.int_], int]:
 
 def _luminance(sample: Pixels) -> Array:
     """Return luminance [n, h, w] in levels of 255, full range; NaN where it is not opaque."""
-    peak = np.iinfo(sample.dtype).max if sample.dtype.kind == "u" else 1
-    levels = sample.astype(np.float32) * np.float32(255 / peak)
+    white = WHITE[sample.dtype.name]
+    levels = sample.astype(np.float32) * np.float32(255 / white)
     if sample.ndim == 3:
         return levels
     colours = sample.shape[3] - (sample.shape[3] in (2, 4))
     grey = levels[..., :3] @ FULL_RANGE if colours == 3 else levels[..., 0]
     if colours < sample.shape[3]:
-        grey[sample[..., -1] != peak] = np.nan
+        grey[sample[..., -1] != white] = np.nan
     return grey
 
 

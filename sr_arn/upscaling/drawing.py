@@ -1,4 +1,4 @@
-"""Pictures of results and models: parts side by side, and a gallery of what a model knows."""
+"""Drawings: parts of results side by side, and a gallery of the anchors of a model."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from sr_arn.errors import InputError
-from sr_arn.models.base import BicubicModel
-from sr_arn.models.features import NEIGHBOURHOOD, WINDOW
-from sr_arn.models.patch import PatchModel
+from sr_arn.models.base import BicubicModel, TrainedModel
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.picture import Picture
+from sr_arn.planes import WHITE, to_levels
 from sr_arn.upscaling.upscaler import Upscaler
 
-__all__ = ["gallery", "preview", "side_by_side", "to_levels", "visible"]
+__all__ = ["gallery", "preview", "side_by_side", "visible"]
 
 GAP, CAPTION = 4, 18  # pixels
 ZOOM = 2  # pixels of a drawing for one of a result
@@ -28,7 +27,7 @@ Levels = NDArray[np.uint8]
 def side_by_side(parts: Sequence[tuple[str, Levels]], zoom: int = ZOOM) -> Levels:
     """Return named pictures [h, w] or [h, w, 3] in a row, as RGB levels.
 
-    Each pixel becomes `zoom` x `zoom`, so that it can be seen.
+    Each pixel is drawn as `zoom` x `zoom` pixels.
     """
     names = [name for name, _ in parts]
     images = [Image.fromarray(pixels).convert("RGB") for _, pixels in parts]
@@ -46,25 +45,20 @@ def side_by_side(parts: Sequence[tuple[str, Levels]], zoom: int = ZOOM) -> Level
 def visible(picture: Picture) -> Levels:
     """Return a picture of any kind as 8-bit grey or RGB, straight alpha kept as it is.
 
-    Inks become RGB plainly, by subtraction.
+    Inks become RGB by subtraction.
     """
     pixels = picture.pixels
-    white = np.float32(1) if pixels.dtype.kind == "f" else np.float32(np.iinfo(pixels.dtype).max)
+    white = np.float32(WHITE[pixels.dtype.name])
     if picture.is_cmyk:
         ink, black = pixels[..., :3] / white, pixels[..., 3:] / white
         return to_levels((1 - ink) * (1 - black))
     return pixels if pixels.dtype == np.uint8 else to_levels(pixels / white)
 
 
-def to_levels(pixels: NDArray[np.floating]) -> Levels:
-    """Return values in [0, 1], clipped, as whole levels 0..255."""
-    return np.floor(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
 def preview(picture: Picture, upscaler: Upscaler) -> Levels:
     """Return the most detailed part of a picture by bicubic and by a model, as RGB levels.
 
-    What is transparent is shown as if it were not.
+    Transparent pixels are shown as opaque ones.
     """
     pixels = visible(picture.without_alpha())
     top, left = _most_detailed(luminance(pixels))
@@ -84,7 +78,7 @@ def preview(picture: Picture, upscaler: Upscaler) -> Levels:
 
 
 def _most_detailed(plane: NDArray[np.float32]) -> tuple[int, int]:
-    """Return where the part begins in which neighbouring pixels differ most."""
+    """Return the top left corner of the part whose neighbouring pixels differ most."""
     detail = np.zeros(plane.shape)
     detail[1:] += np.abs(np.diff(plane, axis=0))
     detail[:, 1:] += np.abs(np.diff(plane, axis=1))
@@ -94,31 +88,23 @@ def _most_detailed(plane: NDArray[np.float32]) -> tuple[int, int]:
 
 
 def gallery(upscaler: Upscaler) -> Levels:
-    """Return the anchors and regressors of a patch model as grey tiles, in pairs.
+    """Return what a model knows as grey tiles, in pairs: see `TrainedModel.gallery`.
 
-    On the left the 9 x 9 LR pixels of least contrast that have an anchor's features; on the right
-    the detail that the regressor adds where it sees them. Each tile has its own contrast, grey
-    is nothing.
+    The left tile shows what the model looks for; the right one shows the detail that it adds there.
+    Each tile has its own contrast; grey is zero.
 
     Raises
     ------
     InputError
-        If the model has no anchors in the space of features.
+        If the model cannot be drawn so.
     """
     model = upscaler.model
-    anchors = getattr(getattr(model, "regressor", None), "anchors_", None)
-    if not isinstance(model, PatchModel) or anchors is None:
-        raise InputError(
-            f"model: {upscaler.name} has no anchors to be drawn; patch models have, aplus-x3 say"
-        )
-    patches = anchors @ np.linalg.pinv(model.features.projection_).T
-    details = model.regressor.predict(np.ascontiguousarray(anchors, np.float32))
-    pairs = zip(
-        patches.reshape(-1, NEIGHBOURHOOD, NEIGHBOURHOOD),
-        details.reshape(-1, WINDOW * model.scale, WINDOW * model.scale),
-        strict=True,
-    )
+    pairs = model.gallery() if isinstance(model, TrainedModel) else ()
     tiles = [np.hstack([_tile(patch), _tile(detail)]) for patch, detail in pairs]
+    if not tiles:
+        raise InputError(
+            f"model: {upscaler.name} has no anchors to draw; patch models such as aplus-x3 have"
+        )
     rows = -(-len(tiles) // COLUMNS)
     height, width = TILE + GAP, 2 * TILE + GAP
     canvas = np.full((rows * height + GAP, COLUMNS * width + GAP), 255, np.uint8)

@@ -1,19 +1,18 @@
-"""From picture file to larger picture file: which model, which size, what is written."""
+"""From picture file to larger picture file: choose the model and the size, read, write."""
 
 import sys
-from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import BicubicModel, check_restores
 from sr_arn.models.restoration import OFF, Restore, Strengths
-from sr_arn.pictures.formats import FORMATS, Format, format_of
+from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Frame, Picture
@@ -22,64 +21,63 @@ from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
 from sr_arn.upscaling.drawing import preview
 from sr_arn.upscaling.loading import load_model, trained_scales
+from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import LARGEST_SCALE, Size
-from sr_arn.upscaling.tiles import SMALLEST
 from sr_arn.upscaling.upscaler import Upscaler
 
-__all__ = ["PIPE", "PREVIEW", "Enlarger", "Stopped", "format_named", "preview_of"]
+__all__ = ["PIPE", "PREVIEW", "FileUpscaler", "Stopped", "preview_of"]
 
 PIPE = Path("-")
-"""Stands for standard input or output."""
+"""Standard input or output."""
 
 PREVIEW = ".preview.png"
-"""How names of previews end."""
+"""The end of the names of previews."""
 
-LEAST = {"threads": 1, "tile": SMALLEST, "memory": 1, "max_pixels": 1, "back_project": 0}
+LEAST = {"max_pixels": 1, "back_project": 0}
 QUALITIES = (1, 100)
 LOADING = Lock()  # of models, once for all threads
 
 
 class Stopped(Exception):
-    """Work that was asked to end before its time."""
+    """Work that was cancelled."""
 
 
 class Enlarged(NamedTuple):
-    """What became of a picture."""
+    """The result of enlarging a file."""
 
     frame: Frame
     """Of the result."""
     model: str
-    """Its name in the box, or its file's."""
+    """The name of the model."""
     restored: Strengths
 
 
 @dataclass(frozen=True)
-class Enlarger:
-    """Enlarges picture files, all in the same way; its models are loaded once.
+class FileUpscaler:
+    """Enlarges picture files with the same options; loads each model once.
 
     Attributes
     ----------
     model : str, optional
-        A name in the box or a file; by default the best for the size.
+        The name of a bundled model, or a file; by default the best for the size.
     size : Size
-        By default as large as the model makes it, or three times.
+        By default that of the model's result; three times without a model.
     device : {"cpu", "cuda", "auto"}, default "cpu"
     ensemble, back_project
         See `Upscaler.refined`.
-    threads, tile, memory : int, optional
-        See `Upscaler`.
+    schedule : Schedule
+        Who computes the tiles, and with how much memory; by default all cores of the process.
     max_pixels : int
-        Of what is read.
+        Largest picture that is read.
     strip : bool, default False
-        Whether metadata are left out.
+        Whether metadata are not written.
     quality : int, optional
         Of JPEG, WebP and AVIF.
     preview : bool, default False
-        Whether a picture `preview_of` the target shows a part beside what bicubic makes of it.
-    cluster : Cluster, optional
-        Whose workers enlarge the tiles of a picture, instead of threads here.
+        Whether a picture `preview_of` the target compares a part of the result with bicubic.
     restore : Restore
-        By default all that is found.
+        By default all that is detected.
 
     Raises
     ------
@@ -88,27 +86,23 @@ class Enlarger:
     """
 
     model: str | None = None
+    _: KW_ONLY
     size: Size = field(default_factory=Size)
     device: str = "cpu"
     ensemble: bool = False
     back_project: int = 0
-    threads: int | None = None
-    tile: int | None = None
-    memory: int | None = None
+    schedule: Schedule = field(default_factory=Schedule)
     max_pixels: int = MAX_PIXELS
     strip: bool = False
     quality: int | None = None
     preview: bool = False
-    cluster: Cluster | None = None
     restore: Restore = field(default_factory=Restore)
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name, least in LEAST.items():
-            value = getattr(self, name)
-            if value is not None:
-                check_integer(value, name.replace("_", "-"), least)
+            check_integer(getattr(self, name), name.replace("_", "-"), least)
         if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
         if self.back_project and self.restore.is_asked:
@@ -116,6 +110,27 @@ class Enlarger:
                 "restore: is not possible with back-project, which brings back what was taken "
                 "off; leave out one of them"
             )
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], cluster: Cluster | None = None) -> "FileUpscaler":
+        """Return one by the values of `OPTIONS`, of which None is the default.
+
+        Raises
+        ------
+        InputError
+            If one is out of range, or two contradict each other.
+        """
+        parts: dict[str | None, dict[str, Any]] = {SIZE: {}, RESTORE: {}, SCHEDULE: {}, None: {}}
+        for name, value in options.items():
+            if value is not None:
+                parts[OPTIONS[name].part][name] = value
+        restore = parts[RESTORE].pop("restore", "auto")
+        return cls(
+            size=Size(**parts[SIZE]),
+            restore=Restore.of(restore, **parts[RESTORE]),
+            schedule=Schedule(**parts[SCHEDULE], cluster=cluster),
+            **parts[None],
+        )
 
     def __call__(
         self,
@@ -131,10 +146,10 @@ class Enlarger:
         source, target : path
             `PIPE` stands for standard input or output.
         kind : Format, optional
-            Of what is written; by default what the target's name says.
+            Of the result; by default that of the target's suffix.
         watch : callable, optional
-            Is told what share is done, up to 1. If it raises an exception, `Stopped` say, the
-            work ends with that, and nothing half-written stays.
+            Called with the completed fraction, 0 to 1. An exception that it raises, `Stopped` for
+            example, ends the work, and no half-written file stays.
 
         Returns
         -------
@@ -143,7 +158,7 @@ class Enlarger:
         Raises
         ------
         InputError
-            If the picture cannot be read, enlarged so or written so.
+            If the picture cannot be read, enlarged or written with these options.
         """
         kind = kind or format_of(target)
         picture = self._read(source)
@@ -155,13 +170,13 @@ class Enlarger:
         if self.size.given:
             size = self.size.of(height, width)
         original, picture = picture, as_it_fits(kind, picture, size)
-        frame = picture.frame.of_size(*size)
+        frame, threads = picture.frame.of_size(*size), self.schedule.threads
         strips = upscaler.upscale_strips(picture, size, watch, strengths)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
             whole = BytesIO()
-            encode_strips(whole, kind, frame, strips, self.threads, self.quality)
+            encode_strips(whole, kind, frame, strips, threads, self.quality)
             try:
                 sys.stdout.buffer.write(whole.getbuffer())
                 sys.stdout.buffer.flush()
@@ -170,7 +185,7 @@ class Enlarger:
         else:
             write_whole(
                 target,
-                lambda file: encode_strips(file, kind, frame, strips, self.threads, self.quality),
+                lambda file: encode_strips(file, kind, frame, strips, threads, self.quality),
             )
         if self.preview and target != PIPE:
             shown = preview(original, upscaler.restored(strengths))
@@ -178,10 +193,10 @@ class Enlarger:
         return Enlarged(frame, upscaler.name, strengths)
 
     def _chosen_for(self, picture: Picture) -> tuple[Upscaler, Strengths]:
-        """Return what enlarges a picture, and what of it is restored.
+        """Return the up-scaler for a picture, and the strengths to restore.
 
-        A picture that is not enlarged is restored by the smallest model, then shrunk by bicubic;
-        one that is shrunk, only if that is asked for.
+        A picture that keeps its size is restored by the model of the smallest scale, then shrunk
+        by bicubic; a picture that is shrunk is restored only on request.
         """
         shape = picture.pixels.shape[:2]
         upscaler = self.upscaler_for(*shape)
@@ -200,21 +215,21 @@ class Enlarger:
             whole = b"" if sys.stdin is None else sys.stdin.buffer.read()
             if not whole:
                 raise InputError("stdin: is empty or closed; expected a picture")
-            return read_image(whole, self.max_pixels)
+            return read_image(whole, max_pixels=self.max_pixels)
         is_pipe = (
             is_local(source) and source.exists() and not source.is_file() and not source.is_dir()
         )
-        return read_image(source.read_bytes() if is_pipe else source, self.max_pixels)
+        return read_image(source.read_bytes() if is_pipe else source, max_pixels=self.max_pixels)
 
     def prepare(self) -> int:
-        """Load what is sure to be needed; return the model's scale, or 1 where that will depend.
+        """Load the model; return its scale, or 1 if the scale depends on the picture.
 
-        So a mistake is told before pictures are read.
+        Errors are raised here before any picture is read.
 
         Raises
         ------
         InputError
-            If there is no such model or device, or the model does not restore as is wanted.
+            If there is no such model or device, or the model cannot restore as requested.
         """
         if self.restore.is_asked and self.model == BicubicModel.name:
             check_restores(BicubicModel(1))
@@ -225,35 +240,34 @@ class Enlarger:
             check_restores(upscaler.model)
         return upscaler.scale
 
-    def restoring(self, restore: Restore) -> "Enlarger":
-        """Return one that restores so, with the same models."""
+    def restoring(self, restore: Restore) -> "FileUpscaler":
+        """Return one with other restoring and the same models."""
         other = replace(self, restore=restore)
         object.__setattr__(other, "_upscalers", self._upscalers)
         return other
 
-    def for_a_worker(self, most_pixels: int) -> "Enlarger":
-        """Return one that a worker of a cluster uses, with the models that are loaded.
+    def for_a_worker(self, most_pixels: int) -> "FileUpscaler":
+        """Return one for a worker of a cluster, with the models that are loaded.
 
         Parameters
         ----------
         most_pixels : int
-            Of what it reads: larger pictures are for all workers together.
+            Largest picture that it reads: all workers share larger ones.
         """
+        schedule = replace(self.schedule, cluster=None, threads=self.schedule.threads or 1)
         most = min(self.max_pixels, most_pixels)
-        threads = self.threads or 1
-        other = replace(self, cluster=None, threads=threads, max_pixels=most)
+        other = replace(self, schedule=schedule, max_pixels=most)
         for scale, upscaler in self._upscalers.items():
-            own = other._upscalers[scale] = copy(upscaler)
-            own.cluster, own.threads = None, threads
+            other._upscalers[scale] = upscaler.scheduled(schedule)
         return other
 
     def upscaler_for(self, height: int, width: int) -> Upscaler:
-        """Return what enlarges a picture of so many pixels, to the size or beyond.
+        """Return the up-scaler whose scale reaches the size for a picture of such sides.
 
         Raises
         ------
         InputError
-            If no model enlarges so much.
+            If no model reaches the size.
         """
         upscaler = self._upscaler(self._scale_for(height, width))
         if self.size.given and self.model not in (None, BicubicModel.name):
@@ -267,7 +281,7 @@ class Enlarger:
             return self._upscalers[scale]
 
     def _scale_for(self, height: int, width: int) -> int | None:
-        """Return the scale of the model to be taken; None is what it has."""
+        """Return the scale of the model to load; None is the model's own."""
         is_bicubic = self.model == BicubicModel.name
         if not self.size.given or (self.model is not None and not is_bicubic):
             return None
@@ -297,15 +311,11 @@ class Enlarger:
 
     def _load(self, scale: int | None) -> Upscaler:
         if scale == 1:  # no model is asked for a smaller picture
-            upscaler = Upscaler(BicubicModel(1))
-        else:
-            upscaler = load_model(self.model, scale)
-            if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
-                upscaler = upscaler.on("cuda")
-            upscaler = upscaler.refined(self.ensemble, self.back_project)
-        upscaler.threads, upscaler.tile, upscaler.memory = self.threads, self.tile, self.memory
-        upscaler.cluster = self.cluster
-        return upscaler
+            return Upscaler(BicubicModel(1), schedule=self.schedule)
+        upscaler = load_model(self.model, scale=scale, schedule=self.schedule)
+        if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
+            upscaler = upscaler.to("cuda")
+        return upscaler.refined(self.ensemble, self.back_project)
 
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:
@@ -313,16 +323,5 @@ def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bo
 
 
 def preview_of(target: Path) -> Path:
-    """Return where the preview of a result goes."""
+    """Return the path of the preview of a result."""
     return target.with_name(f"{target.stem}{PREVIEW}")
-
-
-def format_named(name: str) -> Format:
-    """Return the format of a name such as png or jpeg, else raise `InputError`."""
-    for kind in FORMATS:
-        if kind.modes and (
-            name.lower() == kind.name.lower() or f".{name.lower()}" in kind.suffixes
-        ):
-            return kind
-    known = ", ".join(kind.name.lower() for kind in FORMATS if kind.modes)
-    raise InputError(f"format: expected one of {known}, received {display(name)}")

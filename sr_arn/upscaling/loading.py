@@ -1,4 +1,4 @@
-"""Up-scalers by name: the models in the box, and those in files."""
+"""Up-scalers by name: bundled models, and those in files."""
 
 import os
 
@@ -15,6 +15,7 @@ from sr_arn.models.files import (
     read_model,
     write_model,
 )
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["CREDITS", "DEFAULT_SCALE", "best_models", "load_model", "save_model", "trained_scales"]
@@ -25,17 +26,22 @@ LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str] | None = None, scale: int | None = None
+    name_or_path: str | os.PathLike[str] | None = None,
+    *,
+    scale: int | None = None,
+    schedule: Schedule | None = None,
 ) -> Upscaler:
-    """Return an up-scaler from the box or from a file.
+    """Return a bundled up-scaler, or one from a file.
 
     Parameters
     ----------
     name_or_path : str or path, optional
-        A name that `sr-arn models` shows, or a .safetensors file. By default the best
-        model in the box for `scale`.
+        A name that `sr-arn models` lists, or a .safetensors file. By default the best bundled
+        model for `scale`.
     scale : int, optional
-        Must be the model's, or chooses it: by default 3 for "bicubic" and no name.
+        Selects the model, or must be the model's; by default 3 for "bicubic" and no name.
+    schedule : Schedule, optional
+        Who computes the tiles of a picture, and with how much memory.
 
     Raises
     ------
@@ -53,10 +59,10 @@ def load_model(
             )
         name_or_path = found[0]
     if name_or_path == BicubicModel.name:
-        return Upscaler(BicubicModel(scale or DEFAULT_SCALE))
+        return Upscaler(BicubicModel(scale or DEFAULT_SCALE), schedule=schedule)
     path = find_model(name_or_path)
     model, header = read_model(path)
-    upscaler = Upscaler(model, header, name=name_of(path))
+    upscaler = Upscaler(model, header, name=name_of(path), schedule=schedule)
     if scale not in (None, upscaler.scale):
         raise InputError(
             f"scale: the model {display(name_or_path)} is for {upscaler.scale}, received {scale}; "
@@ -68,6 +74,7 @@ def load_model(
 def save_model(
     path: str | os.PathLike[str],
     upscaler: Upscaler,
+    *,
     licence: str = "unstated",
     scores: dict[str, dict[str, float]] | None = None,
     time: dict[str, float] | None = None,

@@ -1,4 +1,4 @@
-"""How results in a folder are called."""
+"""File names of results in a folder."""
 
 import string
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from sr_arn.upscaling.sizes import Size
 __all__ = ["Naming", "naming"]
 
 FIELDS = ("stem", "source", "scale", "ext")
-OTHERWISE = ".png"  # for what is only read
+OTHERWISE = ".png"  # for formats that cannot be written
 SIZES = {"width": "w", "height": "h", "max_side": "max", "megapixels": "mp"}
 
 
 @dataclass(frozen=True)
 class Naming:
-    """How results are called.
+    """The pattern of the names of results.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class Naming:
         With {stem}, {source}, {scale} and {ext}: the source's name without and with its suffix,
         "3" or "w1920", ".png".
     size : str
-        What {scale} stands for.
+        The text for {scale}.
     kind : Format, optional
-        Of all results; by default that of the source, PNG for what is only read.
+        Of all results; by default that of the source, or PNG if it cannot be written.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class Naming:
             )
 
     def name_of(self, source: Path) -> str:
-        """Return what the result of a picture file is called."""
+        """Return the name of the result of a picture file."""
         suffix = source.suffix
         if self.kind is not None:
             suffix = self.kind.suffixes[0]
@@ -78,9 +78,9 @@ class Naming:
 
 
 def naming(template: str | None, size: Size, scale: int, kind: Format | None) -> Naming:
-    """Return how results of a size are called; `scale` is the model's.
+    """Return the names of results of a size; `scale` is the model's.
 
-    By default photo_x3.png, or photo_w1920.png where the size is no factor.
+    By default photo_x3.png, or photo_w1920.png if the size is not a factor.
     """
     if not size.given or size.scale is not None:
         shown, default = f"{size.scale or scale:g}", "{stem}_x{scale}{ext}"

@@ -23,7 +23,7 @@ Strip = NDArray[np.float32]
 Taps = tuple[NDArray[np.intp], NDArray[np.float64]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Size:
     """How large a result is wanted: one of these, or width and height; the sides' ratio stays.
 

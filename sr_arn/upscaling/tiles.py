@@ -1,4 +1,4 @@
-"""Cut a picture into tiles that see enough of their surroundings to fit without a seam."""
+"""Cut a picture into tiles that overlap enough to fit together without a seam."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,20 +26,20 @@ class Span(NamedTuple):
     """A tile's extent along one axis."""
 
     reads: NDArray[np.intp]
-    """LR pixels that the tile sees, its surroundings among them."""
+    """LR pixels that the tile reads, its surroundings included."""
     before: int
     after: int
     """How many of them are surroundings."""
-    place: slice
-    """Which HR pixels of the picture the others become."""
+    hr: slice
+    """HR pixels of the picture that the tile makes."""
 
     def extent(self, scale: int) -> tuple[int, int]:
         """Return the LR pixel that these begin with, and the one after them."""
-        return self.place.start // scale, self.place.stop // scale
+        return self.hr.start // scale, self.hr.stop // scale
 
 
 class Tile(NamedTuple):
-    """A piece of the work: what it reads of the LR picture and where its result belongs."""
+    """A part of the work: the LR pixels that it reads and the HR pixels that it makes."""
 
     rows: Span
     columns: Span
@@ -58,13 +58,13 @@ class Tile(NamedTuple):
 
         Or into a part of it that begins with row `top`.
         """
-        rows = slice(self.rows.place.start - top, self.rows.place.stop - top)
-        picture[rows, self.columns.place] = result
+        rows = slice(self.rows.hr.start - top, self.rows.hr.stop - top)
+        picture[rows, self.columns.hr] = result
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where a picture may be cut, and what a tile of it must see.
+    """How a picture is cut, and how much of its surroundings a tile must see.
 
     Attributes
     ----------
@@ -75,8 +75,8 @@ class Grid:
     reach : int
         LR pixels of surroundings that a tile needs on each side.
     border : {"full", "paper"}
-        What a tile sees beyond the picture: its mirror image (the edge pixel twice), or
-        nothing, so that the tile ends with the picture.
+        Whether a tile sees the mirror image of the picture beyond its border (the edge pixel
+        twice), or ends with the picture.
     """
 
     shape: tuple[int, ...]
@@ -99,7 +99,7 @@ class Grid:
         Parameters
         ----------
         workers : int, default 1
-            How many share the tiles: each should get as many as the others.
+            How many share the tiles; their number is a multiple of it, so that all get as many.
         side : int, optional
             LR pixels a side at most; by default 24 times `reach`, but 128 to 512.
         """
@@ -163,7 +163,7 @@ class Grid:
             reads=_mirrored(np.arange(first, last), length),
             before=start - first,
             after=last - end,
-            place=slice(start * self.scale, end * self.scale),
+            hr=slice(start * self.scale, end * self.scale),
         )
 
 

@@ -1,41 +1,40 @@
 """The main idea: how a picture becomes a larger one.
 
-`Upscaler` handles pictures: it enlarges them tile by tile, luminance, colour and alpha each
-in its way (`sr_arn.upscaling.channels`), and puts the result together. What it knows about
-sharpness is in the luminance model it holds, a function from an LR plane to an HR plane: a
-`PatchModel` (`sr_arn.models.patch`), a `ConvModel` (`sr_arn.models.conv`), or any other.
+`Upscaler` handles pictures. It enlarges luminance, colour and alpha each in its own way
+(`sr_arn.upscaling.channels`) and puts the result together; a `Schedule` computes the tiles. Its
+luminance model makes an HR plane of an LR plane and alone decides how sharp the result is: see
+`sr_arn.models.base.LuminanceModel`.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from copy import copy
 from functools import partial
 from importlib.util import find_spec
-from itertools import tee
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer, check_luminance, check_range
 from sr_arn.errors import InputError
-from sr_arn.models.base import LuminanceModel, check_restores, restored, restores
-from sr_arn.models.conv import ConvModel
-from sr_arn.models.patch import PatchModel
+from sr_arn.models.base import (
+    LuminanceModel,
+    TrainedModel,
+    check_restores,
+    restored,
+    restores,
+)
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
-from sr_arn.pictures.formats import MODES
+from sr_arn.pictures.picture import MODES
 from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
-from sr_arn.planes import Rim
-from sr_arn.system.cluster import Cluster
+from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
-from sr_arn.system.memory import memory_left
-from sr_arn.system.threads import available_cores, in_order
-from sr_arn.upscaling.channels import enlarge, reach_of
+from sr_arn.upscaling.channels import reach_of, upscale_channels
 from sr_arn.upscaling.detection import found_in
+from sr_arn.upscaling.schedule import Pixels, Schedule, Work
 from sr_arn.upscaling.sizes import resized
-from sr_arn.upscaling.tiles import SMALLEST, Border, Grid, Tile
+from sr_arn.upscaling.tiles import Border, Grid
 
 if TYPE_CHECKING:
     from sr_arn.pictures.picture import Picture
@@ -44,25 +43,10 @@ __all__ = ["Upscaler"]
 
 logger = logging.getLogger(__name__)
 
-PEAKS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
-"""White, by the dtype of a picture's pixels."""
-
-MEMORY = 300
-MEMORY_PER_WORKER = 75
-"""Megabytes that all tiles in work may take, or a worker's if there are many."""
-
-SHARE_OF_LEFT = 0.4  # of what a container leaves: results wait to be written
-
-MEGABYTE = 1_000_000
-
 Plane = NDArray[np.float32]
-Pixels = NDArray[Any]
 HowToRestore = str | float | Strengths | Restore
-Work = Callable[[Pixels, Rim], Pixels]
-"""From LR pixels to HR pixels, without the rim."""
-
 Watch = Callable[[float], object]
-"""Is told what share is done, 0 to 1."""
+"""Called with the completed fraction, 0 to 1."""
 
 
 class Upscaler:
@@ -72,23 +56,11 @@ class Upscaler:
     ----------
     model : LuminanceModel
     header : dict, optional
-        What the model file says about it: see `sr_arn.models.files`.
-    threads : int, optional
-        How many share the tiles; by default as many as the process may use.
-    tile : int, optional
-        LR pixels a side of a tile at most, 16 or more; by default as `memory` allows.
-    memory : int, optional
-        Megabytes that the work on tiles may take, beside the pictures; by default 300, or 75
-        for each of more than four threads.
+        The header of its model file: see `sr_arn.models.files`.
     name : str, optional
-        What to call it: its name in the box or its file's, as `load_model` gives it.
-    cluster : Cluster, optional
-        Whose workers enlarge the tiles, instead of threads here.
-
-    Notes
-    -----
-    None of these changes the result, to the last bit. Where memory is short, the tile is cut in
-    two, and the work goes on.
+        Its name in messages: that of a bundled model or of a file, as `load_model` gives it.
+    schedule : Schedule, optional
+        Who computes the tiles, and with how much memory. It does not change the result.
 
     Examples
     --------
@@ -102,19 +74,14 @@ class Upscaler:
         self,
         model: LuminanceModel,
         header: dict[str, Any] | None = None,
-        threads: int | None = None,
-        tile: int | None = None,
-        memory: int | None = None,
+        *,
         name: str | None = None,
-        cluster: Cluster | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.model = model
         self.header = header or {}
         self.name = name or model.name
-        self.threads = threads
-        self.tile = tile
-        self.memory = memory
-        self.cluster = cluster
+        self.schedule = schedule or Schedule()
         self._has_warned = False
 
     @property
@@ -129,21 +96,22 @@ class Upscaler:
     @property
     def can_run_on_cuda(self) -> bool:
         """Whether torch can run the model on a GPU here."""
-        if not _runs_by_torch(self.model) or find_spec("torch") is None:
+        by_torch = isinstance(self.model, TrainedModel) and self.model.runs_by_torch
+        if not by_torch or find_spec("torch") is None:
             return False
         from torch.cuda import is_available
 
         return is_available()
 
     def refined(self, ensemble: bool = False, back_project: int = 0) -> "Upscaler":
-        """Return an up-scaler that takes more time for a better result.
+        """Return an up-scaler that is slower and better.
 
         Parameters
         ----------
         ensemble : bool, default False
-            Whether it takes the mean over 8 flips and rotations: `SelfEnsemble`.
+            Whether the result is the mean over 8 flips and rotations: `SelfEnsemble`.
         back_project : int, default 0
-            Steps of `BackProjection`, which come last.
+            Steps of `BackProjection`, after the ensemble.
         """
         other = self
         if ensemble:
@@ -152,14 +120,13 @@ class Upscaler:
             other = other._with(BackProjection(other.model, back_project), "back-projection")
         return other
 
-    def on(self, device: str) -> "Upscaler":
-        """Return an up-scaler whose model torch runs.
+    def to(self, device: str) -> "Upscaler":
+        """Return an up-scaler whose model runs in torch, on a device.
 
         Parameters
         ----------
         device : {"auto", "cpu", "cuda"}
-            See `sr_arn.models.conv_torch.TorchConvModel` and
-            `sr_arn.models.patch_torch.TorchPatchModel`.
+            See `sr_arn.models.base.TrainedModel.to`.
 
         Raises
         ------
@@ -167,26 +134,21 @@ class Upscaler:
             If torch or the device is missing, or the model is refined or of another kind.
         """
         model = self.model
-        if not _runs_by_torch(model):
+        if not (isinstance(model, TrainedModel) and model.runs_by_torch):
             raise InputError(
                 f"device: {model.name} runs on the CPU only; take a model of the box, not "
                 "refined, or one like those"
             )
         find_device(device)
-        from sr_arn.models.conv_torch import TorchConvModel
-        from sr_arn.models.patch_torch import TorchPatchModel
-
-        if isinstance(model, ConvModel):
-            return self._with(TorchConvModel(model, device), "by torch")
-        return self._with(TorchPatchModel(model, device), "by torch")
+        return self._with(model.to(device), "by torch")
 
     @property
     def restores(self) -> bool:
-        """Whether it knows what to do with JPEG, noise and aliasing."""
+        """Whether it removes JPEG artefacts, noise and aliasing."""
         return restores(self.model)
 
     def restored(self, strengths: Strengths) -> "Upscaler":
-        """Return an up-scaler for pictures of these strengths; itself for those that are clean.
+        """Return an up-scaler for pictures of these strengths, or itself for clean ones.
 
         Raises
         ------
@@ -195,9 +157,7 @@ class Upscaler:
         """
         if strengths.is_clean:
             return self
-        other = copy(self)
-        other.model = restored(self.model, strengths)
-        return other
+        return self._with(restored(self.model, strengths))
 
     def strengths_of(self, picture: "Picture", restore: HowToRestore = "auto") -> Strengths:
         """Return what `upscale_picture` would restore: see `upscale` on `restore`.
@@ -215,7 +175,7 @@ class Upscaler:
         return self._strengths(find, restore)
 
     def _strengths(self, find: Callable[[], Strengths], restore: HowToRestore) -> Strengths:
-        """Return what is to be restored; the log warns once if the model cannot."""
+        """Return the strengths to restore; warn once if the model cannot restore."""
         restore = Restore.of(restore)
         if self.restores:
             return restore.strengths(find)
@@ -230,11 +190,14 @@ class Upscaler:
             logger.warning("%s: is not restored; %s", found.degradation, reason)
         return OFF
 
-    def _with(self, model: LuminanceModel, how: str) -> "Upscaler":
-        """Return the same up-scaler with a model made of its own."""
-        other = copy(self)
-        other.model, other.name = model, f"{self.name}, {how}"
-        return other
+    def scheduled(self, schedule: Schedule) -> "Upscaler":
+        """Return the same up-scaler with another schedule."""
+        return Upscaler(self.model, self.header, name=self.name, schedule=schedule)
+
+    def _with(self, model: LuminanceModel, how: str = "") -> "Upscaler":
+        """Return the same up-scaler with a model that was made from its own."""
+        name = f"{self.name}, {how}" if how else self.name
+        return Upscaler(model, self.header, name=name, schedule=self.schedule)
 
     def upscale(
         self,
@@ -242,33 +205,34 @@ class Upscaler:
         size: tuple[int, int] | None = None,
         restore: HowToRestore = "auto",
     ) -> Any:
-        """Return the picture `scale` times as wide and as high, or as large as is wanted.
+        """Return the picture `scale` times as wide and as high, or of the given size.
 
         Parameters
         ----------
         image : ndarray, torch.Tensor, PIL.Image.Image, path, bytes or binary file
             An array is grey [h, w], grey and alpha [h, w, 2], RGB [h, w, 3] or RGBA
             [h, w, 4]: uint8 (0..255), uint16 (0..65535) or float in [0, 1]. Grey is up-scaled
-            as luminance; alpha is straight. Of a tensor, [c, h, w] or [h, w], channels come first.
+            as luminance; alpha is straight. A tensor is [h, w] or [c, h, w], channels first.
         size : (int, int), optional
-            Rows and columns wanted: see `upscale_strips`.
+            Rows and columns of the result: see `upscale_strips`.
         restore : {"auto", "off"}, float or Strengths, default "auto"
-            How much is restored of what JPEG, noise and aliasing did to the picture: all that is
-            found, nothing, so many per cent of it, 0 to 100, or what `Strengths` say. The quality
-            of a JPEG file is known; the rest is found in the pixels. Models that do not restore
-            leave "auto" at a warning.
+            How much of the damage by JPEG, noise and aliasing is restored: all that is detected,
+            nothing, a percentage of it (0 to 100), or the given `Strengths`. The quality of a JPEG
+            file is known; the rest is detected in the pixels. With "auto", models that do not
+            restore log a warning.
 
         Returns
         -------
         ndarray, torch.Tensor or PIL.Image.Image
-            An array or tensor for one, of its dtype, clipped to its range; else a picture.
+            An array or tensor for an array or tensor, of the same dtype and clipped to its range;
+            otherwise a PIL image.
 
         Raises
         ------
         InputError
-            If the image cannot be read, is of no kind named above, or if a PIL image cannot
-            hold the result (16-bit colour: see `upscale_picture`); if the model cannot restore
-            as is wanted.
+            If the image cannot be read or is none of the above; if a PIL image cannot hold the
+            result (16-bit colour: see `upscale_picture`); if the model cannot restore, and
+            `restore` is not "auto" or "off".
         """
         if isinstance(image, np.ndarray):
             return self._restored_array(image, size, restore)
@@ -286,7 +250,7 @@ class Upscaler:
         size: tuple[int, int] | None = None,
         restore: HowToRestore = "auto",
     ) -> "Picture":
-        """Return the larger picture, with what its file says.
+        """Return the larger picture, with the metadata of the smaller one.
 
         See `upscale_strips` on `size`, `upscale` on `restore`.
         """
@@ -300,9 +264,9 @@ class Upscaler:
         ----------
         lr : ndarray of float [h, w] in [0, 1]
         border : {"full", "paper"}, default "full"
-            "full" continues the plane beyond its border by reflection, so that its
-            outermost pixels are predicted like those in the middle; with "paper" nothing is
-            there, as in the published tables: patch models leave the outermost LR pixel to bicubic.
+            "full" continues the plane beyond its border by reflection, so that the outermost
+            pixels are predicted like those in the middle. "paper" has nothing there, as in the
+            published tables: patch models leave the outermost LR pixel to bicubic.
         """
         lr = check_luminance(lr)
         return self._whole(self.model, Grid(lr.shape, self.scale, self.model.reach, border), lr)
@@ -320,11 +284,11 @@ class Upscaler:
         ----------
         picture : Picture
         size : (int, int), optional
-            Rows and columns wanted; by default `scale` times those of the picture. The result of
-            the model is brought to them by bicubic, as `imresize` does, before it is rounded.
+            Rows and columns of the result; by default `scale` times those of the picture. The
+            result of the model is resized to them by bicubic, as `imresize` does, then rounded.
         watch : callable, optional
-            Is told what share of the picture is done, after every tile. If it raises an exception,
-            the work ends with that.
+            Called after every tile with the completed fraction, 0 to 1. An exception that it
+            raises ends the work.
         restore : {"auto", "off"}, float or Strengths, default "auto"
             See `upscale`.
         """
@@ -336,7 +300,7 @@ class Upscaler:
             yield from ready._resized_strips(pixels, mode, size, watch)
 
     def _shape_of(self, image: Pixels) -> tuple[int, ...]:
-        """Return rows and columns of what the model makes of pixels."""
+        """Return rows and columns of the model's result."""
         return tuple(side * self.scale for side in image.shape[:2])
 
     def _resized_strips(
@@ -349,28 +313,28 @@ class Upscaler:
         has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
         strips = self._strips(image, mode, np.dtype(np.float32), watch)
         for strip in resized(strips, self._shape_of(image), size, has_alpha):
-            yield _to_levels(strip, PEAKS[image.dtype.name], image.dtype)
+            yield to_levels(strip, image.dtype)
 
     def _strips(
         self, image: Pixels, mode: str | None, dtype: np.dtype[Any], watch: Watch
     ) -> Iterator[Pixels]:
-        """Yield the result of a whole row of tiles after another."""
+        """Yield the results of the rows of tiles."""
         work, grid = self._work(image, mode, dtype)
         height, width = self._shape_of(image)
         strip, top = np.empty(0, dtype), 0
-        for tile, result in self._done(work, image, grid):
-            if tile.columns.place.start == 0:
-                top = tile.rows.place.start
+        for tile, result in self.schedule.run(work, image, grid):
+            if tile.columns.hr.start == 0:
+                top = tile.rows.hr.start
                 strip = np.empty((len(result), width, *image.shape[2:]), dtype)
             tile.paste(result, strip, top)
-            watch((top + len(strip) * tile.columns.place.stop / width) / height)
-            if tile.columns.place.stop == width:
+            watch((top + len(strip) * tile.columns.hr.stop / width) / height)
+            if tile.columns.hr.stop == width:
                 yield strip
 
     def _restored_array(
         self, image: NDArray[Any], size: tuple[int, int] | None, restore: HowToRestore
     ) -> NDArray[Any]:
-        """Up-scale an array whose mode its channels tell."""
+        """Up-scale an array; the number of its channels is its mode."""
         _check_array(image)
         ready = self.restored(self._strengths(lambda: found_in(image), restore))
         return ready._upscale_array(image, size=size)
@@ -388,7 +352,7 @@ class Upscaler:
     def _work(
         self, image: NDArray[Any], mode: str | None, dtype: np.dtype[Any]
     ) -> tuple[Work, Grid]:
-        """Return what is to be done with each tile, from levels to levels, and the tiles."""
+        """Return the work on a tile, from levels to levels, and the grid of tiles."""
         _check_array(image)
         mode = mode or MODES[image.shape[2] if image.ndim == 3 else 1]
         work = partial(_upscale_levels, self.model, mode, dtype)
@@ -398,85 +362,27 @@ class Upscaler:
         """Return the results of all tiles, put together."""
         height, width = (n * self.scale for n in image.shape[:2])
         out = np.empty((height, width, *image.shape[2:]), image.dtype)
-        for tile, result in self._done(work, image, grid):
+        for tile, result in self.schedule.run(work, image, grid):
             tile.paste(result, out)
         return out
-
-    def _done(self, work: Work, image: Pixels, grid: Grid) -> Iterator[tuple[Tile, Pixels]]:
-        """Yield each tile and its result, row by row."""
-        workers, side = self._plan(grid)
-
-        def result_of(tile: Tile) -> Pixels:
-            with suppress(MemoryError):
-                return work(tile.cut(image), tile.rim)
-            halves, axis = grid.halves(tile)  # what the whole tile took is free again
-            return np.concatenate([result_of(half) for half in halves], axis)
-
-        if self.cluster is None:
-            tiles = grid.tiles(workers, side)
-            return in_order(lambda tile: (tile, result_of(tile)), tiles, workers)
-        todo, sent = tee(grid.tiles(workers, side))
-        kept = self.cluster.keep(partial, work)  # the model travels once
-        cuts = ((kept, tile.cut(image), tile.rim) for tile in sent)
-        return zip(todo, self.cluster.in_order(_call, cuts), strict=True)
-
-    def _plan(self, grid: Grid) -> tuple[int, int]:
-        """Return how many workers take tiles of how many LR pixels a side."""
-        workers = available_cores()
-        if self.cluster is not None:
-            workers = self.cluster.threads
-        elif self.threads is not None:
-            workers = check_integer(self.threads, "threads", 1)
-        memory, limit, whose = max(MEMORY, MEMORY_PER_WORKER * workers), self.memory, "received"
-        is_here = self.cluster is None
-        if (
-            limit is None
-            and is_here
-            and (left := SHARE_OF_LEFT * memory_left() / MEGABYTE) < memory
-        ):
-            limit, whose = int(left), "the container leaves"
-        if limit is not None:
-            memory = limit if self.memory is None else check_integer(limit, "memory", 1)
-            least = -(-grid.bytes_of(SMALLEST) // MEGABYTE)
-            if memory < least:
-                raise InputError(f"memory: expected at least {least} MB, {whose} {memory}")
-            workers = min(workers, memory // least)
-        side = max(SMALLEST, min(grid.usual_side, grid.side_within(memory * MEGABYTE / workers)))
-        return workers, side if self.tile is None else check_integer(self.tile, "tile", SMALLEST)
 
 
 def _check_array(image: Pixels) -> None:
     """Raise `InputError` unless these are pixels of a picture."""
     channels = image.shape[2] if image.ndim == 3 else 1
     is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
-    if not is_picture or image.size == 0 or image.dtype.name not in PEAKS:
+    if not is_picture or image.size == 0 or image.dtype.name not in WHITE:
         raise InputError(
-            f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(PEAKS)}, "
+            f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(WHITE)}, "
             f"received {image.dtype} of shape {image.shape}"
         )
     if image.dtype.kind == "f":
         check_range(image, "image")
 
 
-def _runs_by_torch(model: LuminanceModel) -> TypeGuard[ConvModel | PatchModel]:
-    return isinstance(model, ConvModel) or (
-        isinstance(model, PatchModel) and model.regressor.runs_by_torch
-    )
-
-
 def _upscale_levels(
     model: LuminanceModel, mode: str, dtype: np.dtype[Any], levels: Pixels, rim: Rim
 ) -> Pixels:
     """Return HR levels of a dtype without the rim, of LR levels with it."""
-    pixels = levels.astype(np.float32) / np.float32(PEAKS[levels.dtype.name])
-    return _to_levels(enlarge(model, pixels, mode, rim), PEAKS[dtype.name], dtype)
-
-
-def _call(work: Work, levels: Pixels, rim: Rim) -> Pixels:
-    return work(levels, rim)
-
-
-def _to_levels(values: Plane, peak: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Clip to [0, 1] and, for integers, round half up to 0..peak."""
-    values = np.clip(values, 0, 1)
-    return (values if peak == 1 else np.floor(values * peak + 0.5)).astype(dtype)
+    pixels = levels.astype(np.float32) / np.float32(WHITE[levels.dtype.name])
+    return to_levels(upscale_channels(model, pixels, mode, rim), dtype)

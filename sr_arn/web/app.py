@@ -20,10 +20,10 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, SrArnError
 from sr_arn.models.restoration import Restore
-from sr_arn.pictures.formats import FORMATS
-from sr_arn.upscaling.file_upscaler import format_named
+from sr_arn.pictures.formats import FORMATS, SUFFIXES, format_named, option_names
+from sr_arn.upscaling.options import OPTIONS, SIZE
 from sr_arn.upscaling.sizes import Size
 from sr_arn.web.desk import MOST_BYTES, Desk
 from sr_arn.web.items import Order, Unknown
@@ -47,7 +47,6 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 
 
 class Guard:
@@ -119,7 +118,9 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
     page = local_page(
         models=list(desk.models),
         any_model=desk.best,
-        formats=[kind.name.lower() for kind in FORMATS if kind.modes],
+        formats=option_names(),
+        readable=[form.name for form in FORMATS],
+        suffixes=list(SUFFIXES),
         max_upload=max_upload,
         max_pixels=desk.max_pixels,
         most_bytes=MOST_BYTES,
@@ -165,7 +166,7 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         if which not in ("before", "after"):
             raise Unknown("expected before or after")
         path = desk.shown(request.path_params["key"], which)
-        return FileResponse(path, media_type=TYPES[path.suffix.lower()])
+        return FileResponse(path, media_type=SUFFIXES[path.suffix.lower()].mime)
 
     def archive(request: Request) -> Response:
         with tempfile.NamedTemporaryFile(dir=desk.folder, suffix=".zip", delete=False) as file:
@@ -191,7 +192,7 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
             Route("/pictures/{key}/{which}", shown),
             Route("/zip", archive),
         ],
-        exception_handlers={InputError: _told, OSError: _told},
+        exception_handlers={SrArnError: _told, OSError: _told},
     )
     return Guard(app, hosts)
 
@@ -208,8 +209,8 @@ async def _told(request: Request, error: Exception) -> Response:
     elif isinstance(error, _TooLarge):
         code = 413
     else:
-        code = 400 if isinstance(error, InputError) else 507
-    reason = str(error) if isinstance(error, InputError) else "the disk is full or not writable"
+        code = 400 if isinstance(error, SrArnError) else 507
+    reason = str(error) if isinstance(error, SrArnError) else "the disk is full or not writable"
     return JSONResponse({"reason": reason}, code)
 
 
@@ -218,13 +219,14 @@ def _order(query: Any) -> Order:
     given: dict[str, Any] = {}
     kind, value = query.get("size"), query.get("value")
     if kind:
-        if kind not in ("scale", "width", "height", "max_side", "megapixels"):
-            raise InputError("size: expected scale, width, height, max_side or megapixels")
+        sizes = [name for name, option in OPTIONS.items() if option.part == SIZE]
+        if kind not in sizes:
+            raise InputError(f"size: expected {', '.join(sizes[:-1])} or {sizes[-1]}")
         try:
             number = float(value)
         except (TypeError, ValueError):
             raise InputError(f"{kind.replace('_', '-')}: expected a number") from None
-        is_count = kind in ("width", "height", "max_side") and number.is_integer()
+        is_count = OPTIONS[kind].type is int and number.is_integer()
         given[kind] = int(number) if is_count else number
     form = query.get("format")
     return Order(

@@ -14,15 +14,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.base import BicubicModel
-from sr_arn.pictures.formats import SUFFIXES
+from sr_arn.pictures.formats import SUFFIXES, format_of
 from sr_arn.pictures.io import MAX_PIXELS, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
 from sr_arn.upscaling.drawing import visible
-from sr_arn.upscaling.file_upscaler import Enlarger, Stopped
+from sr_arn.upscaling.file_upscaler import FileUpscaler, Stopped
 from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
 from sr_arn.web.items import Item, Order, Unknown, plain_name
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 MOST_WAITING = 200  # pictures
 MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go, or no more come
-BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp"}
 
 
 class Desk:
@@ -50,9 +50,9 @@ class Desk:
     max_pixels : int
         Of a picture handed in.
     device : {"cpu", "cuda", "auto"}, default "cpu"
-        See `Enlarger`.
-    threads : int, optional
-        See `Enlarger`.
+        See `FileUpscaler`.
+    schedule : Schedule, optional
+        See `FileUpscaler`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Desk:
         best: bool = True,
         max_pixels: int = MAX_PIXELS,
         device: str = "cpu",
-        threads: int | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.folder = folder
         self.models = models
@@ -77,13 +77,17 @@ class Desk:
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1)
 
-        @lru_cache(16)
-        def enlarger(model: str | None, size: Size) -> Enlarger:
-            name = None if model is None else models.get(model, model)
-            return Enlarger(name, size, device=device, threads=threads, max_pixels=max_pixels)
+        schedule = schedule or Schedule()
 
-        self._enlarger = enlarger
-        enlarger(None, Size()).prepare()
+        @lru_cache(16)
+        def file_upscaler(model: str | None, size: Size) -> FileUpscaler:
+            name = None if model is None else models.get(model, model)
+            return FileUpscaler(
+                name, size=size, device=device, schedule=schedule, max_pixels=max_pixels
+            )
+
+        self._file_upscaler = file_upscaler
+        file_upscaler(None, Size()).prepare()
 
     def open(self, order: Order) -> str:
         """Return the key of a new picture, whose file may now be written: see `place_of`.
@@ -101,7 +105,7 @@ class Desk:
             model = next(iter(self.models))
         if model is not None and model not in self.models:
             raise InputError(f"model: there is no {display(model)}")
-        enlarge = self._enlarger(model, order.size).restoring(order.restore)
+        enlarge = self._file_upscaler(model, order.size).restoring(order.restore)
         names = naming(None, order.size, enlarge.prepare(), order.kind)
         key = secrets.token_urlsafe(16)
         folder = self.folder / key
@@ -158,20 +162,20 @@ class Desk:
         if not item.is_shown:
             raise Unknown(f"{display(item.order.name)}: is not done, or too large to be shown")
         is_result = which == "after"
-        if is_result and item.result.suffix.lower() in BROWSERS_SHOW:
+        if is_result and format_of(item.result).shown_by_browsers:
             return item.result
         path = item.folder / f"{which}.png"
         with item.lock:
             if not path.exists():
                 whole = 1 << 62  # pixels: it is ours
-                result = read_image(item.result, whole) if is_result else None
+                result = read_image(item.result, max_pixels=whole) if is_result else None
                 picture = result or self._by_bicubic(item)
                 write_image(path, Picture(visible(picture), _colours_of(picture)))
         return path
 
     def _by_bicubic(self, item: Item) -> Picture:
         """Return a picture handed in, as large as its result."""
-        picture = read_image(item.source, self.max_pixels)
+        picture = read_image(item.source, max_pixels=self.max_pixels)
         height, width = picture.pixels.shape[:2]
         size = item.outcome["height"], item.outcome["width"]
         whole = size[0] % height == size[1] % width == 0
@@ -248,7 +252,7 @@ class Desk:
             item.status = "done"
         except Stopped:
             pass
-        except (InputError, OSError, MemoryError) as error:
+        except (SrArnError, OSError, MemoryError) as error:
             item.outcome = {"reason": _reason(error, item)}
             item.status = "failed"
         except Exception:  # a defect of ours must not stop the others

@@ -8,7 +8,7 @@ from typing import Any
 from sr_arn.errors import InputError
 from sr_arn.models.restoration import Restore
 from sr_arn.pictures.formats import Format
-from sr_arn.upscaling.file_upscaler import Enlarger
+from sr_arn.upscaling.file_upscaler import FileUpscaler
 from sr_arn.upscaling.sizes import Size
 
 __all__ = ["Item", "Order", "Unknown", "plain_name"]
@@ -49,7 +49,7 @@ class Item:
     """A picture on the desk: where it is, and how far the work has come."""
 
     order: Order
-    enlarge: Enlarger
+    enlarge: FileUpscaler
     folder: Path
     called: str  # the result
     status: str = "waiting"  # working, done, failed

@@ -14,7 +14,8 @@ from sr_arn.pictures.color import luminance, rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.pictures.io import read_image
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.resize import crop_to_multiple, imresize
-from sr_arn.upscaling.drawing import to_levels, visible
+from sr_arn.planes import WHITE, to_levels
+from sr_arn.upscaling.drawing import visible
 from sr_arn.web.pages import Version, View, page, picture_source
 from sr_arn.web.plot import Plot, Point, scatter
 
@@ -56,7 +57,7 @@ class ShownPictures:
     def _add_original(self, place: tuple[str, str], path: Path, scale: int) -> None:
         pixels = crop_to_multiple(read_image(path).seen(path.name), scale)
         if pixels.ndim == 3:
-            shown = to_levels(pixels / np.float32(np.iinfo(pixels.dtype).max))
+            shown = to_levels(pixels / np.float32(WHITE[pixels.dtype.name]))
             ycbcr = rgb_to_ycbcr(shown / np.float32(255))
             self._colours[path] = imresize(imresize(ycbcr[..., 1:], 1 / scale), scale)
         else:

@@ -136,6 +136,35 @@ def test_predict(trained, tmp_path, capsys):
     assert face["mean_absolute_error"] > 0
 
 
+def test_all_that_is_a_file_may_be_a_url(folder, trained, tmp_path, capsys):
+    upath = pytest.importorskip("upath")
+
+    def send(path, url):
+        upath.UPath(url).write_bytes(path.read_bytes())
+
+    for path in folder.rglob("*.*"):
+        send(path, f"memory://utk/{path.relative_to(folder)}")
+    send(trained, "memory://m.safetensors")
+    results = []
+    for data, model in ((folder, trained), ("memory://utk", "memory://m.safetensors")):
+        command = ["age", "evaluate", "--data", f"utkface:{data}", "--model", str(model), "--json"]
+        assert main(command) == 0
+        results.append(capsys.readouterr().out)
+    assert results[0] == results[1]
+    output = "memory://again.safetensors"
+    assert main(["age", "train", "--data", "utkface:memory://utk", *SMALL, "-o", output]) == 0
+    assert upath.UPath(output).read_bytes() == trained.read_bytes()
+    assert upath.UPath("memory://again.curve.csv").exists()
+    photo = tmp_path / "p.png"
+    Image.fromarray(pictures.astronaut()[:256, 100:356]).save(photo)
+    send(photo, "memory://p.png")
+    predict = ["age", "predict", "memory://p.png", "--model", "memory://m.safetensors", "--plot"]
+    assert main([*predict, "memory://ages.png"]) == 0
+    assert upath.UPath("memory://ages.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*predict, "memory://p.png"]) == 2
+    assert "is one of the photos" in capsys.readouterr().err
+
+
 def test_no_face_is_said_not_guessed(trained, tmp_path, capsys):
     photos = {"coffee": pictures.coffee(), "grey": pictures.astronaut()[:256, 100:356, 0]}
     for name, pixels in photos.items():
@@ -168,7 +197,7 @@ BAD = {
     "epochs": (["train", "--epochs", "0"], "epochs: expected an integer of at least 1"),
     "rate": (["train", "--learning-rate", "-1"], "learning-rate: expected a finite number"),
     "batch": (["train", "--batch-size", "1"], "batch-size: expected an integer of at least 2"),
-    "device": (["train", "--device", "tpu"], "device: expected auto, cpu or cuda"),
+    "device": (["train", "--device", "tpu"], "argument --device: invalid choice: 'tpu'"),
     "output": (["train", "-o", "model.pt"], "output: expected a name ending in .safetensors"),
     "seed": (["train", "--seed", "99999999999"], "seed: expected less than 2^32"),
     "many anchors": (["train", "--anchors", "100000000"], "anchors: expected a word, numbers up"),

@@ -158,4 +158,5 @@ def test_without_torch(here, capsys, monkeypatch, arguments):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     line = told(capsys, here, *arguments)
-    assert line == "sr-arn: error: torch: is not installed and this needs it; pip install torch"
+    expected = 'torch: is not installed and this needs it; pip install "sr-arn[torch]"'
+    assert line == f"sr-arn: error: {expected}"

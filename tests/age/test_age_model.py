@@ -10,7 +10,7 @@ from skimage import data as pictures
 
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-from sr_arn import InputError  # noqa: E402
+from sr_arn import InputError, UnavailableError  # noqa: E402
 from sr_arn.age.backbones import VGG16, Borrowed, CompactResidual  # noqa: E402
 from sr_arn.age.datasets import read_faces, utkface  # noqa: E402
 from sr_arn.age.faces import Box, crop_face, find_faces  # noqa: E402
@@ -45,7 +45,7 @@ def test_a_head_is_swapped_by_one_word(bright, head):
     model = plan_of(head).build()
     constant = mean_absolute_error(ages, np.full_like(ages, np.median(ages)))
     epochs = 24 if head == "energy" else 14  # it finds the influence of the faces later
-    train_ages(model, faces, ages, Recipe(epochs, 1e-2), 32, varied=False, device="cpu")
+    train_ages(model, faces, ages, Recipe(epochs, 1e-2), batch_size=32, varied=False, device="cpu")
     assert mean_absolute_error(ages, predict_ages(model, faces)) < 0.75 * constant
 
 
@@ -66,7 +66,7 @@ def test_each_head_trains_an_epoch_on_real_faces(real, head):
     train, (seen, ages) = real
     model = plan_of(head).build()
     first = mean_absolute_error(ages, predict_ages(model, seen))
-    train_ages(model, *train, Recipe(1, 3e-3), 16, device="cpu")
+    train_ages(model, *train, Recipe(1, 3e-3), batch_size=16, device="cpu")
     assert mean_absolute_error(ages, predict_ages(model, seen)) < 0.9 * first
 
 
@@ -80,7 +80,7 @@ def test_each_head_beats_always_saying_32(data, head):
     if head == "energy":  # finds the faces' influence later than the targets' own density
         plan, epochs = Plan("residual", head, {"width": 8}, ENERGY), 8
     model, faces = plan.build(), to_tensor(read_faces(train.paths))
-    train_ages(model, faces, train.ages, Recipe(epochs, 3e-3), 64, device="cpu")
+    train_ages(model, faces, train.ages, Recipe(epochs, 3e-3), batch_size=64, device="cpu")
     found = predict_ages(model, to_tensor(read_faces(test.paths)))
     assert mean_absolute_error(test.ages, np.full_like(test.ages, 32)) == pytest.approx(
         8.695, abs=1e-3
@@ -94,7 +94,7 @@ def test_the_seed_decides(bright):
 
     def trained(seed):
         model = plan_of("energy").build(seed)  # whose loss draws samples
-        train_ages(model, faces, ages, Recipe(2, 1e-3, seed=seed), 32, device="cpu")
+        train_ages(model, faces, ages, Recipe(2, 1e-3, seed=seed), batch_size=32, device="cpu")
         return predict_ages(model, faces)
 
     assert np.array_equal(trained(0), trained(0))
@@ -113,29 +113,31 @@ def test_an_interrupted_training_goes_on_to_the_same_numbers(bright, tmp_path):
             raise Stopped
 
     whole, part = plan_of("arn").build(), plan_of("arn").build()
-    train_ages(whole, faces, ages, recipe, 32, device="cpu")
+    train_ages(whole, faces, ages, recipe, batch_size=32, device="cpu")
     with pytest.raises(Stopped):
-        train_ages(part, faces, ages, recipe, 32, device="cpu", checkpoint=path, observe=stop)
+        train_ages(
+            part, faces, ages, recipe, batch_size=32, device="cpu", checkpoint=path, observe=stop
+        )
     again = plan_of("arn").build()
-    train_ages(again, faces, ages, recipe, 32, device="cpu", resume=path)
+    train_ages(again, faces, ages, recipe, batch_size=32, device="cpu", resume=path)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
     with pytest.raises(InputError, match="is of another data"):
-        train_ages(plan_of("arn").build(), faces, ages[::-1], recipe, 32, resume=path)
+        train_ages(plan_of("arn").build(), faces, ages[::-1], recipe, batch_size=32, resume=path)
     with pytest.raises(InputError, match="is of another model"):
-        train_ages(plan_of("dex").build(), faces, ages, recipe, 32, resume=path)
+        train_ages(plan_of("dex").build(), faces, ages, recipe, batch_size=32, resume=path)
     other = Plan("residual", "arn", {"width": 4}, {"distance": "l1"}).build()
     with pytest.raises(InputError, match="is of another model"):  # whose modules look alike
-        train_ages(other, faces, ages, recipe, 32, resume=path)
+        train_ages(other, faces, ages, recipe, batch_size=32, resume=path)
     with pytest.raises(InputError, match="is of another grouping"):
-        train_ages(again, faces, ages, recipe, 32, head_multiplier=3.0, resume=path)
+        train_ages(again, faces, ages, recipe, batch_size=32, head_multiplier=3.0, resume=path)
 
 
 def test_the_users_generator_and_what_he_froze_stay_as_they_were(bright):
     faces, ages = to_tensor(bright[0][:64]), bright[1][:64]
     before = torch.get_rng_state()
     model = plan_of("energy").build()
-    train_ages(model, faces, ages, Recipe(1, 1e-3), 32, device="cpu")
+    train_ages(model, faces, ages, Recipe(1, 1e-3), batch_size=32, device="cpu")
     assert torch.equal(torch.get_rng_state(), before)
     model.train()
     model.backbone.eval()
@@ -146,7 +148,7 @@ def test_the_users_generator_and_what_he_froze_stay_as_they_were(bright):
 
 def test_margins_see_the_statistics_of_an_epoch(bright):
     model, faces = plan_of("pml").build(), to_tensor(bright[0])
-    train_ages(model, faces, bright[1], Recipe(3, 1e-3), 32, device="cpu")
+    train_ages(model, faces, bright[1], Recipe(3, 1e-3), batch_size=32, device="cpu")
     assert model.head.statistics.counts.sum() == 192
 
 
@@ -163,7 +165,9 @@ def test_the_head_learns_faster_by_its_multiplier(bright):
         model = plan_of("direct").build()
         before = {n: p.detach().clone() for n, p in model.named_parameters()}
         recipe = Recipe(1, 1e-4, schedule="falling")
-        train_ages(model, faces, ages, recipe, 64, head_multiplier=multiplier, device="cpu")
+        train_ages(
+            model, faces, ages, recipe, batch_size=64, head_multiplier=multiplier, device="cpu"
+        )
         return {n: (p - before[n]).abs().max().item() for n, p in model.named_parameters()}
 
     slow, fast = moved(1.0), moved(10.0)
@@ -342,7 +346,15 @@ def test_what_is_no_model_is_told(tmp_path):
 def test_any_module_can_be_a_backbone(bright):
     own = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
     model = AgeModel(own, ARN(12, anchors=4))
-    train_ages(model, to_tensor(bright[0]), bright[1], Recipe(60, 3e-2), 32, False, device="cpu")
+    train_ages(
+        model,
+        to_tensor(bright[0]),
+        bright[1],
+        Recipe(60, 3e-2),
+        batch_size=32,
+        varied=False,
+        device="cpu",
+    )
     found = predict_ages(model, to_tensor(bright[0]))
     assert mean_absolute_error(bright[1], found) < 5
 
@@ -363,7 +375,9 @@ def test_networks_of_torchvision_or_why_not():
     try:
         import torchvision  # noqa: F401 - is it here, and of this torch?
     except (ImportError, RuntimeError):
-        with pytest.raises(InputError, match="is torchvision's, which is missing or does not fit"):
+        with pytest.raises(
+            UnavailableError, match="is torchvision's, which is missing or does not fit"
+        ):
             Borrowed("mobilenet_v3_small")
         return
     for name, features in (("mobilenet_v2", 1280), ("densenet121", 1024)):
@@ -461,3 +475,13 @@ def test_ages_on_a_photo(head):
     assert estimate_ages(saved, pictures.coffee()) == []
     whole = estimate_ages(saved, pictures.coffee(), cropped=True)
     assert [e.box for e in whole] == [Box(0, 0, 600, 400)]
+
+
+def test_calling_a_model_gives_ages_and_training_leaves_that_so():
+    model = plan_of("arn").build()
+    faces = torch.zeros(4, 3, 64, 64, dtype=torch.uint8)
+    before = predict_ages(model, faces)
+    np.testing.assert_array_equal(before, model.eval()(faces / 255).detach().numpy())
+    assert model.features(faces / 255).shape == (4, model.backbone.features)
+    train_ages(model, faces, np.full(4, 30.0), Recipe(1, 0.01), batch_size=4, device="cpu")
+    assert model(faces / 255).shape == (4,)

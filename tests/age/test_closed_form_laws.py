@@ -27,7 +27,7 @@ def padded(x):
 
 def fitted(X, y, similarity, anchors=6, regularisation=0.3):
     return GlobalARNRegressor(
-        anchors, similarity, 0.8, rank=None, regularisation=regularisation
+        anchors, similarity=similarity, sharpness=0.8, rank=None, regularisation=regularisation
     ).fit(X, y)
 
 
@@ -89,7 +89,9 @@ def test_squares_fall_below_those_of_a_line_as_the_penalty_goes(similarity):
 def test_the_regressor_gives_the_fixture():
     rng = np.random.RandomState(0)
     X, y = rng.randn(7, 2), rng.randn(7)
-    model = GlobalARNRegressor(ANCHORS, "dot", 1.0, rank=None, regularisation=0.1).fit(X, y)
+    model = GlobalARNRegressor(
+        ANCHORS, similarity="dot", sharpness=1.0, rank=None, regularisation=0.1
+    ).fit(X, y)
     np.testing.assert_allclose(model.predict(X), PREDICTIONS, atol=1e-8)
 
 

@@ -59,7 +59,7 @@ def test_refinement_is_algorithm_s1_unless_told_otherwise():
     head.energy = lambda _, y: bowl(1 / 6, 3)(y[:, 0])[:, None]
     found = refine(head, torch.zeros(2, 4), column(0, 6))
     torch.testing.assert_close(found, column(3 - 3 / 32, 3 + 3 / 32))  # each step halves the way
-    found = refine(head, torch.zeros(1, 4), column(0), ascend, step=6.0)
+    found = refine(head, torch.zeros(1, 4), column(0), algorithm=ascend, step=6.0)
     assert found.item() == pytest.approx(3)
 
 
@@ -68,11 +68,15 @@ def test_boxes_climb_as_in_detection_and_in_tracking():
     head.energy = lambda _, y: (y[:, 0] @ torch.tensor([2.0, 2, 2, 2]))[:, None]
     start = torch.zeros(1, 4)
     place, size = 10 * 2 * 1e-4, 10 * 2 * 4e-4  # ten steps of lambda times the slope
-    found = refine(head, torch.zeros(1, 4), start, DETECTION.algorithm, **DETECTION.options)
+    found = refine(
+        head, torch.zeros(1, 4), start, algorithm=DETECTION.algorithm, **DETECTION.options
+    )
     torch.testing.assert_close(found, torch.tensor([[place, place, size, size]]))
     place, size = 10 * 2 * 2e-4, 10 * 2 * 1e-3
-    found = refine(head, torch.zeros(1, 4), start, TRACKING.algorithm, **TRACKING.options)
+    found = refine(head, torch.zeros(1, 4), start, algorithm=TRACKING.algorithm, **TRACKING.options)
     torch.testing.assert_close(found, torch.tensor([[place, place, size, size]]))
     head.energy = lambda _, y: -1e4 * y[:, 0].square().sum(dim=1, keepdim=True)  # ever lower
-    found = refine(head, torch.zeros(1, 4), start + 1, TRACKING.algorithm, **TRACKING.options)
+    found = refine(
+        head, torch.zeros(1, 4), start + 1, algorithm=TRACKING.algorithm, **TRACKING.options
+    )
     torch.testing.assert_close(found, torch.tensor([[(-3.0) ** 10] * 2 + [(-19.0) ** 10] * 2]))

@@ -109,7 +109,7 @@ def test_algorithm_1_is_each_element_by_itself(step, decay):
     previous = hills(starts)
     for steps in (0, 1, 2, 3, 8):
         expected = torch.stack([ascended(y, step, steps, decay) for y in starts])
-        found = ascend(hills, starts, step, steps, decay)
+        found = ascend(hills, starts, step=step, steps=steps, decay=decay)
         torch.testing.assert_close(found, expected)
         assert (hills(found) >= previous).all()
         previous = hills(found)
@@ -121,7 +121,15 @@ def test_algorithm_s1_is_each_element_by_itself(step, revert):
     starts = 4 * torch.randn(40, 2).double()
     for steps in (0, 1, 2, 3, 8):
         expected = [climbed(y, step, steps, 1e-2, -1e-1, revert) for y in starts]
-        found = climb(hills, starts, step, steps, 1e-2, -1e-1, revert)
+        found = climb(
+            hills,
+            starts,
+            step=step,
+            steps=steps,
+            least_change=1e-2,
+            largest_fall=-1e-1,
+            revert=revert,
+        )
         torch.testing.assert_close(found, torch.stack(expected))
 
 
@@ -129,7 +137,7 @@ def test_refinement_leaves_its_start_alone():
     starts = torch.randn(6, 2).double()
     kept = starts.clone()
     for algorithm in (ascend, climb):
-        assert not algorithm(hills, starts, 0.1).requires_grad
+        assert not algorithm(hills, starts, step=0.1).requires_grad
         assert torch.equal(starts, kept)
 
 

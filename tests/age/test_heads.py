@@ -170,18 +170,18 @@ def parabola(y):
 )
 def test_climbing_by_algorithm_1(step, path):
     for steps, expected in enumerate(path, 1):
-        y = ascend(parabola, torch.zeros(1, 1).double(), step, steps)
+        y = ascend(parabola, torch.zeros(1, 1).double(), step=step, steps=steps)
         assert y.item() == pytest.approx(expected)
 
 
 def test_climbing_by_algorithm_s1():
     for steps, expected in enumerate([1.5, 2.25, 2.625, 2.8125, 2.90625], 1):
-        y = climb(parabola, torch.zeros(1, 1).double(), 0.5, steps)
+        y = climb(parabola, torch.zeros(1, 1).double(), step=0.5, steps=steps)
         assert y.item() == pytest.approx(expected)
     start = torch.tensor([[0.0], [2.99], [0.0]]).double()
-    assert climb(parabola, start[:1], 2.5).item() == 7.5  # the step that fell is kept
-    assert climb(parabola, start[:1], 2.5, revert=True).item() == 0
-    both = climb(parabola, start, 0.5)  # each by itself
+    assert climb(parabola, start[:1], step=2.5).item() == 7.5  # the step that fell is kept
+    assert climb(parabola, start[:1], step=2.5, revert=True).item() == 0
+    both = climb(parabola, start, step=0.5)  # each by itself
     assert both[1].item() == pytest.approx(2.995)
     assert both[0].item() == both[2].item() == pytest.approx(2.90625)
 
@@ -193,7 +193,7 @@ def test_climbing_never_falls_and_leaves_the_parameters_alone():
     def energy(y):
         return head.energy(x, y[:, None])[:, 0]
 
-    better = ascend(energy, start, 5.0, 20)
+    better = ascend(energy, start, step=5.0, steps=20)
     assert (energy(better) >= energy(start) - 1e-6).all()
     assert all(p.grad is None for p in head.parameters())
 

@@ -20,7 +20,9 @@ def test_training_goes_on_from_what_dex_knew():
     model = AgeModel(torch.nn.Flatten(), ARN.of(arn_from_dex(dex.network)))
     torch.testing.assert_close(predict_ages(model, faces), of_dex, atol=1e-4, rtol=0)
     for rate, prepare, most in ((1e-9, False, 1e-2), (1e-9, True, 99)):
-        train_ages(model, faces, ages, Recipe(1, rate), 32, varied=False, prepare=prepare)
+        train_ages(
+            model, faces, ages, Recipe(1, rate), batch_size=32, varied=False, prepare=prepare
+        )
         change = abs(predict_ages(model, faces) - of_dex).max()
         assert change < most
     assert change > 1  # once prepared, it begins at the ages' quantiles instead

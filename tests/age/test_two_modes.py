@@ -66,7 +66,7 @@ def refined(kind, start, algorithm=ascend):
     x, _, starts, energy = learned(kind)
     options = {ascend: {"step": 1.0, "steps": 30}, climb: {"step": 0.25, "steps": 20}}[algorithm]
     options = {**options, "step": options["step"] * NOISE[kind] ** 2}
-    return refine(energy, x, starts[start], algorithm, **options)
+    return refine(energy, x, starts[start], algorithm=algorithm, **options)
 
 
 def error(estimates, modes):

@@ -22,6 +22,7 @@ from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image, write_image
 from sr_arn.pictures.picture import Picture
 from sr_arn.upscaling.loading import load_model
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 
@@ -71,7 +72,7 @@ def test_limits_reach_the_upscaler(photo, tmp_path, monkeypatch):
     upscale = Upscaler.upscale_strips
 
     def spy(self, *arguments):
-        seen.append((self.threads, self.tile, self.memory))
+        seen.append(self.schedule)
         return upscale(self, *arguments)
 
     monkeypatch.setattr(Upscaler, "upscale_strips", spy)
@@ -79,7 +80,7 @@ def test_limits_reach_the_upscaler(photo, tmp_path, monkeypatch):
     run("upscale", photo, "-o", out, "--threads", 3, "--tile", 20, "--memory", 50)
     whole = out.read_bytes()
     run("upscale", photo, "-o", out)
-    assert seen == [(3, 20, 50), (None, None, None)]
+    assert seen == [Schedule(threads=3, tile=20, memory=50), Schedule()]
     assert out.read_bytes() == whole
 
 
@@ -299,121 +300,122 @@ def test_models(capsys):
     assert all("Set5" in line and "MB" in line for line in lines[2:])
 
 
-def bad_training(folder, model):
-    """Mistakes that are told by what needs torch."""
-    arn = ("train", SHIPPED, *model, "--regressor", "arn")
-    return [
-        ((*arn, "--device", "tpu"), "device: expected auto, cpu or cuda, received tpu"),
-        ((*arn, "--resume", folder / "gone"), "gone: there is no such file"),
-        (("train", SHIPPED, *model, "--device", "tpu"), "device: expected auto, cpu or cuda"),
-    ]
+OUT, MODEL = ("-o", "out.png"), ("-o", "out.safetensors")
+UP, ARN = ("upscale", "photo.jpg", *OUT), ("train", SHIPPED, *MODEL, "--regressor", "arn")
+BAD_TRAINING = [  # which what needs torch raises
+    ((*ARN, "--device", "tpu"), "device: expected auto, cpu or cuda, received tpu"),
+    ((*ARN, "--resume", "gone"), "gone: there is no such file"),
+]
+BAD_INPUT = [  # command lines, run where the pictures lie, and what the one line must say
+    (("upscale", "gone.png", *OUT), "no such file"),
+    (("upscale", ".", *OUT), "expected a folder for many pictures"),
+    (("upscale", "words.png", *OUT), "expected a picture (PNG, TIFF, "),
+    (("upscale", "cut.jpg", *OUT), "damaged or cut off"),
+    (("upscale", "empty.png", *OUT), "expected a picture (PNG, TIFF, "),
+    ((*UP, "--model", "magic"), "neither a file nor in the box"),
+    ((*UP, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); take"),
+    ((*UP, "--model", "pickled.safetensors"), "is a pickle or PyTorch file"),
+    ((*UP, "--model", "nothing"), "Is a directory"),
+    ((*UP, "--scale", "0"), "scale: expected a finite number above 0, received 0"),
+    ((*UP, "--scale", "-3"), "scale: expected a finite number above 0, received -3"),
+    ((*UP, "--scale", "nan"), "scale: expected a finite number above 0, received nan"),
+    ((*UP, "--scale", "2,5"), "invalid float value: '2,5'"),
+    ((*UP, "--scale", "5"), "more than 4 times (the largest trained scale); --model bicubic"),
+    ((*UP, "--max-side", "500"), "max-side 500 makes 500 x 375 pixels of 80 x 60, more than 4"),
+    ((*UP, "--scale", "2", "--width", "9"), "one way to say it, received scale and width"),
+    ((*UP, "--height", "0"), "height: expected an integer of at least 1"),
+    ((*UP, "--megapixels", "-1"), "megapixels: expected a finite number above 0"),
+    ((*UP, "--quality", "101"), "quality: expected 1 to 100, received 101"),
+    ((*UP, "--jobs", "0"), "jobs: expected an integer of at least 1"),
+    ((*UP, "--tile", "8"), "tile: expected an integer of at least 16"),
+    ((*UP, "--name", "a{ext}"), "name: is for results in a folder"),
+    ((*UP, "--format", "jpeg"), "format: out.png is no name of JPEG's"),
+    (("upscale", "photo.jpg", "-o", "-", "--format", "gif"), "format: expected one of png"),
+    (("upscale", "photo.jpg", "-o", "-", "--json"), "json: the picture goes to stdout"),
+    (("upscale", "photo.jpg", "-", "-o", "."), "stdin and stdout are for one picture"),
+    (("upscale", "nothing", "-o", "."), "no picture found"),
+    (("upscale", "*.xyz", "-o", "."), "no file is called so"),
+    (("upscale", "photo.jpg", "gone", "-o", "."), "no such file or folder"),
+    (("upscale", "photo.jpg", "-o", ".", "--name", "{stem}{ext}"), "is an input; take another"),
+    (("upscale", "photo.jpg", "-o", ".", "--name", "../{stem}"), "name: expected a file name"),
+    (
+        ("upscale", "photo.jpg", "-o", ".", "--name", "{0}"),
+        "name: expected {stem}, {source}, ",
+    ),
+    (("upscale", "photo.jpg", "-o", ".", "--name", "{"), "is no template"),
+    (("upscale", "photo.jpg", "-o", ".", "--model", "magic"), "neither a file nor in the box"),
+    ((*UP, "--threads", "0"), "threads: expected an integer of at least 1"),
+    (("upscale", "photo.jpg", "-o", "gone/out.png"), "does not exist; create it"),
+    (("upscale", "photo.jpg", "-o", "photo.jpg"), "is the input; take another name"),
+    (("upscale", "photo.jpg", "-o", "a" * 300 + ".png"), "File name too long"),
+    (
+        (*UP, "--model", "bicubic", "--scale", "1e300"),
+        "scale: expected up to 16, received 1e+300",
+    ),
+    (("score", SHIPPED / "camera.png", SHIPPED / "coffee.png"), "one is grey, the other RGB"),
+    (("upscale", "photo.jpg", "-o", "out.xyz"), "expected a name ending in"),
+    (("upscale", "photo.jpg", "-o", "out.gif"), "GIF is only read, not written; use .png"),
+    (("upscale", "clear.png", "-o", "out.jpg"), "JPEG holds no transparency"),
+    ((*UP, "--max-pixels", "0"), "max-pixels: expected an integer of at least 1"),
+    ((*UP, "--max-pixels", "4799"), "has 80 x 60 pixels, more than 4,799; allow more with"),
+    (("upscale", "photo.jpg"), "required: -o"),
+    (("train", "nothing", *MODEL), "no picture in"),
+    (("train", "gone", *MODEL), "does not exist"),
+    (("train", "photo.jpg", *MODEL), "is a file"),
+    (("train", SHIPPED, "-o", "m.bin"), r"ending in .safetensors"),
+    (("train", SHIPPED, *MODEL, "--regressor", "magic"), "expected one of aplus"),
+    (("train", SHIPPED, *MODEL, "--anchors", "0"), "anchors: expected an integer"),
+    *(BAD_TRAINING if find_spec("torch") else ()),
+    (("train", SHIPPED, *MODEL, "--layers", "3"), "layers: the regressor aplus takes none"),
+    (("train", SHIPPED, *MODEL, "--epochs", "3"), "epochs: the regressor aplus takes none"),
+    (
+        ("train", SHIPPED, *MODEL, "--precision", "float32"),
+        "precision: the regressor aplus takes none",
+    ),
+    (("train", SHIPPED, *MODEL, "--compile"), "compile: the regressor aplus takes none"),
+    (("train", SHIPPED, *MODEL, "--resume", "c"), "aplus makes no checkpoints"),
+    (("train", SHIPPED, *MODEL, "--scale", "1"), "scale: expected an integer of at least 2"),
+    (("benchmark", "--data", ".", "--sets", "Set5"), "no folder Set5"),
+    (("benchmark", "--data", "gone"), "does not exist"),
+    (("score", "photo.jpg", SHIPPED / "coffee.png"), "equal sizes"),
+    (("score", "photo.jpg", "photo.jpg", "--json", "gone/s.json"), "does not exist"),
+    (("sharpen", "photo.jpg"), "invalid choice: 'sharpen'"),
+    ((), "required: COMMAND"),
+]
 
 
-def bad_inputs(folder):
-    """What users get wrong: command lines and what the one line must say."""
-    photo = folder / "photo.jpg"
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory, coffee):
+    """A folder of a photo and of what is none."""
+    folder = tmp_path_factory.mktemp("wrong")
+    Image.fromarray(coffee[:60, :80]).save(folder / "photo.jpg")
+    photo = (folder / "photo.jpg").read_bytes()
     (folder / "empty.png").write_bytes(b"")
-    (folder / "cut.jpg").write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
+    (folder / "cut.jpg").write_bytes(photo[: len(photo) // 2])
     (folder / "words.png").write_text("words")
     Image.new("RGBA", (9, 9)).save(folder / "clear.png")
     (folder / "pickled.safetensors").write_bytes(pickle.dumps([1] * 99))
     (folder / "nothing").mkdir()
-    out = ("-o", folder / "out.png")
-    up = ("upscale", photo, *out)
-    model = ("-o", folder / "out.safetensors")
-    return [
-        (("upscale", folder / "gone.png", *out), "no such file"),
-        (("upscale", folder, *out), "expected a folder for many pictures"),
-        (("upscale", folder / "words.png", *out), "expected a picture (PNG, TIFF, "),
-        (("upscale", folder / "cut.jpg", *out), "damaged or cut off"),
-        (("upscale", folder / "empty.png", *out), "expected a picture (PNG, TIFF, "),
-        ((*up, "--model", "magic"), "neither a file nor in the box"),
-        ((*up, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); take"),
-        ((*up, "--model", folder / "pickled.safetensors"), "is a pickle or PyTorch file"),
-        ((*up, "--model", folder / "nothing"), "Is a directory"),
-        ((*up, "--scale", "0"), "scale: expected a finite number above 0, received 0"),
-        ((*up, "--scale", "-3"), "scale: expected a finite number above 0, received -3"),
-        ((*up, "--scale", "nan"), "scale: expected a finite number above 0, received nan"),
-        ((*up, "--scale", "2,5"), "invalid float value: '2,5'"),
-        ((*up, "--scale", "5"), "more than 4 times (the largest trained scale); --model bicubic"),
-        ((*up, "--max-side", "500"), "max-side 500 makes 500 x 375 pixels of 80 x 60, more than 4"),
-        ((*up, "--scale", "2", "--width", "9"), "one way to say it, received scale and width"),
-        ((*up, "--height", "0"), "height: expected an integer of at least 1"),
-        ((*up, "--megapixels", "-1"), "megapixels: expected a finite number above 0"),
-        ((*up, "--quality", "101"), "quality: expected 1 to 100, received 101"),
-        ((*up, "--jobs", "0"), "jobs: expected an integer of at least 1"),
-        ((*up, "--tile", "8"), "tile: expected an integer of at least 16"),
-        ((*up, "--name", "a{ext}"), "name: is for results in a folder"),
-        ((*up, "--format", "jpeg"), "format: out.png is no name of JPEG's"),
-        (("upscale", photo, "-o", "-", "--format", "gif"), "format: expected one of png"),
-        (("upscale", photo, "-o", "-", "--json"), "json: the picture goes to stdout"),
-        (("upscale", photo, "-", "-o", folder), "stdin and stdout are for one picture"),
-        (("upscale", folder / "nothing", "-o", folder), "no picture found"),
-        (("upscale", folder / "*.xyz", "-o", folder), "no file is called so"),
-        (("upscale", photo, folder / "gone", "-o", folder), "no such file or folder"),
-        (("upscale", photo, "-o", folder, "--name", "{stem}{ext}"), "is an input; take another"),
-        (("upscale", photo, "-o", folder, "--name", "../{stem}"), "name: expected a file name"),
-        (
-            ("upscale", photo, "-o", folder, "--name", "{0}"),
-            "name: expected {stem}, {source}, ",
-        ),
-        (("upscale", photo, "-o", folder, "--name", "{"), "is no template"),
-        (("upscale", photo, "-o", folder, "--model", "magic"), "neither a file nor in the box"),
-        ((*up, "--threads", "0"), "threads: expected an integer of at least 1"),
-        (("upscale", photo, "-o", folder / "gone" / "out.png"), "does not exist; create it"),
-        (("upscale", photo, "-o", photo), "is the input; take another name"),
-        (("upscale", photo, "-o", folder / ("a" * 300 + ".png")), "File name too long"),
-        (
-            (*up, "--model", "bicubic", "--scale", "1e300"),
-            "scale: expected up to 16, received 1e+300",
-        ),
-        (("score", SHIPPED / "camera.png", SHIPPED / "coffee.png"), "one is grey, the other RGB"),
-        (("upscale", photo, "-o", folder / "out.xyz"), "expected a name ending in"),
-        (("upscale", photo, "-o", folder / "out.gif"), "GIF is only read, not written; use .png"),
-        (("upscale", folder / "clear.png", "-o", folder / "out.jpg"), "JPEG holds no transparency"),
-        ((*up, "--max-pixels", "0"), "max-pixels: expected an integer of at least 1"),
-        ((*up, "--max-pixels", "4799"), "has 80 x 60 pixels, more than 4,799; allow more with"),
-        (("upscale", photo), "required: -o"),
-        (("train", folder / "nothing", *model), "no picture in"),
-        (("train", folder / "gone", *model), "does not exist"),
-        (("train", photo, *model), "is a file"),
-        (("train", SHIPPED, "-o", folder / "m.bin"), r"ending in .safetensors"),
-        (("train", SHIPPED, *model, "--regressor", "magic"), "expected one of aplus"),
-        (("train", SHIPPED, *model, "--anchors", "0"), "anchors: expected an integer"),
-        *(bad_training(folder, model) if find_spec("torch") else ()),
-        (("train", SHIPPED, *model, "--layers", "3"), "layers: the regressor aplus takes none"),
-        (("train", SHIPPED, *model, "--epochs", "3"), "epochs: the regressor aplus takes none"),
-        (
-            ("train", SHIPPED, *model, "--precision", "x"),
-            "precision: the regressor aplus takes none",
-        ),
-        (("train", SHIPPED, *model, "--compile"), "compile: the regressor aplus takes none"),
-        (("train", SHIPPED, *model, "--resume", "c"), "aplus makes no checkpoints"),
-        (("train", SHIPPED, *model, "--scale", "1"), "scale: expected an integer of at least 2"),
-        (("benchmark", "--data", folder, "--sets", "Set5"), "no folder Set5"),
-        (("benchmark", "--data", folder / "gone"), "does not exist"),
-        (("score", photo, SHIPPED / "coffee.png"), "equal sizes"),
-        (("score", photo, photo, "--json", folder / "gone" / "s.json"), "does not exist"),
-        (("sharpen", photo), "invalid choice: 'sharpen'"),
-        ((), "required: COMMAND"),
-    ]
+    return folder
 
 
-def test_bad_input_is_one_line_exit_code_2_and_nothing_written(photo, tmp_path, capsys):
-    for arguments, message in bad_inputs(tmp_path):
-        before = sorted(os.listdir(tmp_path))
-        code = run(*arguments)
-        out, err = capsys.readouterr()
-        assert code == 2, arguments
-        assert message in err, (arguments, err)
-        assert err.startswith("sr-arn: error: ")
-        assert err.count("\n") == 1, err
-        assert out == ""
-        assert sorted(os.listdir(tmp_path)) == before
+@pytest.mark.parametrize(("arguments", "message"), BAD_INPUT)
+def test_bad_input_is_one_line_exit_code_2_and_nothing_written(
+    wrong, monkeypatch, capsys, arguments, message
+):
+    monkeypatch.chdir(wrong)
+    before = sorted(os.listdir())
+    assert run(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert err.startswith("sr-arn: error: ")
+    assert err.count("\n") == 1, err
+    assert out == ""
+    assert sorted(os.listdir()) == before
 
 
 def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
-    def defect(*arguments):
+    def defect(*arguments, **options):
         raise ZeroDivisionError
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.read_image", defect)
@@ -424,7 +426,7 @@ def test_a_defect_of_ours_is_not_hidden(photo, tmp_path, monkeypatch):
 def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
     torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-    def fill(*arguments):
+    def fill(*arguments, **options):
         raise torch.cuda.OutOfMemoryError
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.load_model", fill)
@@ -434,7 +436,7 @@ def test_a_gpu_of_too_little_memory(photo, tmp_path, monkeypatch, capsys):
 
 
 def test_interrupted(photo, tmp_path, monkeypatch, capsys):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sr_arn.upscaling.file_upscaler.load_model", interrupt)
@@ -459,7 +461,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_that_a_library_made_something_else_of(photo, tmp_path, monkeypatch, capsys):
-    def broken_off(*arguments):
+    def broken_off(*arguments, **options):
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
@@ -556,7 +558,7 @@ def test_max_pixels_allows_more_than_pillow_would(tmp_path, monkeypatch):
     result = python(*arguments, "--model", "bicubic", "--scale", 1, "--max-pixels", 200_000_000)
     assert (result.returncode, result.stderr) == (0, "")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200_000_000)
-    assert read_image(tmp_path / "out.png", 200_000_000).pixels.shape == (10_000, 20_000)
+    assert read_image(tmp_path / "out.png", max_pixels=200_000_000).pixels.shape == (10_000, 20_000)
 
 
 def test_help_loads_nothing_heavy():

@@ -7,7 +7,8 @@ from skimage.filters import gaussian
 
 from sr_arn import InputError, imresize, load_model, save_model, train_upscaler
 from sr_arn.cli import main
-from sr_arn.datasets.degradation import BICUBIC, Degradation, Given
+from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.images import TrainingImage
 from sr_arn.evaluation.held_out import Validation
 from sr_arn.models.features import GradientFeatures
 from sr_arn.pictures.io import write_image
@@ -138,19 +139,19 @@ def test_learns_from_pairs_what_it_learns_from_their_degradation(
 
     monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 30)
     folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
-    own = train_upscaler(folder, regressor(), 2)
+    own = train_upscaler(folder, regressor(), scale=2)
     assert own.header["training"]["degradation"] == "given"
     assert own.header["training"]["images"] == 3
     validation = Validation([planes[0][150:300, 150:300]], 2, BLURRED)
-    assert validation.psnr(own) > validation.psnr(load_model("bicubic", 2)) + 0.25
+    assert validation.psnr(own) > validation.psnr(load_model("bicubic", scale=2)) + 0.25
 
 
 def test_pairs_give_the_samples_of_their_degradation(planes):
     hrs = list(parts(planes).values())
-    given = Given((hr, BLURRED(hr, 2)) for hr in hrs)
-    features = GradientFeatures(2).fit(shrink(hrs, 2, given))
+    given = [TrainingImage(hr, BLURRED(hr, 2)) for hr in hrs]
+    features = GradientFeatures(2).fit(shrink(given, 2))
     for own, expected in zip(
-        training_pairs(hrs, features, degrade=given),
+        training_pairs(given, features),
         training_pairs(hrs, features, sizes=1, degrade=BLURRED),
         strict=True,
     ):
@@ -159,16 +160,17 @@ def test_pairs_give_the_samples_of_their_degradation(planes):
 
 def test_pairs_are_checked(tmp_path, planes):
     folder = in_pairs(tmp_path / "mine", parts(planes), BLURRED)
-    (folder / "LR" / "ax2.png").rename(folder / "LR" / "a.png")
+    for name in "abc":
+        (folder / "LR" / f"{name}x2.png").rename(folder / "LR" / f"{name}.png")
     with pytest.raises(InputError, match=r"expected 210 x 225 pixels, 3 times those of a\.png"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 3)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=3)
     with pytest.raises(InputError, match="give only such, and no degradation"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 2, degrade=BLURRED)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=2, degrade=BLURRED)
     with pytest.raises(InputError, match="give only such, and no degradation"):
-        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), 2)
-    (folder / "LR" / "bx2.png").unlink()
+        train_upscaler([folder, SHIPPED], APlusRegressor(anchors=8), scale=2)
+    (folder / "LR" / "b.png").unlink()
     with pytest.raises(InputError, match="LR has no b"):
-        train_upscaler(folder, APlusRegressor(anchors=8), 2)
+        train_upscaler(folder, APlusRegressor(anchors=8), scale=2)
 
 
 def test_pairs_are_compared_by_their_own_lr_versions(tmp_path, planes, capsys):

@@ -1,14 +1,18 @@
 """Sets in the layouts that people have, and whether their pictures are the known ones."""
 
+import configparser
+import json
 import shutil
 import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 from PIL import Image
 
 from sr_arn import InputError
-from sr_arn.cli import main
+from sr_arn.cli import doctor, main
+from sr_arn.datasets import folders
 from sr_arn.datasets.folders import digest_of_pixels, find_set, known_sets, verify
 from sr_arn.pictures.io import read_image
 
@@ -65,9 +69,9 @@ def test_digests_are_of_pixels_not_of_files(tmp_path, coffee):
 
 
 def test_known_sets_have_their_sizes():
-    sizes = {name: len(digests) for name, digests in known_sets().items()}
+    sizes = {name: len(known.pictures) for name, known in known_sets().items()}
     assert sizes == {"T91": 91, "BSD200": 200, "Set5": 5, "Set14": 14, "B100": 100}
-    assert all(len(text) == 64 for digests in known_sets().values() for text in digests)
+    assert all(len(text) == 64 for known in known_sets().values() for text in known.pictures)
 
 
 def test_what_is_missing_or_other_is_told(data, tmp_path, coffee, capsys):
@@ -125,37 +129,82 @@ def test_without_a_folder_the_known_sets_are_listed(monkeypatch, capsys):
     monkeypatch.delenv("SR_ARN_DATA", raising=False)
     assert main(["data"]) == 0
     told = capsys.readouterr().out
-    for name, digests in known_sets().items():
-        assert f"{name:<8} {len(digests):>3} pictures, " in told
+    for name, known in known_sets().items():
+        assert f"{name:<8} {len(known.pictures):>3} pictures, {known.origin}\n" in told
     for layout in ("EDSR", "KAIR", "BasicSR", "SelfExSR"):
         assert layout in told
+
+
+def test_a_new_set_needs_one_entry_of_the_manifest(tmp_path, coffee, capsys, monkeypatch):
+    (tmp_path / "Mine").mkdir()
+    for number in range(2):
+        Image.fromarray(coffee[number:9, :9]).save(tmp_path / "Mine" / f"{number}.png")
+    assert main(["data", "--digest", str(tmp_path / "Mine")]) == 0
+    entry = json.loads(capsys.readouterr().out)
+    entry["Mine"] |= {"origin": "me", "also_called": ["OWN"]}
+    manifest = tmp_path / "data_sets.json"
+    manifest.write_text(json.dumps(json.loads(folders.MANIFEST.read_text()) | entry))
+    monkeypatch.setattr(folders, "MANIFEST", manifest)
+    monkeypatch.delenv("SR_ARN_DATA", raising=False)
+    assert main(["data"]) == 0
+    assert "Mine       2 pictures, me\n" in capsys.readouterr().out
+    (tmp_path / "Mine").rename(tmp_path / "own")
+    assert main(["data", "--data", str(tmp_path)]) == 1  # the others are not there
+    row = "Mine     testing                      2/2  "
+    assert row + str(tmp_path / "own") in capsys.readouterr().out
+
+
+def test_the_manifest_holds_what_its_command_writes(data, capsys):
+    assert main(["data", "--digest", str(data / "Set5")]) == 0
+    (entry,) = json.loads(capsys.readouterr().out).values()
+    assert sorted(entry["pictures"]) == sorted(known_sets()["Set5"].pictures)
+
+
+def test_the_doctor_knows_every_package_and_its_extra(monkeypatch, capsys):
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+
+    def names(text):
+        return {line.partition(">")[0] for line in text.split("\n") if line}
+
+    extras = dict(setup["options.extras_require"])
+    del extras["dev"]
+    assert {extra: set(found) for extra, found in doctor.EXTRAS.items()} == {
+        extra: names(text) for extra, text in extras.items()
+    }
+    assert {*doctor.NEEDED, *doctor.TRAINING} == names(setup["options"]["install_requires"])
+    monkeypatch.setattr(doctor, "_version", lambda name: None)
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    for extra in doctor.EXTRAS:
+        assert f'pip install "sr-arn[{extra}]"' in told
 
 
 def test_the_doctor_looks_for_the_sets(tmp_path, coffee, capsys):
     (tmp_path / "Set5").mkdir()
     assert main(["doctor", "--data", str(tmp_path)]) == 1
-    assert "data sets      amiss: " in capsys.readouterr().out
+    assert "data sets         amiss: " in capsys.readouterr().out
     Image.fromarray(coffee[:9, :9]).save(tmp_path / "Set5" / "a.png")
     assert main(["doctor", "--data", str(tmp_path)]) == 0
-    assert "data sets      Set5; sr-arn data verifies them\n" in capsys.readouterr().out
+    assert "data sets         Set5; sr-arn data verifies them\n" in capsys.readouterr().out
     assert main(["doctor", "--data", str(tmp_path / "missing")]) == 1
 
 
 def test_the_doctor_tells_what_is_there(monkeypatch, tmp_path, capsys):
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out
-    for line in ("sr-arn ", "numpy ", "processor ", "compiled code  kept in ", "all sound"):
+    for line in ("sr-arn ", "numpy ", "processor ", "compiled code     kept in ", "all sound"):
         assert line in told
     monkeypatch.setattr("sr_arn.models.files.BOX", tmp_path)
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out
-    assert "models         amiss: model " in told
+    assert "models            amiss: model " in told
     assert "data sets " in told
     monkeypatch.setattr("sr_arn.cli.doctor.NEEDED", ("numpy", "of-no-such-name"))
     assert main(["doctor"]) == 1
-    assert "of-no-such-name missing: install sr-arn anew" in capsys.readouterr().out
+    assert "of-no-such-name   missing: install sr-arn anew" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
@@ -184,6 +233,13 @@ def test_bash_completes_options_and_names_of_pictures(tmp_path):
         ask sr-arn upscale --model cof
         ask sr-arn train --regressor deep
         ask sr-arn upscale --format ti
+        ask sr-arn age train --data utk
+        ask sr-arn age train --data utkface:se
+        ask sr-arn age evaluate --data se
+        ask sr-arn age predict --plot cof
+        ask sr-arn age predict --model cof
+        ask sr-arn data --digest se
+        ask sr-arn train --precision bf
     """
     result = subprocess.run(  # noqa: S603 - our own
         ["bash", "-c", asked],  # noqa: S607
@@ -195,4 +251,5 @@ def test_bash_completes_options_and_names_of_pictures(tmp_path):
     assert result.stdout.split() == [
         *("coffee.png", "--skip-existing", "sets"),
         *("conv-arn-x3-tiny", "coffee.png", "deep-arn", "tiff"),
+        *("utkface:", "utkface:sets", "coffee.png", "coffee.png", "sets", "bfloat16"),
     ]

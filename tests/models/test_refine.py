@@ -4,6 +4,7 @@ from conftest import random_network
 
 from sr_arn import InputError, imresize, load_model
 from sr_arn.models.refine import BackProjection, SelfEnsemble
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 
@@ -42,11 +43,10 @@ def test_back_projection_by_hand(model, lr):
     np.testing.assert_array_equal(BackProjection(model, 1)(lr), once)
 
 
-def test_refined_up_scalers_keep_header_and_threads():
-    upscaler = load_model("deep-arn-x3")
-    upscaler.threads = 3
+def test_refined_up_scalers_keep_header_and_schedule():
+    upscaler = load_model("deep-arn-x3", schedule=Schedule(threads=3))
     refined = upscaler.refined(ensemble=True, back_project=2)
-    assert (refined.header, refined.threads) == (upscaler.header, 3)
+    assert (refined.header, refined.schedule) == (upscaler.header, Schedule(threads=3))
     assert refined.model.name == "deep-arn, ensemble, back-projection"
     assert upscaler.refined().model is upscaler.model
 
@@ -61,12 +61,12 @@ def test_tiles_and_threads_do_not_change_a_bit(planes, ensemble, steps, size, na
     lr = planes[0][: size[0], : size[1]]
     rgba = np.stack([lr, lr[::-1], lr**2, (lr > 0.4) * lr], axis=-1)
     for border in ("full",) if name == "conv" and ensemble else ("full", "paper"):
-        upscaler.threads, upscaler.tile = 1, None
-        whole, colour = upscaler.upscale_luminance(lr, border), upscaler.upscale(rgba)
+        one = upscaler.scheduled(Schedule(threads=1))
+        whole, colour = one.upscale_luminance(lr, border), one.upscale(rgba)
         for tile, threads in ((21, 1), (30, 2)):
-            upscaler.threads, upscaler.tile = threads, tile
-            np.testing.assert_array_equal(upscaler.upscale_luminance(lr, border), whole)
-            np.testing.assert_array_equal(upscaler.upscale(rgba), colour)
+            other = upscaler.scheduled(Schedule(threads, tile))
+            np.testing.assert_array_equal(other.upscale_luminance(lr, border), whole)
+            np.testing.assert_array_equal(other.upscale(rgba), colour)
 
 
 @pytest.mark.parametrize("steps", [-1, 1.5, True])

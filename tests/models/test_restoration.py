@@ -17,6 +17,7 @@ from sr_arn.models.base import BicubicModel
 from sr_arn.models.conv import ConvModel
 from sr_arn.models.restoration import CLEAN, OFF, Restore, Strengths
 from sr_arn.pictures.io import read_image
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 SOME = Strengths(jpeg=40, noise=3, aliasing=0.25, share=0.5)
@@ -93,20 +94,21 @@ def test_torch_restores_too(network, coffee):
     upscaler = Upscaler(network)
     small = coffee[:40, :50]
     ours = upscaler.upscale(small, restore=SOME).astype(int)
-    assert np.abs(upscaler.on("cpu").upscale(small, restore=SOME) - ours).max() <= 1
+    assert np.abs(upscaler.to("cpu").upscale(small, restore=SOME) - ours).max() <= 1
     assert np.abs(upscaler.upscale(small, restore="off") - ours).max() > 1
 
 
 @pytest.mark.parametrize("ensemble", [False, True])
 def test_tiles_and_threads_do_not_change_a_bit(network, jpeg, ensemble):
     upscaler = Upscaler(network).refined(ensemble)
-    pictures = read_image(jpeg), opened(io.BytesIO(jpeg)), np.array(opened(io.BytesIO(jpeg)))
-    for picture, upscale in zip(
-        pictures, (upscaler.upscale_picture, upscaler.upscale, upscaler.upscale), strict=True
-    ):
+    pictures = {
+        "upscale_picture": [read_image(jpeg)],
+        "upscale": [opened(io.BytesIO(jpeg)), np.array(opened(io.BytesIO(jpeg)))],
+    }
+    for method, picture in ((m, p) for m, several in pictures.items() for p in several):
         results = []
         for tile, threads in ((None, 1), (21, 1), (30, 2)):
-            upscaler.tile, upscaler.threads = tile, threads
+            upscale = getattr(upscaler.scheduled(Schedule(threads, tile)), method)
             result = upscale(picture)
             results.append(np.array(getattr(result, "pixels", result)))
         for result in results[1:]:

@@ -68,7 +68,7 @@ def of_faces(head, losses, batch_size=7, norm=False):
     recipe = Recipe(EPOCHS, 0.01, "sgd", largest_gradient=1.0, seed=3)
     ages = torch.arange(22) % 8
     observe = lambda p: losses.append(p.loss)  # noqa: E731 - shorter so
-    train_ages(model, faces, ages, recipe, batch_size, observe=observe, device="cpu")
+    train_ages(model, faces, ages, recipe, batch_size=batch_size, observe=observe, device="cpu")
     return {name: value.detach().numpy() for name, value in model.named_parameters()}
 
 

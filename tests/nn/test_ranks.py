@@ -183,7 +183,7 @@ def test_a_share_of_batches_is_the_rows_of_the_whole(planes, kind):
 
 
 def arrays_of(path):
-    return load_model(path, 3).model.regressor.arrays()
+    return load_model(path, scale=3).model.regressor.arrays()
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,7 @@ from PIL import Image, features
 
 from sr_arn import InputError
 from sr_arn.cli import main
-from sr_arn.pictures.formats.png import encode as encode_png
-from sr_arn.pictures.formats.tiff import encode as encode_tiff
+from sr_arn.pictures.formats import format_named
 from sr_arn.pictures.io import read_image
 from sr_arn.pictures.picture import Frame
 from sr_arn.pictures.tiff_tags import Field, block_of
@@ -44,10 +43,10 @@ def by_pillow(kind, mode, **options):
     return file.getvalue()
 
 
-def by_us(encode, shape, dtype):
+def by_us(name, shape, dtype):
     file = io.BytesIO()
     levels = RNG.random(shape) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
-    encode(file, [levels.astype(dtype)], Frame(shape, np.dtype(dtype)), 1)
+    format_named(name).write(file, Frame(shape, np.dtype(dtype)), [levels.astype(dtype)], threads=1)
     return file.getvalue()
 
 
@@ -77,9 +76,9 @@ def whole_pictures():
         ("png-RGBA", by_pillow("PNG", "RGBA")),
         ("png-P", by_pillow("PNG", "P")),
         ("png-1", by_pillow("PNG", "1")),
-        ("png-RGB16", by_us(encode_png, (24, 36, 3), np.uint16)),
+        ("png-RGB16", by_us("png", (24, 36, 3), np.uint16)),
         ("png-interlaced16", interlaced()),
-        ("png-LA16", by_us(encode_png, (24, 36, 2), np.uint16)),
+        ("png-LA16", by_us("png", (24, 36, 2), np.uint16)),
         ("jpg-L", by_pillow("JPEG", "L")),
         ("jpg-RGB", by_pillow("JPEG", "RGB")),
         ("jpg-progressive", by_pillow("JPEG", "RGB", progressive=True)),
@@ -94,8 +93,8 @@ def whole_pictures():
         ("tif-group4", by_pillow("TIFF", "1", compression="group4")),
         ("tif-jpeg", by_pillow("TIFF", "RGB", compression="jpeg")),
         ("tif-CMYK", by_pillow("TIFF", "CMYK")),
-        ("tif-RGB16", by_us(encode_tiff, (24, 36, 3), np.uint16)),
-        ("tif-float", by_us(encode_tiff, (24, 36), np.float32)),
+        ("tif-RGB16", by_us("tiff", (24, 36, 3), np.uint16)),
+        ("tif-float", by_us("tiff", (24, 36), np.float32)),
         (
             "tif-tiled",
             by_tifffile(

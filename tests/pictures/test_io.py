@@ -133,7 +133,7 @@ def test_every_kind_of_float_tiff(tmp_path, mode, dtype):
     assert picture.mode == mode
     assert picture.pixels.dtype == (np.float64 if dtype == np.float64 else np.float32)
     np.testing.assert_array_equal(picture.pixels, pixels)
-    large = load_model("bicubic", 2).upscale_picture(picture)
+    large = load_model("bicubic", scale=2).upscale_picture(picture)
     write_image(tmp_path / "out.tif", large)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), large.pixels)
     assert large.pixels.shape == (24, 34, *pixels.shape[2:])
@@ -329,7 +329,7 @@ def test_what_a_pil_image_says_is_kept(tmp_path, coffee):
     tags[0x010F] = "A maker"
     source.save(tmp_path / "in.jpg", icc_profile=srgb(), exif=tags, xmp=b"<xmp/>", dpi=(300, 300))
     for given in (tmp_path / "in.jpg", opened(tmp_path / "in.jpg")):
-        result = load_model("bicubic", 2).upscale(given)
+        result = load_model("bicubic", scale=2).upscale(given)
         assert result.info["icc_profile"] == srgb()
         assert result.info["xmp"] == b"<xmp/>"
         assert result.info["dpi"] == (300, 300)
@@ -561,7 +561,7 @@ def test_pillows_limit_holds_for_what_is_read_but_not_for_our_results(tmp_path, 
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        picture = load_model("bicubic", 8).upscale_picture(read_image(tmp_path / "in.png"))
+        picture = load_model("bicubic", scale=8).upscale_picture(read_image(tmp_path / "in.png"))
         for suffix in (".png", ".jpg", ".tif", ".webp", ".bmp"):
             write_image(tmp_path / f"out{suffix}", picture)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 3)

@@ -11,6 +11,7 @@ from sr_arn.pictures.io import read_image, write_image, write_strips
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.strips import regrouped
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
 
@@ -78,14 +79,16 @@ def test_upscaled_strips_are_the_upscaled_picture(coffee, kind):
     pixels = np.resize(coffee[50:], (131, 97, *kind))
     expected = load_model("aplus-x3").upscale(pixels)
     for tile, threads in ((16, 1), (50, 3), (200, 2)):
-        upscaler = Upscaler(load_model("aplus-x3").model, tile=tile, threads=threads)
+        upscaler = Upscaler(
+            load_model("aplus-x3").model, schedule=Schedule(tile=tile, threads=threads)
+        )
         strips = list(upscaler.upscale_strips(Picture(pixels)))
         assert len(strips) >= 131 // tile
         np.testing.assert_array_equal(np.concatenate(strips), expected)
 
 
 def test_the_frame_of_the_larger_picture(coffee):
-    upscaler = load_model("bicubic", 2)
+    upscaler = load_model("bicubic", scale=2)
     picture = Picture(coffee[:9, :8], Metadata(dpi=(72, 72)))
     larger = upscaler.upscale_picture(picture).frame
     frame = picture.frame.of_size(18, 16)

@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from sr_arn import InputError
-from sr_arn.regressors import REGRESSORS, APlusRegressor, regressor_class
+from sr_arn.regressors import APlusRegressor
 
 
 @pytest.fixture
@@ -170,12 +170,3 @@ def test_fits_side_by_side_in_threads(samples):
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-
-
-def test_regressors_are_found_by_name():
-    assert {name: regressor_class(name).name for name in REGRESSORS} == {n: n for n in REGRESSORS}
-    with pytest.raises(
-        InputError,
-        match="regressor: expected one of aplus, global-arn, arn, deep-arn, received magic",
-    ):
-        regressor_class("magic")

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-from sr_arn import InputError  # noqa: E402 - after torch's check
+from sr_arn import InputError, UnavailableError  # noqa: E402 - after torch's check
 from sr_arn.regressors import (  # noqa: E402
     APlusRegressor,
     GlobalARNRegressor,
@@ -117,7 +117,7 @@ def test_devices_that_are_none(samples, regressor, monkeypatch):
     with pytest.raises(InputError, match="device: expected auto, cpu or cuda, received gpu"):
         regressor(anchors=4, device="gpu").fit(*samples)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="device: there is no CUDA device"):
+    with pytest.raises(UnavailableError, match="device: there is no CUDA device"):
         regressor(anchors=4, device="cuda").fit(*samples)
     fits = [regressor(anchors=4, device=device).fit(*samples) for device in ("auto", "cpu")]
     for name, array in fits[0].arrays().items():

@@ -56,7 +56,9 @@ def test_normal_equations_give_the_fixture():
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_is_equation_17_and_its_dual(samples, similarity):
     X, y = samples
-    model = GlobalARNRegressor(6, similarity, 2.0, rank=None, regularisation=0.3).fit(X, y)
+    model = GlobalARNRegressor(
+        6, similarity=similarity, sharpness=2.0, rank=None, regularisation=0.3
+    ).fit(X, y)
     Z = lifted(model, X)
     primal = np.linalg.solve(Z.T @ Z + 0.3 * np.eye(Z.shape[1]), Z.T @ y)
     dual = Z.T @ np.linalg.solve(Z @ Z.T + 0.3 * np.eye(len(Z)), y)
@@ -132,9 +134,11 @@ def test_given_anchors_are_taken_as_they_are(samples):
     X, y = samples
     anchors = 3 * np.random.default_rng(5).normal(size=(4, 4))
     for similarity in SIMILARITIES:
-        model = GlobalARNRegressor(anchors, similarity, 0.5, rank=None).fit(X, y)
+        model = GlobalARNRegressor(anchors, similarity=similarity, sharpness=0.5, rank=None).fit(
+            X, y
+        )
         np.testing.assert_array_equal(model.anchors_, anchors)
-    near = GlobalARNRegressor(7, "neg_sqdist", rank=None).fit(X, y).anchors_
+    near = GlobalARNRegressor(7, similarity="neg_sqdist", rank=None).fit(X, y).anchors_
     assert all((anchor == X).all(axis=1).any() for anchor in near)  # samples
 
 

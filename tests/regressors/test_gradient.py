@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402 - after torch's check
 
-from sr_arn import InputError  # noqa: E402
+from sr_arn import InputError, UnavailableError  # noqa: E402
 from sr_arn.cli import main  # noqa: E402
 from sr_arn.nn import AnchoredRegression  # noqa: E402
 from sr_arn.nn.training import Recipe, Shuffled, train  # noqa: E402
@@ -65,7 +65,7 @@ def test_scikit_learn_accepts_it_within_a_minute(model):
     [(1, 50, 16), (320, 50, 16), (1024, 16, 16), (65_536, 16, 1024), (5_000_000, 10, 2048)],
 )
 def test_few_samples_are_passed_over_more_often(model, samples, epochs, batch_size):
-    recipe, found = model._plan(samples)
+    recipe, found = model._plan(samples, 0)
     assert (recipe.epochs, found) == (epochs, batch_size)
 
 
@@ -165,7 +165,9 @@ def test_a_python_that_torch_cannot_compile_is_told(samples, compiler, monkeypat
         raise RuntimeError("torch.compile is not supported on Python 3.99")
 
     monkeypatch.setattr(torch, "compile", refuse)
-    with pytest.raises(InputError, match=r"^compile: .* \(torch.compile .* 3.99\); leave it out$"):
+    with pytest.raises(
+        UnavailableError, match=r"^compile: .* \(torch.compile .* 3.99\); leave it out$"
+    ):
         clone(REGRESSORS[0], compiled=True).fit(*samples)
 
 
@@ -200,7 +202,9 @@ def test_anchors_share_regressors_and_targets_a_basis(samples):
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_given_anchors_are_where_it_starts(samples, similarity):
     anchors = 4 * np.eye(5)[:3]
-    model = ARNRegressor(anchors, similarity, 1.0, epochs=1, learning_rate=1e-9).fit(*samples)
+    model = ARNRegressor(
+        anchors, similarity=similarity, sharpness=1.0, epochs=1, learning_rate=1e-9
+    ).fit(*samples)
     np.testing.assert_allclose(model.anchors_, anchors, atol=1e-5)
 
 
@@ -210,7 +214,9 @@ def test_the_unit_of_the_features_does_not_matter(similarity):
     scores = []
     for unit in (0.01, 1.0, 100.0):
         sharpness = 2.0 if similarity == "abs_cosine" else 2.0 / unit**2
-        model = ARNRegressor(6, similarity, sharpness, epochs=3).fit(X * np.float32(unit), y)
+        model = ARNRegressor(6, similarity=similarity, sharpness=sharpness, epochs=3).fit(
+            X * np.float32(unit), y
+        )
         scores.append(model.score(X * np.float32(unit), y))
     np.testing.assert_allclose(scores, scores[1], atol=1e-3)
 
@@ -250,7 +256,15 @@ def test_the_papers_recipe_lowers_the_loss():
     X = (0.2 * rng.normal(size=(2000, 5))).astype(np.float32)
     y = 0.2 * np.abs(X[:, :2])
     losses = []
-    model = ARNRegressor(8, "abs_dot", 1.0, None, recipe="paper", epochs=5, learning_rate=1.0)
+    model = ARNRegressor(
+        8,
+        similarity="abs_dot",
+        sharpness=1.0,
+        rank=None,
+        recipe="paper",
+        epochs=5,
+        learning_rate=1.0,
+    )
     model.fit(X, y, observe=lambda p: losses.append(p.loss) if p.epoch_ended else None)
     assert losses == sorted(losses, reverse=True)
     rates = [Recipe(90, 20.0, "sgd", "halving").rate(e * 7, 7) for e in (0, 19, 20, 60, 89)]
@@ -381,7 +395,13 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samp
 
     path = tmp_path / "c.safetensors"
     model = ARNRegressor(
-        4, "dot", rank=None, recipe="paper", batch_size=1000, epochs=90, learning_rate=1e4
+        4,
+        similarity="dot",
+        rank=None,
+        recipe="paper",
+        batch_size=1000,
+        epochs=90,
+        learning_rate=1e4,
     )
     with pytest.raises(InputError, match=r"training: .* in epoch \d+; lower the learning rate"):
         model.fit(*samples, checkpoint=path)
@@ -424,7 +444,7 @@ def test_refuses_bad_parameters(samples, parameters, message):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_says_that_there_is_no_cuda_device(samples):
-    with pytest.raises(InputError, match="device: there is no CUDA device"):
+    with pytest.raises(UnavailableError, match="device: there is no CUDA device"):
         clone(REGRESSORS[0], device="cuda").fit(*samples)
 
 

@@ -82,7 +82,10 @@ def test_error_falls_and_seed_decides(planes):
     samples = samples.reshape(-1, 25) - samples.mean(axis=(2, 3)).reshape(-1, 1)
     first = KSVD(64, iterations=8).fit(samples)
     assert first.errors_[-1] < first.errors_[0]
-    again, other = KSVD(64, iterations=8).fit(samples), KSVD(64, 3, 8, random_state=1).fit(samples)
+    again, other = (
+        KSVD(64, iterations=8).fit(samples),
+        KSVD(64, iterations=8, random_state=1).fit(samples),
+    )
     np.testing.assert_array_equal(first.dictionary_, again.dictionary_)
     assert not np.array_equal(first.dictionary_, other.dictionary_)
 

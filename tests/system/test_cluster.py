@@ -18,15 +18,16 @@ from PIL import Image
 import sr_arn.training.patch_samples
 import sr_arn.upscaling.batch
 from sr_arn import load_model
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, UnavailableError
 from sr_arn.regressors import APlusRegressor, GlobalARNRegressor
 from sr_arn.regressors.base import Regressor
 from sr_arn.regressors.samples import Held, Spread
 from sr_arn.system.cluster import Cluster, WorkersDied, open_cluster
 from sr_arn.training.train import train_upscaler
 from sr_arn.upscaling.batch import Job
-from sr_arn.upscaling.file_upscaler import Enlarger
+from sr_arn.upscaling.file_upscaler import FileUpscaler
 from sr_arn.upscaling.naming import naming
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 
 distributed = pytest.importorskip("distributed")
@@ -71,7 +72,7 @@ def jobs_of(photos, folder):
 def alone(photos, tmp_path_factory):
     """What one process makes of them: the outcomes but their times, and the files."""
     folder = tmp_path_factory.mktemp("alone")
-    outcomes = list(sr_arn.upscaling.batch.run(jobs_of(photos, folder), Enlarger(MODEL)))
+    outcomes = list(sr_arn.upscaling.batch.run(jobs_of(photos, folder), FileUpscaler(MODEL)))
     return told(outcomes), files(folder)
 
 
@@ -157,7 +158,9 @@ def _call(work, n):
 
 def test_workers_of_another_version_are_told_of(cluster, monkeypatch):
     monkeypatch.setattr(cluster, "version", "0.0.1")
-    with pytest.raises(InputError, match=r"a worker has sr-arn .*, expected 0\.0\.1; install that"):
+    with pytest.raises(
+        UnavailableError, match=r"a worker has sr-arn .*, expected 0\.0\.1; install that"
+    ):
         cluster.result(cluster.keep(fast, 1))
 
 
@@ -170,14 +173,15 @@ def test_who_cannot_be_reached_is_told_of(monkeypatch):
         ("foo://host:1", "unknown address scheme"),
     ):
         monkeypatch.setattr("sr_arn.system.cluster.KNOCKING", 1)
-        with pytest.raises(InputError, match=f"^scheduler: .*{reason}"), open_cluster(None, url):
+        refused = pytest.raises(UnavailableError, match=f"^scheduler: .*{reason}")
+        with refused, open_cluster(None, url):
             pass
     with pytest.raises(InputError, match="give one of the two"), open_cluster(2, "tcp://a:1"):
         pass
     with pytest.raises(InputError, match="workers: expected an integer"), open_cluster(0, None):
         pass
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"sr-arn\[distributed\]"), open_cluster(2, None):
+    with pytest.raises(UnavailableError, match=r"sr-arn\[distributed\]"), open_cluster(2, None):
         pass
     with open_cluster(None, None) as none:
         assert none is None
@@ -185,7 +189,8 @@ def test_who_cannot_be_reached_is_told_of(monkeypatch):
 
 def test_workers_of_ones_own_let_nobody_else_in(cluster):
     assert cluster.address.startswith("tls://127.0.0.1:")
-    with pytest.raises(InputError, match="cannot be reached"), open_cluster(None, cluster.address):
+    refused = pytest.raises(UnavailableError, match="cannot be reached")
+    with refused, open_cluster(None, cluster.address):
         pass  # without its certificate
 
 
@@ -194,7 +199,9 @@ def test_workers_of_ones_own_let_nobody_else_in(cluster):
 
 def test_a_folder_by_workers(cluster, photos, alone, tmp_path):
     jobs = jobs_of(photos, tmp_path / "new")
-    outcomes = list(sr_arn.upscaling.batch.run(jobs, Enlarger(MODEL, cluster=cluster)))
+    outcomes = list(
+        sr_arn.upscaling.batch.run(jobs, FileUpscaler(MODEL, schedule=Schedule(cluster=cluster)))
+    )
     assert told(outcomes) == alone[0]
     assert [o.status for o in outcomes] == ["done"] * 8 + ["failed"]
     assert outcomes[-1].reason.startswith(f"{photos / 'damaged.png'}: damaged")
@@ -202,20 +209,22 @@ def test_a_folder_by_workers(cluster, photos, alone, tmp_path):
     assert [(o.source, o.target) for o in outcomes] == [
         (str(j.source), str(j.target)) for j in jobs
     ]
-    again = sr_arn.upscaling.batch.run(jobs, Enlarger(MODEL, cluster=cluster), skip_existing=True)
+    again = sr_arn.upscaling.batch.run(
+        jobs, FileUpscaler(MODEL, schedule=Schedule(cluster=cluster)), skip_existing=True
+    )
     assert [o.status for o in again] == ["skipped"] * 8 + ["failed"]
 
 
 def test_huge_pictures_are_shared_by_all(cluster, photos, alone, tmp_path, monkeypatch):
     monkeypatch.setattr(sr_arn.upscaling.batch, "HUGE", 6000)
-    here, real = [], Enlarger.__call__
+    here, real = [], FileUpscaler.__call__
 
     def noted(self, source, *arguments, **options):
         here.append(source)
         return real(self, source, *arguments, **options)
 
-    monkeypatch.setattr(Enlarger, "__call__", noted)  # of this process alone
-    enlarge = Enlarger(MODEL, cluster=cluster, tile=32)
+    monkeypatch.setattr(FileUpscaler, "__call__", noted)  # of this process alone
+    enlarge = FileUpscaler(MODEL, schedule=Schedule(cluster=cluster, tile=32))
     outcomes = list(sr_arn.upscaling.batch.run(jobs_of(photos, tmp_path), enlarge))
     assert told(outcomes) == alone[0]
     assert files(tmp_path) == alone[1]
@@ -227,7 +236,7 @@ def test_huge_pictures_are_shared_by_all(cluster, photos, alone, tmp_path, monke
 
 def test_too_large_is_too_large_on_a_cluster_too(cluster, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(sr_arn.upscaling.batch, "HUGE", 100)
-    enlarge = Enlarger(MODEL, cluster=cluster, max_pixels=3000)
+    enlarge = FileUpscaler(MODEL, schedule=Schedule(cluster=cluster), max_pixels=3000)
     outcomes = list(sr_arn.upscaling.batch.run(jobs_of(photos, tmp_path), enlarge))
     assert {o.status for o in outcomes} == {"failed"}
     assert all("more than 3,000" in o.reason for o in outcomes)
@@ -246,8 +255,7 @@ def test_tiles_by_workers_are_those_of_threads(cluster, coffee, kind):
         "float": image.astype(np.float32) / 255,
     }[kind]
     expected = load_model(MODEL).upscale(image)
-    upscaler = load_model(MODEL)
-    upscaler.cluster, upscaler.tile = cluster, 32
+    upscaler = load_model(MODEL, schedule=Schedule(cluster=cluster, tile=32))
     found = upscaler.upscale(image)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
@@ -258,18 +266,18 @@ def test_a_model_of_a_file_travels_to_the_workers(cluster, photos, tmp_path):
     copy.write_bytes(
         (Path(sr_arn.__file__).parent / "weights" / f"{MODEL}.safetensors").read_bytes()
     )
-    enlarge = Enlarger(str(copy), cluster=cluster)
+    enlarge = FileUpscaler(str(copy), schedule=Schedule(cluster=cluster))
     enlarge.prepare()
     copy.unlink()  # as on another machine
     jobs = jobs_of(photos, tmp_path)[:2]
     assert [o.status for o in sr_arn.upscaling.batch.run(jobs, enlarge)] == ["done", "done"]
-    expected = Enlarger(MODEL)
+    expected = FileUpscaler(MODEL)
     expected(jobs[0].source, tmp_path / "expected.png")
     assert jobs[0].target.read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 
 def test_a_worker_killed_amid_the_pictures(cluster, photos, alone, tmp_path):
-    enlarge = Enlarger(MODEL, cluster=cluster)
+    enlarge = FileUpscaler(MODEL, schedule=Schedule(cluster=cluster))
     outcomes = sr_arn.upscaling.batch.run(jobs_of(photos, tmp_path), enlarge)
     first = next(outcomes)
     os.kill(next(iter(cluster.client.run(os.getpid).values())), signal.SIGKILL)
@@ -402,7 +410,9 @@ REGRESSORS = {
     "A+": lambda: APlusRegressor(24, neighbours=300, dictionary_samples=2000),
     "global ARN": lambda: GlobalARNRegressor(24, rank=12, dictionary_samples=2000),
     "global ARN, exact": lambda: GlobalARNRegressor(8, rank=None, dictionary_samples=2000),
-    "distances": lambda: GlobalARNRegressor(8, "neg_sqdist", rank=None, regularisation=1.0),
+    "distances": lambda: GlobalARNRegressor(
+        8, similarity="neg_sqdist", rank=None, regularisation=1.0
+    ),
 }
 SETTINGS = {"scale": 2, "max_samples": 9000}
 

@@ -1,7 +1,9 @@
 """Pictures and models of other places than this machine: what holds for files holds there."""
 
 import io
+import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_arn import InputError, load_model
+from sr_arn import InputError, UnavailableError, load_model
 from sr_arn.cli import main
 from sr_arn.datasets.folders import find_images
 from sr_arn.errors import display
@@ -423,6 +425,8 @@ def test_a_driver_that_is_missing_is_told(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     assert cli("upscale", "gs://bucket/a.png", "-o", tmp_path / "a.png", *FAST) == 2
     told(capsys, "gs://bucket/a.png: ", "install gcsfs")
+    with pytest.raises(UnavailableError):
+        place("gs://bucket/a.png")
 
 
 def test_without_the_extra_it_is_told_and_files_need_none(photos, tmp_path):
@@ -538,6 +542,65 @@ def test_a_model_is_loaded_from_a_store(memory, photos, tmp_path, capsys):
         load_model(url)
     with pytest.raises(InputError, match="model: memory://gone is neither a file nor in the box"):
         load_model("memory://gone")
+
+
+@pytest.fixture
+def sets(tmp_path, coffee, memory):
+    """A set of two versions of a picture, in the store and on this machine."""
+    folder = tmp_path / "sets"
+    (folder / "one").mkdir(parents=True)
+    Image.fromarray(coffee[:60, :90]).save(folder / "one" / "a.png")
+    Image.fromarray(coffee[1:61, :90]).save(folder / "one" / "b.png")
+    send(folder, "memory://sets")
+    return folder
+
+
+def test_scores_are_those_of_files(sets, memory, capsys):
+    for folder in (sets, "memory://sets"):
+        assert cli("score", f"{folder}/one/a.png", f"{folder}/one/b.png") == 0
+        assert cli("benchmark", "--data", folder, "--sets", "one", "--models", "bicubic") == 0
+    one, table, again, other = re.findall(
+        "PSNR .* SSIM .*|bicubic .* / [0-9.]*", capsys.readouterr().out
+    )
+    assert (one, table) == (again, other)
+    pair = ("memory://sets/one/a.png", "memory://sets/one/b.png")
+    assert cli("score", *pair, "--json", "memory://score.json") == 0
+    assert json.loads(memory["/score.json"].getvalue())["scale"] == 3
+
+
+def test_pages_and_galleries_are_those_of_files(sets, memory, tmp_path):
+    for folder, output in ((sets, tmp_path), ("memory://sets", "memory://out")):
+        pair = (f"{folder}/one/a.png", f"{folder}/one/b.png")
+        assert cli("compare", *pair, "-o", f"{output}/page.html") == 0
+        assert cli("models", "show", "aplus-x2", "-o", f"{output}/gallery.png") == 0
+        report = ("--report", f"{output}/report.html")
+        sets_of = ("--data", folder, "--sets", "one", "--models", "bicubic")
+        assert cli("benchmark", *sets_of, *report) == 0
+    made = contents(memory, "out")
+    assert made.keys() == {"page.html", "gallery.png", "report.html"}
+    for name in ("page.html", "gallery.png"):  # a report says how long it took
+        assert made[name] == (tmp_path / name).read_bytes()
+
+
+def test_sets_of_a_store_are_verified(sets, memory, capsys, monkeypatch):
+    (sets / "one").rename(sets / "Set5")
+    send(sets, "memory://sets")
+    for folder in (sets, "memory://sets"):
+        assert cli("data", "--data", folder) == 1
+        assert "others: a.png, b.png" in capsys.readouterr().out
+    monkeypatch.setenv("SR_ARN_DATA", "memory://sets")
+    assert cli("data") == 1
+    assert "memory://sets/Set5" in capsys.readouterr().out
+    assert cli("data", "--digest", "memory://sets/Set5") == 0
+    of_store = capsys.readouterr().out
+    assert cli("data", "--digest", sets / "Set5") == 0
+    assert capsys.readouterr().out == of_store
+
+
+def test_an_argument_that_no_driver_reaches_is_told(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli("score", "foo://a.png", "foo://b.png")
+    told(capsys, "argument REFERENCE: foo://a.png: ")
 
 
 def test_a_model_too_large_is_not_fetched(memory):

@@ -52,5 +52,11 @@ def test_a_failure_is_raised_in_its_place_and_ends_the_work():
     assert threading.active_count() == alive
 
 
-def test_there_is_at_least_one_core():
-    assert available_cores() >= 1
+def test_only_cores_that_the_process_may_use_are_counted(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert available_cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")  # as on macOS and Windows
+    assert available_cores() == 8
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert available_cores() == 1

@@ -6,7 +6,15 @@ from conftest import random_network
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from sr_arn import InputError, imresize, load_model, psnr_y, save_model, train_upscaler
+from sr_arn import (
+    InputError,
+    UnavailableError,
+    imresize,
+    load_model,
+    psnr_y,
+    save_model,
+    train_upscaler,
+)
 from sr_arn.models import conv
 from sr_arn.models.conv import ConvModel
 from sr_arn.models.refine import SelfEnsemble
@@ -138,7 +146,7 @@ def torch():
 def test_torch_gives_the_same_but_for_rounding(torch, model):
     lr = np.random.default_rng(0).uniform(size=(33, 28)).astype(np.float32)
     upscaler = Upscaler(model)
-    by_torch, precise = upscaler.on("cpu"), []
+    by_torch, precise = upscaler.to("cpu"), []
     by_torch.model.network.register_forward_pre_hook(
         lambda *_: precise.append(not torch.backends.cudnn.allow_tf32)
     )
@@ -154,14 +162,14 @@ def test_torch_gives_the_same_but_for_rounding(torch, model):
 @pytest.mark.parametrize("upscaler", [load_model("bicubic"), load_model("aplus-x3").refined(True)])
 def test_other_models_do_not_run_by_torch(upscaler):
     with pytest.raises(InputError, match=r"device: .* runs on the CPU only"):
-        upscaler.on("cpu")
+        upscaler.to("cpu")
 
 
 def test_a_device_that_is_not_there(torch, model):
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    with pytest.raises(InputError, match="device: there is no CUDA device"):
-        Upscaler(model).on("cuda")
+    with pytest.raises(UnavailableError, match="device: there is no CUDA device"):
+        Upscaler(model).to("cuda")
 
 
 def test_learns_more_than_bicubic_from_a_shipped_picture(torch, planes, monkeypatch):
@@ -244,7 +252,7 @@ def test_train_upscaler_holds_out_and_keeps_what_was_done(torch, tmp_path, plane
     (tmp_path / "more").mkdir()
     (tmp_path / "0.png").rename(tmp_path / "more" / "0.png")
     folders = [tmp_path / "more", tmp_path]
-    upscaler = train_upscaler(folders, ConvARN(**SMALL, epochs=2), 2, validation=1)
+    upscaler = train_upscaler(folders, ConvARN(**SMALL, epochs=2), scale=2, validation=1)
     training = upscaler.header["training"]
     assert (training["images"], training["held_out"]) == (2, 1)
     assert training["parameters"]["channels"] == 12

@@ -44,4 +44,4 @@ def test_without_matplotlib_there_is_a_table(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "sr_arn")
     Curve(tmp_path / "m.curve.png").add(1, 0.5, None)
     assert [p.name for p in tmp_path.iterdir()] == ["m.curve.csv"]
-    assert "pip install matplotlib" in caplog.text
+    assert 'pip install "sr-arn[torch]"' in caplog.text

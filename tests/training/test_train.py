@@ -95,7 +95,7 @@ def test_refuses_folders_without_use(tmp_path):
 
 def test_benchmark_scores_by_the_protocol():
     paths = find_images(SHIPPED)
-    models = {name: load_model(name, 3) for name in ("bicubic", "aplus-x3")}
+    models = {name: load_model(name, scale=3) for name in ("bicubic", "aplus-x3")}
     heard = []
     scores = evaluate(models, {"shipped": paths}, progress=heard.append)
     assert [(s.model, s.set, len(s.images)) for s in scores] == [

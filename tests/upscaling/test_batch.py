@@ -18,8 +18,9 @@ from PIL import Image
 from sr_arn import InputError, load_model
 from sr_arn.cli import main
 from sr_arn.cli.progress import Progress
+from sr_arn.pictures.formats import format_named
 from sr_arn.upscaling.batch import Job, Outcome, find_jobs, run
-from sr_arn.upscaling.file_upscaler import Enlarger, Stopped, format_named
+from sr_arn.upscaling.file_upscaler import FileUpscaler, Stopped
 from sr_arn.upscaling.naming import Naming, naming
 from sr_arn.upscaling.sizes import Size
 
@@ -146,9 +147,9 @@ def test_into_their_own_folder_and_on_with_what_is_missing(tree, capsys):
     assert results(tree) == first
 
 
-def test_an_enlarger_serves_again(tree, tmp_path):
+def test_a_file_upscaler_serves_again(tree, tmp_path):
     jobs, _ = find_jobs([str(tree)], tmp_path / "out", NAMING)
-    enlarge = Enlarger(model="aplus-x2")
+    enlarge = FileUpscaler(model="aplus-x2")
     for _ in range(2):
         assert [outcome.status for outcome in run(jobs, enlarge, 2)] == ["done"] * 4
 
@@ -246,7 +247,7 @@ def test_names_of_sizes(size, name):
 
 
 def test_each_picture_gets_the_model_that_reaches_its_size(tmp_path, coffee):
-    enlarge = Enlarger(size=Size(max_side=60))
+    enlarge = FileUpscaler(size=Size(max_side=60))
     scales = [enlarge.upscaler_for(*shape).scale for shape in ((60, 60), (30, 20), (25, 30))]
     assert scales == [1, 2, 2]
     assert enlarge.upscaler_for(25, 20).scale == 3
@@ -266,7 +267,7 @@ def test_bicubic_of_any_scale_is_imresize(tmp_path, coffee):
     large = tmp_path / "large.png"
     assert cli("upscale", small, "-o", large, "--model", "bicubic", "--scale", 3, "--quiet") == 0
     with Image.open(large) as image:
-        np.testing.assert_array_equal(image, load_model("bicubic", 3).upscale(small))
+        np.testing.assert_array_equal(image, load_model("bicubic", scale=3).upscale(small))
 
 
 def test_pipes(tmp_path, coffee):
@@ -390,9 +391,9 @@ def test_ctrl_c_leaves_no_part_and_tells_how_to_go_on(tmp_path, coffee):
                 (out / name).unlink()
 
 
-def test_a_stopped_enlarger_ends_what_is_in_work(tmp_path, coffee):
+def test_a_stopped_file_upscaler_ends_what_is_in_work(tmp_path, coffee):
     small = picture(tmp_path / "small.png", coffee)
-    enlarge = Enlarger(model="bicubic")
+    enlarge = FileUpscaler(model="bicubic")
 
     def stop(share):
         raise Stopped

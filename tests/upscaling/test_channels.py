@@ -5,7 +5,8 @@ import pytest
 
 from sr_arn import InputError, load_model
 from sr_arn.pictures.picture import Picture
-from sr_arn.upscaling.channels import enlarge, reach_of
+from sr_arn.upscaling.channels import reach_of, upscale_channels
+from sr_arn.upscaling.schedule import Schedule
 
 MODELS = ["bicubic", "aplus-x3", "deep-arn-x3"]
 COLOURS = [(255, 0, 0), (0, 128, 255), (255, 255, 255), (0, 0, 0), (37, 180, 99)]
@@ -13,7 +14,7 @@ COLOURS = [(255, 0, 0), (0, 128, 255), (255, 255, 255), (0, 0, 0), (37, 180, 99)
 
 @pytest.fixture(params=MODELS, scope="module")
 def upscaler(request):
-    return load_model(request.param, 3)
+    return load_model(request.param, scale=3)
 
 
 def disc(size=24):
@@ -117,8 +118,8 @@ def test_tiles_and_threads_leave_no_trace_in_alpha(coffee):
     rgba[:40, :40, 3] = 255
     whole = upscaler.upscale(rgba)
     for threads in (1, 3):
-        upscaler.threads, upscaler.tile = threads, 17
-        np.testing.assert_array_equal(upscaler.upscale(rgba), whole)
+        other = upscaler.scheduled(Schedule(threads=threads, tile=17))
+        np.testing.assert_array_equal(other.upscale(rgba), whole)
 
 
 def test_the_reach_is_enough(coffee):
@@ -130,11 +131,11 @@ def test_the_reach_is_enough(coffee):
         reach = reach_of(model, mode)
         changed = pixels.copy()
         changed[:, : 20 - reach] = 0.3
-        before, after = (enlarge(model, p, mode)[:, 60:63] for p in (pixels, changed))
+        before, after = (upscale_channels(model, p, mode)[:, 60:63] for p in (pixels, changed))
         np.testing.assert_array_equal(before, after)
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 5, 1), (5, 5, 5), (5, 5, 3, 3), (0, 5, 4)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(InputError, match=r"expected \[h, w\] or \[h, w, 2 to 4\]"):
-        load_model("bicubic", 2).upscale(np.zeros(shape, np.uint8))
+        load_model("bicubic", scale=2).upscale(np.zeros(shape, np.uint8))

@@ -35,7 +35,7 @@ def test_a_preview_is_a_part_of_the_result(coffee, name):
     side = PART * upscaler.scale
     assert drawn.shape == (18 + 2 * side, 4 * side + 4, 3)
     parts = drawn[18::2, : 2 * side : 2], drawn[18::2, 2 * side + 4 :: 2]
-    wholes = load_model("bicubic", upscaler.scale).upscale(coffee), upscaler.upscale(coffee)
+    wholes = load_model("bicubic", scale=upscaler.scale).upscale(coffee), upscaler.upscale(coffee)
     places = [
         (top, left)
         for top in range(0, 400 - PART, PART // 2)
@@ -127,7 +127,7 @@ def test_models_show(tmp_path, capsys):
     size = opened(tmp_path / "g.png").size
     assert capsys.readouterr().out.endswith(f"g.png: {size[0]} x {size[1]} pixels\n")
     for arguments, reason in (
-        (("conv-arn-x3", "-o", tmp_path / "h.png"), "has no anchors to be drawn"),
+        (("conv-arn-x3", "-o", tmp_path / "h.png"), "has no anchors to draw"),
         (("nothing", "-o", tmp_path / "h.png"), "neither a file nor in the box"),
         (("aplus-x2", "-o", tmp_path / "h.txt"), "expected a name ending in"),
     ):

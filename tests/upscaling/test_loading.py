@@ -102,8 +102,8 @@ def test_each_form_of_arn_beats_the_one_before():
 def test_saved_again_it_is_the_same_file(tmp_path, data):
     upscaler = load_model(NAME)
     header = upscaler.header
-    fields = (header["licence"], header["scores"], header["time"])
-    save_model(tmp_path / "again.safetensors", upscaler, *fields)
+    fields = {name: header[name] for name in ("licence", "scores", "time")}
+    save_model(tmp_path / "again.safetensors", upscaler, **fields)
     assert (tmp_path / "again.safetensors").read_bytes() == data
 
 
@@ -116,7 +116,7 @@ def test_by_default_the_best_model_of_the_scale():
         usual = [name for name in models_in_the_box(scale) if "-large" not in name]
         headers = [load_model(name).header for name in usual]
         best = max(header["scores"]["B100"]["psnr"] for header in headers)
-        assert load_model(None, scale).header["scores"]["B100"]["psnr"] == best
+        assert load_model(None, scale=scale).header["scores"]["B100"]["psnr"] == best
 
 
 ARN_SETTINGS = {"similarity": "abs_cosine", "sharpness": 3.0, "rank": 2, "components": 5}

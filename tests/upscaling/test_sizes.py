@@ -11,6 +11,7 @@ from PIL import Image
 from sr_arn import InputError, imresize, load_model
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.resize import resized_length
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size, resized
 
 
@@ -136,6 +137,6 @@ def test_an_upscaled_picture_of_another_size(coffee, kind):
         twice = np.clip(np.round(twice * 255), 0, 255)
         assert np.abs(twice - smaller.astype(float)).max() <= 1
     for tile, threads in ((20, 3), (40, 1)):
-        upscaler.tile, upscaler.threads = tile, threads
-        again = upscaler.upscale_picture(picture, (130, 170)).pixels
+        other = upscaler.scheduled(Schedule(threads, tile))
+        again = other.upscale_picture(picture, (130, 170)).pixels
         np.testing.assert_array_equal(again, smaller)

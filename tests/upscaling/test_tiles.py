@@ -14,7 +14,7 @@ def test_tiles_fill_the_picture_once(height, width, scale, reach, size, workers)
     image = np.arange(height * width).reshape(height, width)
     filled = np.full((height * scale, width * scale), -1)
     for tile in Grid(image.shape, scale, reach).tiles(workers, size):
-        assert (filled[tile.rows.place, tile.columns.place] == -1).all()
+        assert (filled[tile.rows.hr, tile.columns.hr] == -1).all()
         tile.paste(np.kron(tile.rim.cut(tile.cut(image)), np.ones((scale, scale), int)), filled)
     np.testing.assert_array_equal(filled, np.kron(image, np.ones((scale, scale), int)))
 
@@ -24,7 +24,7 @@ def test_surroundings_are_the_mirrored_picture(height, width, reach, size):
     image = np.arange(height * width).reshape(height, width)
     padded = np.pad(image, reach, mode="symmetric")
     for tile in Grid(image.shape, 1, reach).tiles(side=size):
-        rows, columns = tile.rows.place, tile.columns.place
+        rows, columns = tile.rows.hr, tile.columns.hr
         expected = padded[
             rows.start : rows.stop + 2 * reach, columns.start : columns.stop + 2 * reach
         ]
@@ -48,8 +48,8 @@ def test_paper_border_equals_the_whole_plane_at_once(planes, size):
 @pytest.mark.parametrize("shape", [(1000, 300), (300, 1000), (256, 256), (700, 700)])
 def test_no_worker_gets_much_more_than_the_others(shape, workers):
     areas = [
-        np.ptp([tile.rows.place.start, tile.rows.place.stop])
-        * np.ptp([tile.columns.place.start, tile.columns.place.stop])
+        np.ptp([tile.rows.hr.start, tile.rows.hr.stop])
+        * np.ptp([tile.columns.hr.start, tile.columns.hr.stop])
         for tile in Grid(shape, 1, 5).tiles(workers)
     ]
     assert -(-len(areas) // workers) <= 1.25 * len(areas) / workers

@@ -1,20 +1,18 @@
 import io
 import tracemalloc
-import weakref
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from sr_arn import InputError, imresize, load_model, psnr_y
 from sr_arn.models.base import BicubicModel
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.resize import crop_to_multiple
-from sr_arn.planes import Rim
+from sr_arn.planes import WHITE, Rim
+from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.tiles import Grid
-from sr_arn.upscaling.upscaler import PEAKS, Upscaler
+from sr_arn.upscaling.upscaler import Upscaler
 
 MODELS = [
     "bicubic",
@@ -29,6 +27,9 @@ MODELS = [
     "conv-arn-x3-tiny",
     "conv-arn-x3-91",
 ]
+
+
+BICUBIC = {"psnr": 30.39, "ssim": 0.8682}  # at scale 3 on Set5, as the publications have it
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -48,26 +49,24 @@ def test_is_sharper_than_bicubic_on_every_shipped_picture(planes, scale, name):
         hr = crop_to_multiple(plane, scale)
         small = imresize(hr, 1 / scale)
         ours, bicubic = (
-            psnr_y(hr, load_model(model, scale).upscale_luminance(small, "paper"), scale)
+            psnr_y(hr, load_model(model, scale=scale).upscale_luminance(small, "paper"), scale)
             for model in (name.format(scale), "bicubic")
         )
         assert ours > bicubic + 0.5
 
 
-def test_scores_in_the_header_are_what_the_model_scores(data, model):
-    if not model.header:
-        assert model.model.name == "bicubic"
-        return
+def test_a_model_scores_what_its_header_or_the_published_table_says(data, model):
     from sr_arn.datasets.folders import find_set
     from sr_arn.evaluation.evaluate import evaluate
 
     (score,) = evaluate({"m": model}, {"Set5": find_set(data, "Set5")})
-    assert score.psnr == pytest.approx(model.header["scores"]["Set5"]["psnr"], abs=0.002)
-    assert score.ssim == pytest.approx(model.header["scores"]["Set5"]["ssim"], abs=0.0001)
+    expected, error = (model.header["scores"]["Set5"], 0.002) if model.header else (BICUBIC, 0.005)
+    assert score.psnr == pytest.approx(expected["psnr"], abs=error)
+    assert score.ssim == pytest.approx(expected["ssim"], abs=0.0001)
 
 
 def test_bicubic_with_papers_border_is_imresize(lr):
-    up = load_model("bicubic", 3).upscale_luminance(lr, "paper")
+    up = load_model("bicubic", scale=3).upscale_luminance(lr, "paper")
     np.testing.assert_allclose(up, imresize(lr, 3), atol=1e-6)
 
 
@@ -95,36 +94,10 @@ def test_full_border_has_the_quality_of_the_middle(planes):
     np.testing.assert_array_equal(full[15:-15, 15:-15], middle[15:-15, 15:-15])
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    st.tuples(st.integers(1, 50), st.integers(1, 50)),
-    st.integers(16, 60),
-    st.integers(1, 5),
-    st.sampled_from(["full", "paper"]),
-    st.sampled_from([(), (2,), (3,), (4,)]),
-)
-def test_tiles_and_threads_do_not_change_a_bit(model, coffee, shape, tile, threads, border, kind):
-    image = np.resize(coffee[80:, 70:], (*shape, *kind))
-    lr = np.resize(coffee[:300, :200, 1] / 255, shape)
-    whole = Upscaler(model.model, threads=1, tile=1000)
-    parts = Upscaler(model.model, threads=threads, tile=tile)
-    np.testing.assert_array_equal(
-        parts.upscale_luminance(lr, border), whole.upscale_luminance(lr, border)
-    )
-    np.testing.assert_array_equal(parts.upscale(image), whole.upscale(image))
-
-
-def test_a_whole_picture_is_the_same_whatever_the_memory(model, coffee):
-    image = coffee[:133, :211]
-    expected = model.upscale(image)
-    for memory in (20, 1000):
-        np.testing.assert_array_equal(Upscaler(model.model, memory=memory).upscale(image), expected)
-
-
 @pytest.mark.parametrize("channels", [(), (2,), (3,), (4,)])
 def test_a_tile_takes_no_more_memory_than_is_said(model, coffee, channels):
     image = np.resize(coffee[100:], (128, 128, *channels))
-    one = Upscaler(model.model, threads=1)
+    one = Upscaler(model.model, schedule=Schedule(threads=1))
     one.upscale(image[:20, :20])  # compiles
     tracemalloc.start()
     try:
@@ -136,49 +109,9 @@ def test_a_tile_takes_no_more_memory_than_is_said(model, coffee, channels):
     assert peak - result.nbytes <= Grid(image.shape, model.scale, reach).bytes_of(128)
 
 
-class Greedy(BicubicModel):
-    """Runs out of memory for more than some LR pixels."""
-
-    most = 0
-
-    def __call__(self, lr, rim):
-        if lr.size > self.most:
-            raise MemoryError
-        return super().__call__(lr, rim)
-
-
-def test_where_memory_is_short_the_tile_halves_and_work_goes_on(coffee):
-    image = coffee[:100, :150, 0]
-    greedy = Greedy(2)
-    greedy.most = 30 * 40
-    np.testing.assert_array_equal(
-        Upscaler(greedy).upscale(image), Upscaler(BicubicModel(2)).upscale(image)
-    )
-    greedy.most = 15 * 15
-    with pytest.raises(MemoryError, match="not even for"):
-        Upscaler(greedy).upscale(image)
-
-
-def test_what_a_tile_took_is_free_before_its_halves_are_tried():
-    tried = []
-
-    class Remembering(BicubicModel):
-        def __call__(self, lr, rim):
-            assert all(tile() is None for tile in tried)
-            if lr.size > 50 * 50:
-                tried.append(weakref.ref(lr))
-                raise MemoryError
-            return super().__call__(lr, rim)
-
-    lr = np.random.default_rng(0).random((90, 80)).astype(np.float32)
-    result = Upscaler(Remembering(2), threads=1).upscale_luminance(lr)
-    assert len(tried) >= 3
-    np.testing.assert_array_equal(result, Upscaler(BicubicModel(2)).upscale_luminance(lr))
-
-
 @pytest.mark.parametrize("size", [None, (150, 201)])
 def test_the_share_that_is_done_grows_to_one(coffee, size):
-    upscaler, shares = Upscaler(BicubicModel(2), tile=16, threads=2), []
+    upscaler, shares = Upscaler(BicubicModel(2), schedule=Schedule(tile=16, threads=2)), []
     picture = Picture(coffee[:70, :90])
     for _ in upscaler.upscale_strips(picture, size, shares.append):
         pass
@@ -233,7 +166,7 @@ def test_tiny_pictures(model, shape, border):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("colour", [(), (200, 30, 90)])
 def test_flat_areas_keep_their_exact_colour(model, dtype, colour):
-    peak = PEAKS[np.dtype(dtype).name]
+    peak = WHITE[np.dtype(dtype).name]
     flat = np.empty((9, 11, *([3] if colour else [])), dtype)
     flat[...] = np.array(colour or 77) * peak / 255
     out = model.upscale(flat)
@@ -315,20 +248,6 @@ def test_refuses_floats_that_are_no_pictures(model, values):
         model.upscale(np.tile(values, (4, 2)))
     with pytest.raises(InputError, match=r"expected floats in \[0, 1\], received"):
         model.upscale_luminance(np.tile(values, (4, 2)))
-
-
-@pytest.mark.parametrize(
-    ("limits", "message"),
-    [
-        ({"threads": 0}, "threads: expected an integer of at least 1"),
-        ({"tile": 15}, "tile: expected an integer of at least 16"),
-        ({"memory": 2.5}, "memory: expected an integer of at least 1"),
-        ({"memory": 1}, "memory: expected at least 3 MB, received 1"),
-    ],
-)
-def test_refuses_limits_that_are_none(coffee, limits, message):
-    with pytest.raises(InputError, match=message):
-        Upscaler(BicubicModel(6), **limits).upscale(coffee[:9, :9])
 
 
 def test_any_function_with_scale_and_reach_is_a_luminance_model():

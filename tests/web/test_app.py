@@ -79,7 +79,7 @@ def test_a_picture_goes_in_and_its_enlargement_comes_out(client, small):
     assert np.array_equal(large, load_model("aplus-x3").upscale(small))
     assert client.get(f"/pictures/{key}/after").content == result.content
     before = opened(io.BytesIO(client.get(f"/pictures/{key}/before").content))
-    assert np.array_equal(np.array(before), load_model("bicubic", 3).upscale(small))
+    assert np.array_equal(np.array(before), load_model("bicubic", scale=3).upscale(small))
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_work_on_what_is_removed_ends(desk, monkeypatch):
         watch(0.5)
         raise AssertionError("it was not stopped")
 
-    monkeypatch.setattr(desk_module.Enlarger, "__call__", enlarge)
+    monkeypatch.setattr(desk_module.FileUpscaler, "__call__", enlarge)
     key = desk.open(Order("a.png"))
     desk.place_of(key).write_bytes(b"x")
     desk.start(key)

@@ -90,7 +90,7 @@ def test_what_is_shown_was_scored(report, pictures):
     original = pixels_of(view["versions"][-1])
     assert np.array_equal(original, hr)
     for version in view["versions"][:-1]:
-        model = load_model(version["name"], 3)
+        model = load_model(version["name"], scale=3)
         y = model.upscale_luminance(imresize(luminance(hr), 1 / 3), "paper")
         shown = luminance_levels(pixels_of(version)).astype(int)
         inside = np.abs(shown - np.floor(y * 255 + 0.5)) <= 1  # RGB is rounded and clipped
@@ -128,7 +128,7 @@ def test_the_same_report_of_the_same_scores(pictures, tmp_path):
     from sr_arn.web.report import ShownPictures, benchmark_page
 
     sets = {"one": sorted((pictures / "one").iterdir())}
-    models = {name: load_model(name, 3) for name in MODELS}
+    models = {name: load_model(name, scale=3) for name in MODELS}
     shown = [ShownPictures(2), ShownPictures(2)]
     scores = [evaluate(models, sets, keep=pictures.add) for pictures in shown]
     pages = {benchmark_page(scores[0], pictures, 3, "paper") for pictures in shown}

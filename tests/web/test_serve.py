@@ -92,7 +92,7 @@ def test_drop_compare_download(address, window, photos):
         assert seen_at(tab) == pytest.approx(20, abs=1)
         box = tab.locator(".stage").bounding_box()
         tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        bicubic = load_model("bicubic", 3).upscale(np.array(opened(photos[0])))
+        bicubic = load_model("bicubic", scale=3).upscale(np.array(opened(photos[0])))
         for number, pixels in enumerate((bicubic, expected)):
             assert np.array_equal(crop_of(tab, number), pixels[156:204, 246:294])
         done.locator(".compare").click()

@@ -27,7 +27,7 @@ def main(folder: Path, *sets: str) -> None:
     files = {
         name: sorted(Path(p).parent.glob(Path(p).name)) for name, p in (s.split("=") for s in sets)
     }
-    scores = evaluate({name: load_model(name) for name in MODELS}, files, "full", keep=keep)
+    scores = evaluate({name: load_model(name) for name in MODELS}, files, border="full", keep=keep)
     found = {f"{score.model} {score.set}": score.psnr for score in scores}
     (folder / SCORES).write_text(json.dumps({"lanes": REGISTERS.lanes, "psnr": found}))
 

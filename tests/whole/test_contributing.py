@@ -16,8 +16,9 @@ def linear_regressor(tmp_path, monkeypatch):
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (tmp_path / "linear.py").write_text(code)
     monkeypatch.setattr(regressors, "__path__", [*regressors.__path__, str(tmp_path)])
-    monkeypatch.setitem(regressors.REGRESSORS, "linear", "LinearRegressor")
-    return regressors.regressor_class("linear")
+    home = "sr_arn.regressors.linear:LinearRegressor"
+    monkeypatch.setitem(regressors.REGRESSORS, "linear", home)
+    return regressors.REGRESSORS["linear"]
 
 
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit", "ignore:Skipping check")
@@ -32,6 +33,7 @@ def test_a_regressor_in_one_file(linear_regressor, tmp_path, planes, capsys):
     hr = planes[0][:200, :200]
     lr = imresize(hr, 1 / 2)
     linear, bicubic = (
-        psnr_y(hr, load_model(name, 2).upscale_luminance(lr), 2) for name in (model, "bicubic")
+        psnr_y(hr, load_model(name, scale=2).upscale_luminance(lr), 2)
+        for name in (model, "bicubic")
     )
     assert linear > bicubic + 0.3

@@ -1,11 +1,14 @@
 """What the documentation says of the tests is so."""
 
 import re
+import runpy
 import string
 from importlib.util import find_spec
 
 import pytest
 from conftest import ROOT
+
+from sr_arn.pictures.formats import FORMATS
 
 PAGE = (ROOT / "docs" / "pictures.md").read_text()
 TESTS = dict(re.findall(r"^\| (\w) \| `(\w+/test_\w+\.py::test_\w+)` \|$", PAGE, re.MULTILINE))
@@ -28,6 +31,11 @@ def test_every_cell_of_the_tables_names_its_test():
                 named = re.search(r"\(((?:\w, )*\w)\)$", cell.strip())
                 assert named or cell.strip() in ("", "none"), cell
                 assert set(named[1].split(", ")) <= set(TESTS) if named else True
+
+
+def test_every_format_has_its_row():
+    table = PAGE.partition("## Formats\n")[2].partition("\n- ")[0]
+    assert re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE) == [known.name for known in FORMATS]
 
 
 def test_every_letter_is_used():
@@ -60,3 +68,9 @@ def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text()
     listed = set(re.findall(r"^(\w+)$", index, re.MULTILINE))
     assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"} == listed
+
+
+def test_the_reference_is_made_of_the_public_names():
+    pytest.importorskip("torch", reason='needs the extra "torch"')
+    made = runpy.run_path(str(ROOT / "docs" / "api.py"))["page"]()
+    assert (ROOT / "docs" / "api.md").read_text() == made, "run python docs/api.py"

@@ -54,7 +54,7 @@ def attempt(read, content, folder):
 def models(tmp_path_factory):
     """A small model of each kind."""
     folder = tmp_path_factory.mktemp("models")
-    upscaler = train_upscaler(ROOT / "data", APlusRegressor(anchors=4), 2, max_samples=2000)
+    upscaler = train_upscaler(ROOT / "data", APlusRegressor(anchors=4), scale=2, max_samples=2000)
     save_model(folder / "patch.safetensors", upscaler)
     files = [folder / "patch.safetensors", BOX / "conv-arn-x2-tiny.safetensors"]
     return [path.read_bytes() for path in files]
@@ -178,7 +178,7 @@ def test_finds_stay_mended(find, tmp_path):
         attempt(lambda: load_model(find), content, tmp_path)
         attempt(lambda: load_age_model(find), content, tmp_path)
     else:
-        attempt(lambda: read_image(content, 10**6), content, tmp_path)
+        attempt(lambda: read_image(content, max_pixels=10**6), content, tmp_path)
 
 
 def test_the_check_can_fail(tmp_path, monkeypatch):

@@ -18,8 +18,9 @@ from test_fuzz import FINDS, counts
 
 from sr_arn import InputError, cli
 from sr_arn.cli import main
-from sr_arn.pictures import io as image_io
-from sr_arn.pictures.io import write_image
+from sr_arn.pictures.formats import base
+from sr_arn.pictures.formats.pillow import PillowFormat
+from sr_arn.pictures.io import read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
 from sr_arn.upscaling import file_upscaler
@@ -86,21 +87,21 @@ def one_parser(monkeypatch):
 @pytest.fixture
 def declared(monkeypatch):
     """What the reader found a file to declare, in pixels, and the memory it took."""
-    found, check, read = {}, image_io._check_size, image_io.read_image
+    found, check = {}, base.check_memory
 
-    def noted(width, height, *rest):
-        check(width, height, *rest)
-        found["pixels"] = max(found.get("pixels", 0), width * height)
+    def noted(needed, what):
+        check(needed, what)
+        found["pixels"] = max(found.get("pixels", 0), needed // base.BYTES_TO_READ)
 
-    def measured(*arguments):
+    def measured(*arguments, **options):
         memory = Memory()
         try:
             with memory:
-                return read(*arguments)
+                return read_image(*arguments, **options)
         finally:
             found["memory"] = memory.peak
 
-    monkeypatch.setattr(image_io, "_check_size", noted)
+    monkeypatch.setattr(base, "check_memory", noted)
     monkeypatch.setattr(file_upscaler, "read_image", measured)
     return found
 
@@ -166,7 +167,7 @@ def test_the_check_can_fail(tmp_path, declared, monkeypatch):
 
     def takes(change):
         with monkeypatch.context() as patch:
-            patch.setattr(image_io, "_read_by_pillow", change)
+            patch.setattr(PillowFormat, "read", change)
             with pytest.raises(AssertionError, match="kept as"):
                 attempt(tmp_path / "here", b"BM" + bytes(60), declared)
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "sr_arn"
 # A room is a folder, or a module beside the folders; "" is sr_arn/__init__.py. A module imports
 # from its own room and from those before it.
 ROOMS = [
-    *("_version", "errors", "planes", "checks"),
+    *("_version", "errors", "planes", "checks", "registry"),
     "kernels",
     "system",
     "nn",

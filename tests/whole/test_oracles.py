@@ -113,7 +113,7 @@ def read(magick, path, kind, dtype):
 def enlarged(pixels, kind):
     """What the file's result must equal: the array's (see `upscaling/test_channels.py`)."""
     pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-    upscaler = load_model("bicubic", 2)
+    upscaler = load_model("bicubic", scale=2)
     result = upscaler.upscale_picture(Picture(pixels, is_cmyk=kind == "cmyk")).pixels
     return np.atleast_3d(result)
 
@@ -217,7 +217,7 @@ def test_avif_stays_near(tmp_path, coffee, channels):
     Image.fromarray(part).save(tmp_path / "in.avif", quality=95)
     assert upscale(tmp_path / "in.avif", tmp_path / "out.avif") == 0
     with Image.open(tmp_path / "out.avif") as image:
-        error = np.asarray(image).astype(float) - load_model("bicubic", 2).upscale(part)
+        error = np.asarray(image).astype(float) - load_model("bicubic", scale=2).upscale(part)
     assert np.sqrt(np.mean(error**2)) < 5
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, UnavailableError, display
 
 __all__ = ["Borrowed"]
 
@@ -22,7 +22,9 @@ class Borrowed(nn.Module):
     Raises
     ------
     InputError
-        If torchvision is missing or has no such network, or there is no linear layer.
+        If torchvision has no such network, or there is no linear layer.
+    UnavailableError
+        If torchvision is missing.
 
     Examples
     --------
@@ -59,7 +61,7 @@ def _of_torchvision(name: str) -> nn.Module:
     try:
         from torchvision import models
     except (ImportError, RuntimeError) as error:  # or it is of another torch
-        raise InputError(
+        raise UnavailableError(
             f"network: {display(name)} is torchvision's, which is missing or does not fit this "
             f"torch: {display(error)}"
         ) from error

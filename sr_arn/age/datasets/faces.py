@@ -69,7 +69,7 @@ def read_faces(paths: Sequence[Path], side: int = 64, resize: bool = False) -> N
     faces = np.empty((len(paths), side, side, 3), np.uint8)
     for face, path in zip(faces, paths, strict=True):
         try:
-            with Image.open(path) as image:
+            with path.open("rb") as file, Image.open(file) as image:
                 width, height = image.size
                 could_fit = width == height <= LARGEST
                 if (width, height) != (side, side) and not (could_fit and resize):

@@ -10,6 +10,7 @@ from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present
 from sr_arn.errors import InputError, display
+from sr_arn.system.locations import place
 
 __all__ = ["ages_on_photos", "imdb_wiki"]
 
@@ -57,7 +58,7 @@ def imdb_wiki(
     check_split(split)
     if split == "test":
         raise InputError("split: expected train, validation, received test: IMDB-WIKI has none")
-    parts = [_kept(table, score, second, ages, known_gender) for table in _tables(Path(folder))]
+    parts = [_kept(table, score, second, ages, known_gender) for table in _tables(place(folder))]
     faces = Faces(
         tuple(path for part in parts for path in part.paths),
         np.concatenate([part.ages for part in parts]),
@@ -122,7 +123,8 @@ def _fields(table: Path) -> dict[str, NDArray[Any]]:
     from scipy.io import loadmat
 
     try:
-        struct = loadmat(table)[table.stem][0, 0]
+        with table.open("rb") as file:
+            struct = loadmat(file)[table.stem][0, 0]
         fields = {name: struct[name][0] for name in FIELDS}
         lengths = {len(field) for field in fields.values()}
         if len(lengths) != 1:

@@ -1,13 +1,13 @@
 """ChaLearn LAP: apparent ages, of 2015 and of 2016."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split
-from sr_arn.age.datasets.tables import check_present, read_table
+from sr_arn.age.datasets.tables import check_present, is_file, read_table
 from sr_arn.errors import InputError, display
+from sr_arn.system.locations import place
 
 __all__ = ["chalearn_lap"]
 
@@ -56,7 +56,7 @@ def chalearn_lap(
         If a list or a listed file is missing, several lists are there, or a number is none.
     """
     check_split(split)
-    folder, part = Path(folder), PARTS[split]
+    folder, part = place(folder), PARTS[split]
     path = _list(folder, part) if table is None else folder / table
     first = _first_line(path)
     if delimiter is None:
@@ -96,6 +96,6 @@ def _first_line(path: Path) -> str:
 
 def _pictures(folder: Path, part: str, name: str) -> Path:
     """Return the folder that the first listed picture is in, or should be."""
-    places = [folder / part, folder / part.capitalize(), folder / "images", folder]
-    within = [place for place in places if place.is_dir()]
-    return next((place for place in within if os.path.isfile(place / name)), within[0])
+    candidates = [folder / part, folder / part.capitalize(), folder / "images", folder]
+    within = [candidate for candidate in candidates if candidate.is_dir()]
+    return next((candidate for candidate in within if is_file(candidate / name)), within[0])

@@ -8,6 +8,7 @@ from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present, parse_number, read_lines
 from sr_arn.errors import InputError, display
+from sr_arn.system.locations import place
 
 __all__ = ["megaage_asian"]
 
@@ -40,7 +41,8 @@ def megaage_asian(
     """
     check_split(split)
     part = "test" if split == "test" else "train"
-    lists = Path(folder) / "list"
+    folder = place(folder)
+    lists = folder / "list"
     table, numbers = lists / f"{part}_name.txt", lists / f"{part}_age.txt"
     names, texts = read_lines(table), read_lines(numbers)
     if len(names) != len(texts):
@@ -51,7 +53,7 @@ def megaage_asian(
     ages = [parse_number(t, f"{display(numbers)}, line {i}") for i, t in enumerate(texts, 1)]
     for line, name in enumerate(names, 1):
         check_name(name, f"{display(table)}, line {line}")
-    faces = Faces(tuple(Path(folder) / part / name for name in names), np.array(ages))
+    faces = Faces(tuple(folder / part / name for name in names), np.array(ages))
     check_present(faces.paths, table)
     if split == "test":
         return faces

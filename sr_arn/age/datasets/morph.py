@@ -14,6 +14,7 @@ from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
+from sr_arn.system.locations import place
 
 __all__ = ["Protocol", "morph2"]
 
@@ -73,8 +74,8 @@ def morph2(
     """
     _check(split, protocol, fold, seed, validation, subset)
     if protocol == "coral":
-        return _coral(Path(folder), split)
-    faces = _faces(Path(folder), subset)
+        return _coral(place(folder), split)
+    faces = _faces(place(folder), subset)
     if protocol == "subjects":
         return faces.take(_of_subjects(faces, split, fold, seed))
     if protocol == "arn" and subset is None and len(faces.paths) > ARN_IMAGES:
@@ -112,12 +113,12 @@ def _faces(folder: Path, subset: str | Path | None) -> Faces:
     pictures = tables.pictures_folder(folder)
     if subset is None:
         return named_faces(pictures, scan(pictures, NAMING), NAMING, display(pictures))
-    names = sorted(tables.read_lines(Path(subset)))
+    names = sorted(tables.read_lines(place(subset)))
     twice = next((a for a, b in pairwise(names) if a == b), None)
     if twice is not None:  # it could come into two parts
         raise InputError(f"subset: {display(subset)} lists {display(twice)} twice")
     faces = named_faces(pictures, names, NAMING, display(subset))
-    tables.check_present(faces.paths, Path(subset))
+    tables.check_present(faces.paths, place(subset))
     return faces
 
 
@@ -147,7 +148,7 @@ def _coral(folder: Path, split: Split) -> Faces:
     lists = {part: folder / f"morph2_{stem}.csv" for part, stem in CORAL_PARTS.items()}
     own = lists.pop(split)
     names, ages = tables.read_table(own, ("", "age"), first=CORAL_FIRST)
-    for other in filter(Path.is_file, lists.values()):
+    for other in (path for path in lists.values() if path.is_file()):
         shared = set(names) & set(tables.read_table(other, ("", "age"), first=CORAL_FIRST)[0])
         if shared:  # an early list for training holds the faces for validation too
             one = display(min(shared))

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.errors import InputError, display
+from sr_arn.system.locations import is_local
 
 __all__ = [
     "check_name",
     "check_present",
+    "is_file",
     "parse_number",
     "pictures_folder",
     "read_lines",
@@ -104,7 +106,8 @@ def read_lines(path: Path) -> list[str]:
         If it cannot be read, or is empty.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            text = file.read()
     except OSError as error:
         raise InputError(f"faces: {display(path)}: cannot be read: {display(error)}") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -127,8 +130,13 @@ def check_name(name: str, where: str) -> str:
 def check_present(paths: Iterable[Path], table: Path) -> None:
     """Raise `InputError` for the first picture that a table lists and that isn't there."""
     for path in paths:
-        if not os.path.isfile(path):  # where `Path.is_file` raises, on names too long, this doesn't
+        if not is_file(path):
             raise InputError(f"faces: {display(path)} is listed in {table.name}, but missing")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; none has a name too long, where `Path.is_file` raises."""
+    return os.path.isfile(path) if is_local(path) else path.is_file()
 
 
 def pictures_folder(folder: Path) -> Path:

@@ -155,7 +155,9 @@ class EnergyDensity(Head):
             with torch.no_grad():
                 best = self._on(features, grid).argmax(dim=1)
             initial = grid[best]
-        return ascend(lambda y: self.energy(features, y[:, None])[:, 0], initial, step, steps)
+        return ascend(
+            lambda y: self.energy(features, y[:, None])[:, 0], initial, step=step, steps=steps
+        )
 
     def _usual_grid(self) -> Tensor:
         """Return points [201, 1] where a target may lie."""
@@ -177,6 +179,7 @@ class EnergyDensity(Head):
 def ascend(
     energy: Energy,
     initial: Tensor,
+    *,
     step: float | Tensor = 0.1,
     steps: int = 10,
     decay: float = 0.5,
@@ -217,6 +220,7 @@ def ascend(
 def climb(
     energy: Energy,
     initial: Tensor,
+    *,
     step: float | Tensor = 3.0,
     steps: int = 5,
     least_change: float = 1e-3,

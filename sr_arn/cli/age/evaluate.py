@@ -2,11 +2,10 @@
 
 import argparse
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
-from sr_arn.cli.options import add_json, check_json, emit_json
+from sr_arn.cli.options import add_json, check_json, emit_json, path_or_url
 
 if TYPE_CHECKING:
     from sr_arn.age.datasets import Faces
@@ -20,7 +19,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_data(parser)
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--model", type=path_or_url, required=True, metavar="FILE")
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="default: test"
     )
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     _as_trained(args, saved.training)
     faces = open_data(args, args.split)
     images = to_tensor(read_faces(faces.paths, saved.side, args.resize))
-    ages = predict_ages(saved.model, images, args.mirrored)
+    ages = predict_ages(saved.model, images, mirrored=args.mirrored)
     always = np.full_like(faces.ages, _median(args, faces))
     result = {
         "faces": len(ages),

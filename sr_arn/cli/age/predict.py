@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.age.options import check_torch
-from sr_arn.cli.options import add_json, check_json, emit_json
+from sr_arn.cli.options import add_json, check_json, emit_json, path_or_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,16 +21,16 @@ SOME_FAILED = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="PHOTO")
+    parser.add_argument("inputs", type=path_or_url, nargs="+", metavar="PHOTO")
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE", help="of `sr-arn age train`"
+        "--model", type=path_or_url, required=True, metavar="FILE", help="of `sr-arn age train`"
     )
     parser.add_argument(
         "--cropped", action="store_true", help="the photos are nothing but faces; look for none"
     )
     parser.add_argument(
         "--plot",
-        type=Path,
+        type=path_or_url,
         metavar="PNG",
         help="draw the photo with faces, ages and densities; of several photos, a folder",
     )
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     for path, plot in zip(args.inputs, plots, strict=True):
         try:
             photo = _read(path)
-            found = estimate_ages(saved, photo, args.cropped)
+            found = estimate_ages(saved, photo, cropped=args.cropped)
         except InputError as error:
             if len(args.inputs) == 1:
                 raise
@@ -73,6 +73,7 @@ def _plots(args: argparse.Namespace) -> Sequence[Path | None]:
     """Return where each photo's drawing goes."""
     from sr_arn.errors import InputError, display
     from sr_arn.system.files import check_folder, check_output
+    from sr_arn.system.locations import is_same
 
     if args.plot is None:
         return [None] * len(args.inputs)
@@ -87,7 +88,7 @@ def _plots(args: argparse.Namespace) -> Sequence[Path | None]:
             raise InputError("plot: two photos have the same name; draw them one after another")
         folder.mkdir(parents=True, exist_ok=True)
     for plot in plots:
-        if plot.exists() and any(p.exists() and plot.samefile(p) for p in args.inputs):
+        if any(is_same(plot, photo) for photo in args.inputs):
             raise InputError(f"plot: {display(plot)} is one of the photos; give another place")
     return plots
 
@@ -136,7 +137,7 @@ def _draw(path: Path, photo: "NDArray[np.uint8]", estimates: "list[Estimate]") -
     from io import BytesIO
 
     from sr_arn.age.prediction import GRID
-    from sr_arn.errors import InputError
+    from sr_arn.errors import UnavailableError
     from sr_arn.system.files import write_whole
 
     try:
@@ -144,7 +145,7 @@ def _draw(path: Path, photo: "NDArray[np.uint8]", estimates: "list[Estimate]") -
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ModuleNotFoundError as error:
-        raise InputError("plot: needs matplotlib; pip install matplotlib") from error
+        raise UnavailableError('plot: needs matplotlib; pip install "sr-arn[torch]"') from error
 
     curves = [e for e in estimates if e.density is not None]
     figure = Figure(figsize=(6, 8 if curves else 5), layout="constrained")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
+from sr_arn.cli.options import add_device, add_precision, path_or_url
 from sr_arn.cli.terminal import show_training, shows_progress
 from sr_arn.cli.torchrun import is_first, together
 
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_data(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL")
+    parser.add_argument("-o", "--output", type=path_or_url, required=True, metavar="MODEL")
     parser.add_argument(
         "--backbone",
         default="ssrnet",
@@ -54,17 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="how many times as fast the head learns (default: 1)",
     )
+    add_device(parser)
+    add_precision(parser)
     parser.add_argument(
-        "--device", default="auto", metavar="NAME", help="auto (default), cpu or cuda"
-    )
-    parser.add_argument(
-        "--precision",
-        default="float32",
-        choices=("float32", "bfloat16"),
-        help="of products; bfloat16 is faster where the CPU has it",
-    )
-    parser.add_argument(
-        "--resume", type=Path, metavar="CKPT", help="go on from a checkpoint of the same training"
+        "--resume",
+        type=path_or_url,
+        metavar="CKPT",
+        help="go on from a checkpoint of the same training",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings")
@@ -98,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
             faces,
             ages,
             recipe,
-            args.batch_size,
+            batch_size=args.batch_size,
             head_multiplier=args.head_multiplier,
             device=args.device,
             checkpoint=checkpoint,

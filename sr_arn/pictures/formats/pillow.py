@@ -1,14 +1,34 @@
-"""Pillow's images to pictures and back."""
+"""The formats that Pillow reads and writes for us, and its images to pictures and back."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from sr_arn.errors import InputError, display
+from sr_arn.pictures.formats.base import (
+    ALLOW_MORE,
+    DAMAGE,
+    Format,
+    TooManyPixels,
+    check_size,
+    report_frames,
+)
 from sr_arn.pictures.jpeg import quality_of_table
-from sr_arn.pictures.metadata import EXIF_PREFIX, from_image
-from sr_arn.pictures.picture import Picture
+from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
+from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.system.memory import check_memory
 
-__all__ = ["from_pil", "is_cut_to_8_bits", "picture_of", "to_pil"]
+__all__ = ["PillowFormat", "from_pil", "is_cut_to_8_bits", "opened", "picture_of", "to_pil"]
+
+COPIES = 3  # of a result that Pillow writes
+METADATA = ("icc_profile", "exif", "xmp", "dpi")
+LEGACY_EXIF = "Raw profile type exif"  # ImageMagick's text chunk, before PNG had one for EXIF
+INCH, CENTIMETRE = 1, 2  # of Pillow's jfif_unit; without one it makes 72 dpi up
 
 BITS_PER_SAMPLE = 258  # tag of TIFF
 GREY_16_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
@@ -17,6 +37,59 @@ CONVERSIONS = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "PA": "RGBA"
 CONVERSIONS |= {"La": "LA", "RGBa": "RGBA"}
 STRETCHED = {"1": 255, "L;2": 255 // 3, "L;4": 255 // 15}
 WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
+
+
+class PillowFormat(Format):
+    """A format of 8 bits that Pillow reads and writes, under its name in upper case."""
+
+    save_options: ClassVar[Mapping[str, Any]] = {}
+
+    def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
+        """Return the picture in a file, the first of several frames."""
+        with opened(file, self.name, name, max_pixels) as image:
+            check_size(*image.size, max_pixels, name)
+            picture = from_pil(image, name)
+            report_frames(_count_of_frames(image), name)
+        return picture
+
+    def write(
+        self,
+        file: IO[bytes],
+        frame: Frame,
+        strips: Iterable[NDArray[Any]],
+        threads: int,
+        quality: int | None = None,
+    ) -> None:
+        """Write a picture when its pixels are all there; Pillow takes one thread."""
+        size = math.prod(frame.shape) * frame.dtype.itemsize
+        check_memory(COPIES * size, f"output: {self.name} is written as a whole")
+        pixels, filled = np.empty(frame.shape, frame.dtype), 0
+        for strip in strips:
+            pixels[filled : filled + len(strip)] = strip
+            filled += len(strip)
+        image = to_pil(Picture(pixels, frame.metadata, frame.is_cmyk))
+        options = {key: image.info[key] for key in METADATA if key in image.info}
+        if self.quality is not None:
+            options["quality"] = quality or self.quality
+        image.save(file, format=self.name.upper(), **options, **self.save_options)
+
+
+@contextmanager
+def opened(file: IO[bytes], form: str, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    """Let Pillow open a file of the format `form`; its own limit of pixels is one of ours."""
+    try:
+        with Image.open(file, formats=[form]) as image:
+            yield image
+    except Image.DecompressionBombError:
+        limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+        raise TooManyPixels(f"{name}: has more than {limit:,} pixels; {ALLOW_MORE}") from None
+
+
+def _count_of_frames(image: Image.Image) -> int:
+    try:
+        return getattr(image, "n_frames", 1)
+    except DAMAGE:  # beyond the first frame, which is whole
+        return 1
 
 
 def from_pil(image: Image.Image, name: str = "image") -> Picture:
@@ -69,10 +142,10 @@ def to_pil(picture: Picture) -> Image.Image:
 
 def is_cut_to_8_bits(image: Image.Image) -> bool:
     """Tell whether Pillow would cut the channels of a file that it has opened down to 8 bits."""
-    if image.format == "PNG":
-        return any("16" in str(tile[3]) for tile in getattr(image, "tile", []))
-    bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, 8)
-    return max(np.atleast_1d(bits)) > 8
+    if hasattr(image, "tag_v2"):
+        return max(np.atleast_1d(image.tag_v2.get(BITS_PER_SAMPLE, 8))) > 8
+    tiles = [tile for tile in getattr(image, "tile", []) if tile[0] == "zip"]  # those of a PNG
+    return any(tile[3].endswith(";16B") for tile in tiles)
 
 
 def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Picture:
@@ -82,7 +155,7 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     mode = image.mode
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
     if mode in GREY_16_MODES:
-        return Picture(np.asarray(image).astype(np.uint16), from_image(image))
+        return Picture(np.asarray(image).astype(np.uint16), _metadata_of(image))
     mode = conversions.get(mode, mode)
     if image.mode == "P" and may_be_grey and _has_grey_palette(image):
         mode = {"RGB": "L", "RGBA": "LA"}[mode]
@@ -96,7 +169,7 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     pixels = np.array(image if image.mode == mode else image.convert(mode))
     if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
-    return Picture(pixels, from_image(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
+    return Picture(pixels, _metadata_of(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
 
 
 def _quality_of(image: Image.Image) -> float | None:
@@ -104,7 +177,7 @@ def _quality_of(image: Image.Image) -> float | None:
 
     Nobody knows what was done since to pixels that are loaded, or asked for in another size.
     """
-    tables = getattr(image, "quantization", None)
+    tables = getattr(image, "quantization", None)  # Pillow's JPEG files have it, and no others
     is_untouched = getattr(image, "tile", []) and not getattr(image, "decoderconfig", None)
     if not tables or not is_untouched:
         return None
@@ -124,3 +197,23 @@ def _with_stretched_key(image: Image.Image) -> Image.Image:
 def _has_grey_palette(image: Image.Image) -> bool:
     palette = np.reshape(image.getpalette() or [0, 0, 0], (-1, 3))
     return bool((palette == palette[:, :1]).all())
+
+
+def _metadata_of(image: Image.Image) -> Metadata:
+    info = image.info
+    block = _bytes(info.get("exif"))
+    if block is None and isinstance(info.get(LEGACY_EXIF), str):
+        with suppress(ValueError):
+            block = unhexed(info[LEGACY_EXIF])
+    block = block.removeprefix(EXIF_PREFIX) if block else None
+    xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp"))
+    is_jpeg = hasattr(image, "quantization")
+    is_invented = is_jpeg and info.get("jfif_unit") not in (INCH, CENTIMETRE)
+    dpi = None if is_invented else sane_dpi(info.get("dpi"))
+    return Metadata(_bytes(info.get("icc_profile")), block, xmp, dpi or exif_dpi(block))
+
+
+def _bytes(value: Any) -> bytes | None:
+    if isinstance(value, str):
+        value = value.encode()
+    return value if isinstance(value, bytes) and value else None

@@ -9,26 +9,21 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from io import BytesIO
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_arn.errors import InputError
+from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
+from sr_arn.pictures.formats.pillow import is_cut_to_8_bits, opened, picture_of
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
-from sr_arn.pictures.picture import Frame
+from sr_arn.pictures.picture import Frame, Picture
 from sr_arn.pictures.strips import regrouped
 from sr_arn.system.threads import in_order
 
-__all__ = [
-    "LONGEST_SIDE",
-    "bare",
-    "count_of_frames",
-    "decode",
-    "encode",
-    "has_profile",
-    "metadata_of",
-    "size_of",
-]
+__all__ = ["PNG", "bare", "count_of_frames", "decode", "has_profile", "metadata_of", "size_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +41,6 @@ ADAM7 = [  # first column and row, steps
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 ]
-LONGEST_SIDE = 1_000_000  # of libpng, which writes all and reads those of 16 bits
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 RAW_PROFILE = b"Raw profile type "  # ImageMagick's keyword, in text chunks
@@ -60,6 +54,68 @@ TOLD = (b"iCCP", b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"cICP", b"sRGB", *TEXTS)
 CICP_OF_SRGB = (b"\x01\x0d\x00\x01", b"\x01\x01\x00\x01")  # sRGB and BT.709, full range
 
 Pixels = NDArray[Any]
+
+
+class PNG(Format):
+    """Portable Network Graphics; Pillow reads the pixels of up to 8 bits."""
+
+    name = "PNG"
+    suffixes = (".png",)
+    signature = rb"\x89PNG\r\n\x1a\n"
+    mime = "image/png"
+    shown_by_browsers = True
+    modes = ALPHA
+    dtypes = ("uint8", "uint16")
+    longest_side = 1_000_000  # of libpng, which reads those of 16 bits; the format's is 2^31 - 1
+
+    def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
+        """Return the picture in a file, the first frame of an animated one."""
+        check_size(*size_of(file.read(HEADER)), max_pixels, name)
+        file.seek(0)
+        data = file.read()
+        with opened(BytesIO(bare(data)), self.name, name, max_pixels) as image:
+            if is_cut_to_8_bits(image):
+                if max(image.size) > self.longest_side:
+                    longest = f"{self.longest_side:,} pixels a side"
+                    raise InputError(
+                        f"{name}: 16-bit PNG is read up to {longest}; convert it to TIFF"
+                    )
+                pixels = decode(data, image.info.get("transparency"))
+            else:
+                pixels = picture_of(image, name, may_be_grey=not has_profile(data)).pixels
+        report_frames(count_of_frames(data), name)
+        metadata = metadata_of(data, name)
+        return Picture(pixels, metadata).upright(metadata.orientation(), name)
+
+    def write(
+        self,
+        file: IO[bytes],
+        frame: Frame,
+        strips: Iterable[Pixels],
+        threads: int,
+        quality: int | None = None,
+    ) -> None:
+        """Write 8- or 16-bit pixels, grey or colour, with or without alpha, a strip at a time.
+
+        Each row less the one above it, deflated by so many threads in blocks that do not refer to
+        each other: how fine the strips are and how many threads there are does not change a byte.
+        """
+        height, width, *channels = frame.shape
+        colour, size = COLOURS[math.prod(channels)], frame.dtype.itemsize
+        header = struct.pack(">IIBBBBB", width, height, 8 * size, colour, 0, 0, 0)
+        file.write(SIGNATURE)
+        file.write(_chunk(b"IHDR", header))
+        for kind, content in _written(frame.metadata):
+            file.write(_chunk(kind, content))
+        length = width * math.prod(channels) * size
+        blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)
+        adler, start = 1, ZLIB
+        for block, deflated in in_order(_deflated, blocks, threads):
+            adler = zlib.adler32(block.data, adler)
+            file.write(_chunk(b"IDAT", start + deflated))
+            start = b""
+        file.write(_chunk(b"IDAT", start + END_OF_DEFLATED + struct.pack(">I", adler)))
+        file.write(_chunk(b"IEND", b""))
 
 
 def size_of(head: bytes) -> tuple[int, int]:
@@ -143,29 +199,6 @@ def _decode_interlaced(data: bytes) -> Pixels:
 def _chunk(kind: bytes, content: bytes) -> bytes:
     checked = kind + content
     return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-
-def encode(file: IO[bytes], strips: Iterable[Pixels], frame: Frame, workers: int) -> None:
-    """Write 8- or 16-bit pixels, grey or colour, with or without alpha, a strip at a time.
-
-    Each row less the one above it, deflated by so many threads in blocks that do not refer to each
-    other: how fine the strips are and how many threads there are does not change a byte.
-    """
-    height, width, *channels = frame.shape
-    colour, size = COLOURS[math.prod(channels)], frame.dtype.itemsize
-    file.write(SIGNATURE)
-    file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * size, colour, 0, 0, 0)))
-    for kind, content in _written(frame.metadata):
-        file.write(_chunk(kind, content))
-    length = width * math.prod(channels) * size
-    blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)
-    adler, start = 1, ZLIB
-    for block, deflated in in_order(_deflated, blocks, workers):
-        adler = zlib.adler32(block.data, adler)
-        file.write(_chunk(b"IDAT", start + deflated))
-        start = b""
-    file.write(_chunk(b"IDAT", start + END_OF_DEFLATED + struct.pack(">I", adler)))
-    file.write(_chunk(b"IEND", b""))
 
 
 def _filtered(blocks: Iterable[Pixels], length: int) -> Iterator[NDArray[np.uint8]]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
+from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
 from sr_arn.pictures.metadata import Metadata, sane_dpi
-from sr_arn.pictures.picture import Frame
+from sr_arn.pictures.picture import Frame, Picture
 from sr_arn.pictures.strips import regrouped
 from sr_arn.pictures.tiff_tags import BYTE, Directory, Field, Tiff, block_of, serialise
 from sr_arn.system.threads import in_order
@@ -25,7 +26,7 @@ from sr_arn.system.threads import in_order
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-__all__ = ["decode", "encode", "first_page", "metadata_of"]
+__all__ = ["TIFF", "decode", "first_page", "metadata_of"]
 
 XMP, ICC = 700, 34675  # tags
 MOST_CHANNELS = 5  # CMYK and one more; others would need more memory than the pixels tell
@@ -43,6 +44,78 @@ FIRST_DIRECTORY = 4  # where a TIFF file's header tells the place of its first d
 logger = logging.getLogger(__name__)
 
 Pixels = NDArray[Any]
+
+
+class TIFF(Format):
+    """Tag Image File Format, and BigTIFF for results over 4 GB."""
+
+    name = "TIFF"
+    suffixes = (".tif", ".tiff")
+    signature = rb"II[*+]\0|MM\0[*+]"
+    mime = "image/tiff"
+    modes = (*ALPHA, "CMYK")
+    dtypes = ("uint8", "uint16", "float32", "float64")
+
+    def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
+        """Return the picture of the first page."""
+        page = first_page(file)
+        check_size(page.imagewidth, page.imagelength, max_pixels, name)
+        if page.is_tiled:
+            check_size(page.tilewidth, page.tilelength, max_pixels, name)
+        pixels, is_cmyk = decode(page, name)
+        report_frames(len(page.parent.pages), name)
+        metadata, orientation = metadata_of(file, name)
+        return Picture(pixels, metadata, is_cmyk).upright(orientation, name)
+
+    def write(
+        self,
+        file: IO[bytes],
+        frame: Frame,
+        strips: Iterable[Pixels],
+        threads: int,
+        quality: int | None = None,
+    ) -> None:
+        """Write pixels of any kind, a strip at a time, deflated by so many threads."""
+        from tifffile import imwrite
+
+        shape, dtype, metadata = frame.shape, frame.dtype, frame.metadata
+        channels = shape[2] if len(shape) == 3 else 1
+        colours = "separated" if frame.is_cmyk else "rgb" if channels > 2 else "minisblack"
+        source = exif.read(metadata.exif) if metadata.exif else None
+        order = source.order if source else "<"
+        rows = max(1, STRIP // (math.prod(shape[1:]) * dtype.itemsize))
+        ordered = (np.asarray(s, dtype.newbyteorder(order)) for s in regrouped(strips, rows))
+        imwrite(
+            file,
+            in_order(_deflated, ordered, threads),
+            shape=shape,
+            dtype=dtype,
+            rowsperstrip=rows,
+            bigtiff=math.prod(shape) * dtype.itemsize > LARGEST,
+            byteorder=order,
+            photometric=colours,
+            planarconfig="contig" if channels > 1 else None,
+            extrasamples=["unassalpha"] if channels in (2, 4) and not frame.is_cmyk else None,
+            compression="zlib",
+            predictor=True,
+            iccprofile=metadata.icc_profile,
+            metadata=None,
+            software=False,
+        )
+        written = Tiff.read(file)
+        if written.is_big:
+            logger.warning("output: left out EXIF, XMP and resolution: the TIFF is over 4 GB")
+            return
+        directory = written.directory | (_photo(source, "output") if source else {})
+        if metadata.xmp:
+            directory[XMP] = Field(BYTE, metadata.xmp)
+        if metadata.dpi:
+            directory = exif.with_resolution(directory, order, metadata.dpi)
+        end = file.seek(0, os.SEEK_END)
+        end += file.write(bytes(end % 2))
+        file.write(serialise(directory, order, end))
+        file.seek(FIRST_DIRECTORY)
+        file.write(struct.pack(order + "I", end))
 
 
 def first_page(file: IO[bytes]) -> "TiffPage":
@@ -174,53 +247,6 @@ def _photo(tiff: Tiff, name: str) -> Directory:
     if not is_all:
         logger.warning("%s: left out the maker's notes, which hold in their place alone", name)
     return fields
-
-
-def encode(file: IO[bytes], strips: Iterable[Pixels], frame: Frame, workers: int) -> None:
-    """Write pixels of any kind, a strip at a time, to a file that is open for reading as well.
-
-    Without loss, deflated by so many threads.
-    """
-    from tifffile import imwrite
-
-    shape, dtype, metadata = frame.shape, frame.dtype, frame.metadata
-    channels = shape[2] if len(shape) == 3 else 1
-    colours = "separated" if frame.is_cmyk else "rgb" if channels > 2 else "minisblack"
-    source = exif.read(metadata.exif) if metadata.exif else None
-    order = source.order if source else "<"
-    rows = max(1, STRIP // (math.prod(shape[1:]) * dtype.itemsize))
-    ordered = (np.asarray(s, dtype.newbyteorder(order)) for s in regrouped(strips, rows))
-    imwrite(
-        file,
-        in_order(_deflated, ordered, workers),
-        shape=shape,
-        dtype=dtype,
-        rowsperstrip=rows,
-        bigtiff=math.prod(shape) * dtype.itemsize > LARGEST,
-        byteorder=order,
-        photometric=colours,
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) and not frame.is_cmyk else None,
-        compression="zlib",
-        predictor=True,
-        iccprofile=metadata.icc_profile,
-        metadata=None,
-        software=False,
-    )
-    written = Tiff.read(file)
-    if written.is_big:
-        logger.warning("output: left out EXIF, XMP and resolution: the TIFF is over 4 GB")
-        return
-    directory = written.directory | (_photo(source, "output") if source else {})
-    if metadata.xmp:
-        directory[XMP] = Field(BYTE, metadata.xmp)
-    if metadata.dpi:
-        directory = exif.with_resolution(directory, order, metadata.dpi)
-    end = file.seek(0, os.SEEK_END)
-    end += file.write(bytes(end % 2))
-    file.write(serialise(directory, order, end))
-    file.seek(FIRST_DIRECTORY)
-    file.write(struct.pack(order + "I", end))
 
 
 def _deflated(strip: Pixels) -> bytes:

@@ -1,0 +1,90 @@
+"""The options of enlarging files, declared once: the command line and the local page read them.
+
+An option is an entry here and a field of `FileUpscaler`, or of the part of it that it belongs to.
+Nothing beyond the standard library is imported, so that `sr-arn --help` answers at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sr_arn.system.devices import DEVICES
+
+__all__ = ["OPTIONS", "RESTORE", "SCHEDULE", "SIZE", "Option"]
+
+SIZE, RESTORE, SCHEDULE = "size", "restore", "schedule"
+"""Fields of `FileUpscaler` that hold several options: `Size`, `Restore` and `Schedule`."""
+
+
+class Option(NamedTuple):
+    """How an option is given on the command line.
+
+    Attributes
+    ----------
+    help : str
+    type : callable, default str
+        Makes its value of text; `bool` is a flag.
+    metavar : str, optional
+        What help calls its value.
+    default : optional
+    choices : tuple of str
+        Its values, if only some are possible.
+    part : str, optional
+        The field of `FileUpscaler` that it belongs to; by default it is a field itself.
+    """
+
+    help: str
+    type: Callable[[str], Any] = str
+    metavar: str | None = None
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    part: str | None = None
+
+
+OPTIONS = {
+    "model": Option("see sr-arn models (default: the best for the size)", metavar="NAME|FILE"),
+    "scale": Option("factor, up to 4 (default: the model's, 3)", float, "F", part=SIZE),
+    "width": Option("pixels", int, "N", part=SIZE),
+    "height": Option("pixels; with --width: fits into both", int, "N", part=SIZE),
+    "max_side": Option("pixels of the longer side", int, "N", part=SIZE),
+    "megapixels": Option("millions of pixels", float, "F", part=SIZE),
+    "restore": Option(
+        "how much of what is found is restored, in per cent (default: auto, all)",
+        metavar="auto|off|0..100",
+        default="auto",
+        part=RESTORE,
+    ),
+    "jpeg": Option(
+        "quality of the JPEG, 1 to 100, instead of what is found", float, "Q", part=RESTORE
+    ),
+    "noise": Option(
+        "standard deviation of the luminance's noise in levels of 255, 0.57 of that of RGB, "
+        "instead of what is found",
+        float,
+        "SIGMA",
+        part=RESTORE,
+    ),
+    "quality": Option("of $qualities", int, "Q"),
+    "preview": Option(
+        "beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic", bool
+    ),
+    "ensemble": Option("mean over 8 flips and rotations: a little better, 8 times the time", bool),
+    "back_project": Option(
+        "correct the result N times so that it shrinks to the input (default: 0)", int, "N", 0
+    ),
+    "device": Option(
+        "cuda: a GPU, by torch; auto: a GPU if there is one (default: cpu)",
+        default="cpu",
+        choices=DEVICES,
+    ),
+    "threads": Option("default: as many as the process may use", int, "N", part=SCHEDULE),
+    "tile": Option("pixels a side at a time (default: as memory allows)", int, "N", part=SCHEDULE),
+    "memory": Option(
+        "megabytes for the work, beside the pictures (default: 300; 75 per thread if many)",
+        int,
+        "MB",
+        part=SCHEDULE,
+    ),
+    "max_pixels": Option("refuse larger pictures by their header (default: 100 million)", int, "N"),
+    "strip": Option("leave out ICC profile, EXIF, XMP and resolution", bool),
+}
+"""By name; on the command line `-` stands for `_`."""
