@@ -1,6 +1,6 @@
 """Write docs/api.md, the reference: what each public module lists in `__all__`.
 
-    python docs/api.py
+python docs/api.py
 """
 
 import inspect

@@ -1,10 +1,5 @@
-"""Measure up-scalers on sets of HR images, by the protocol of the papers.
+"""Measure up-scalers on sets of HR images: see `sr_arn.evaluation.protocol`."""
 
-Each image's luminance is cropped to a multiple of the scale, shrunk by bicubic (not
-rounded), up-scaled, rounded to levels, shaved by `scale` pixels and compared: PSNR and SSIM.
-"""
-
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +12,14 @@ from numpy.typing import NDArray
 from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.images import ImageFiles
 from sr_arn.errors import InputError, display
-from sr_arn.evaluation.metrics import psnr_y, ssim_y
+from sr_arn.evaluation.protocol import enlarge
 from sr_arn.upscaling.tiles import Border
 from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["ImageScore", "Keep", "SetScore", "evaluate", "report", "table"]
 
 Keep = Callable[[str, str, Path, int, NDArray[np.float32]], object]
-"""Is given model, set, HR picture file, scale and HR luminance made."""
+"""Called with model, set, HR picture file, scale and the HR luminance of the result."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +78,11 @@ def evaluate(
         Or of `ImageFiles`, which may have LR versions of their own.
     border : {"paper", "full"}, default "paper"
     progress : callable, optional
-        Is told of each set's score.
+        Called with a line on each set's score.
     degrade : Degradation, default bicubic
         What makes LR planes of HR ones.
     keep : callable, optional
-        Is given what the models make: see `Keep`.
+        Called with each result: see `Keep`.
     """
     scores = []
     for name, upscaler in models.items():
@@ -107,7 +102,7 @@ def evaluate(
 def _named_score(
     upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
 ) -> tuple[ImageScore, NDArray[np.float32]]:
-    """Score an image; what is wrong with it is told with its name."""
+    """Score an image; errors name it."""
     try:
         return _score_image(upscaler, files, border, degrade)
     except InputError as error:
@@ -120,13 +115,10 @@ def _score_image(
     upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
 ) -> tuple[ImageScore, NDArray[np.float32]]:
     """Return the score, and the HR luminance that was scored."""
-    scale = upscaler.scale
-    hr, lr = files.read(scale).pair(scale, degrade)
-    start = time.perf_counter()
-    result = upscaler.upscale_luminance(lr, border)
-    seconds = time.perf_counter() - start
-    psnr, ssim = psnr_y(hr, result, scale), ssim_y(hr, result, scale)
-    return ImageScore(files.hr.name, psnr, ssim, seconds, lr.size), result
+    image = files.read(upscaler.scale)
+    made = enlarge(upscaler, image, border=border, degrade=degrade)
+    score = ImageScore(files.hr.name, made.psnr, made.ssim, made.seconds, made.lr.size)
+    return score, made.result
 
 
 def table(scores: Sequence[SetScore]) -> str:

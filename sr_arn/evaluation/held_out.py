@@ -10,7 +10,7 @@ from sr_arn.checks import check_integer
 from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.images import TrainingImage
 from sr_arn.errors import InputError
-from sr_arn.evaluation.metrics import psnr_y
+from sr_arn.evaluation.protocol import enlarge
 from sr_arn.models.features import SMALLEST
 from sr_arn.upscaling.upscaler import Upscaler
 
@@ -46,7 +46,7 @@ def hold_out(paths: Sequence[T], count: int | None) -> tuple[list[T], list[T]]:
 
 
 class Validation:
-    """HR planes and what a model makes of them, by the papers' protocol.
+    """Held-out HR planes, and the PSNR of a model on them.
 
     Parameters
     ----------
@@ -65,7 +65,6 @@ class Validation:
     ) -> None:
         large = [plane for plane in planes if min(plane.shape) >= SMALLEST * scale]
         self.images = [TrainingImage.of(plane) for plane in large]
-        self.scale = scale
         self.degrade = degrade
 
     def __len__(self) -> int:
@@ -74,8 +73,5 @@ class Validation:
 
     def psnr(self, upscaler: Upscaler) -> float:
         """Return the mean PSNR in dB."""
-        psnrs = []
-        for image in self.images:
-            hr, lr = image.pair(self.scale, self.degrade)
-            psnrs.append(psnr_y(hr, upscaler.upscale_luminance(lr, "paper"), self.scale))
-        return float(np.mean(psnrs))
+        made = (enlarge(upscaler, image, degrade=self.degrade) for image in self.images)
+        return float(np.mean([one.psnr for one in made]))
