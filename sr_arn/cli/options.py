@@ -248,10 +248,10 @@ def emit_page(path: Path, text: str) -> None:
 def path_or_url(text: str) -> Path:
     """Return the file or folder that an argument names: the type of arguments that do."""
     from sr_arn.errors import SrArnError
-    from sr_arn.system.locations import place
+    from sr_arn.system.locations import location
 
     try:
-        return place(text)
+        return location(text)
     except SrArnError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -45,7 +45,7 @@ from sr_arn.models.base import (
 from sr_arn.models.features import SCALES
 from sr_arn.models.kinds import KINDS
 from sr_arn.system.files import local_copy, write_whole
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 from sr_arn.system.safetensors_header import read_entry
 
 __all__ = [
@@ -96,7 +96,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the file of a model given by name, if it is bundled, or path."""
     if str(name_or_path) in bundled_models():
         return BUNDLED / f"{name_or_path}{SUFFIX}"
-    path = place(name_or_path)
+    path = location(name_or_path)
     if not path.exists():
         raise InputError(
             f"model: {display(name_or_path)} is neither a file nor bundled; {bundled_listing()}"
@@ -116,7 +116,7 @@ def name_of(path: Path) -> str:
 
 def read_header(path: str | os.PathLike[str]) -> Header:
     """Return the JSON header of a model file, checked; the arrays stay on disk."""
-    path = place(path)
+    path = location(path)
     try:
         with path.open("rb") as file:
             return _read_header(file, display(path))

@@ -18,7 +18,7 @@ from sr_arn.pictures.formats import FORMATS, SUFFIXES, Format, check_format, det
 from sr_arn.pictures.formats.base import DAMAGE, TooManyPixels
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.files import check_output, write_whole
-from sr_arn.system.locations import is_place, place
+from sr_arn.system.locations import is_location, location
 from sr_arn.system.threads import available_cores
 
 __all__ = [
@@ -59,8 +59,8 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     InputError
         If it is missing, no picture, damaged or of another kind; `TooManyPixels` if too large.
     """
-    if isinstance(source, str | os.PathLike) or is_place(source):
-        name, path = display(source), place(source)
+    if isinstance(source, str | os.PathLike) or is_location(source):
+        name, path = display(source), location(source)
         try:
             with path.open("rb") as file:
                 return _decode(file, name, max_pixels, path.suffix.lower())
@@ -151,7 +151,7 @@ def write_strips(
     quality: int | None = None,
 ) -> None:
     """Write a picture as its pixels come: `encode_strips`, to a file that is whole or absent."""
-    target = format_of(place(path))
+    target = format_of(location(path))
     write_whole(path, lambda file: encode_strips(file, target, info, strips, threads, quality))
 
 

@@ -11,7 +11,7 @@ from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split, check_fold, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import pictures_folder
 from sr_arn.errors import display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["fgnet", "fgnet_folds"]
 
@@ -51,7 +51,7 @@ def fgnet(
         If a name is malformed, there is no such fold, or a part would be empty.
     """
     check_split(split)
-    faces = _faces(place(folder))
+    faces = _faces(location(folder))
     people, person = np.unique(np.asarray(faces.subjects), return_inverse=True)
     left_out = person == check_fold(fold, len(people))
     if split == "test":
@@ -74,7 +74,7 @@ def fgnet_folds(folder: str | Path) -> int:
     InputError
         If a name is malformed, or there is no picture.
     """
-    return len(np.unique(np.asarray(_faces(place(folder)).subjects)))
+    return len(np.unique(np.asarray(_faces(location(folder)).subjects)))
 
 
 def _faces(folder: Path) -> Faces:

@@ -11,7 +11,7 @@ from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["ages_on_photos", "imdb_wiki"]
 
@@ -59,7 +59,7 @@ def imdb_wiki(
     check_split(split)
     if split == "test":
         raise InputError("split: expected train, validation, received test: IMDB-WIKI has none")
-    parts = [_kept(table, score, second, ages, known_gender) for table in _tables(place(folder))]
+    parts = [_kept(table, score, second, ages, known_gender) for table in _tables(location(folder))]
     faces = Faces(
         tuple(path for part in parts for path in part.paths),
         np.concatenate([part.ages for part in parts]),

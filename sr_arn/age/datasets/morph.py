@@ -15,7 +15,7 @@ from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["Protocol", "morph2"]
 
@@ -76,8 +76,8 @@ def morph2(
     """
     _check(split, protocol, fold, seed, validation, subset)
     if protocol == "coral":
-        return _coral(place(folder), split)
-    faces = _faces(place(folder), subset)
+        return _coral(location(folder), split)
+    faces = _faces(location(folder), subset)
     if protocol == "subjects":
         return faces.take(_of_subjects(faces, split, fold, seed))
     if protocol == "arn" and subset is None and len(faces.paths) > ARN_IMAGES:
@@ -115,12 +115,12 @@ def _faces(folder: Path, subset: str | Path | None) -> Faces:
     pictures = tables.pictures_folder(folder)
     if subset is None:
         return named_faces(pictures, scan(pictures, NAMING), NAMING, display(pictures))
-    names = sorted(tables.read_lines(place(subset)))
+    names = sorted(tables.read_lines(location(subset)))
     twice = next((a for a, b in pairwise(names) if a == b), None)
     if twice is not None:  # it could come into two parts
         raise InputError(f"subset: {display(subset)} lists {display(twice)} twice")
     faces = named_faces(pictures, names, NAMING, display(subset))
-    tables.check_present(faces.paths, place(subset))
+    tables.check_present(faces.paths, location(subset))
     return faces
 
 
