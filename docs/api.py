@@ -42,8 +42,7 @@ def page() -> str:
     seen: set[int] = set()
     for name in MODULES:
         module = import_module(name)
-        summary = (module.__doc__ or "").partition("\n")[0]
-        lines += [f"## {name}", "", summary, "", "```{eval-rst}"]
+        lines += [f"## {name}", "", "```{eval-rst}"]
         for member in module.__all__:
             found = getattr(module, member)
             if id(found) not in seen and not inspect.ismodule(found):
