@@ -15,7 +15,11 @@ FUNCTIONS = [name for name in sr_arn.__all__ if not inspect.isclass(getattr(sr_a
 DATA = {  # what may be given by position
     "ConvARN": [],
     "FileUpscaler": ["model"],
+    "Degradation": [],
+    "Picture": ["pixels", "metadata"],
+    "Schedule": [],
     "Size": [],
+    "Upscaler": ["model", "header"],
     "evaluate": ["models", "sets"],
     "imresize": ["array", "scale"],
     "list_models": [],

@@ -1,6 +1,6 @@
 """A picture: pixels of any kind, upright, and what its file says beside them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Picture:
     or float64 in [0, 1]. Alpha is straight, not multiplied into the colour."""
 
     metadata: Metadata = field(default_factory=Metadata)
+    _: KW_ONLY
     is_cmyk: bool = False
     jpeg: float | None = None
     """Quality of the JPEG file that the pixels were read from, 1 to 100."""

@@ -33,7 +33,7 @@ Work = Callable[[Pixels, Rim], Pixels]
 """From LR pixels to HR pixels, without the rim."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """Threads of this process, or workers of a cluster, that share the tiles of a picture.
 

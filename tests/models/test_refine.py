@@ -64,7 +64,7 @@ def test_tiles_and_threads_do_not_change_a_bit(planes, ensemble, steps, size, na
         one = upscaler.scheduled(Schedule(threads=1))
         whole, colour = one.upscale_luminance(lr, border), one.upscale(rgba)
         for tile, threads in ((21, 1), (30, 2)):
-            other = upscaler.scheduled(Schedule(threads, tile))
+            other = upscaler.scheduled(Schedule(threads=threads, tile=tile))
             np.testing.assert_array_equal(other.upscale_luminance(lr, border), whole)
             np.testing.assert_array_equal(other.upscale(rgba), colour)
 

@@ -108,7 +108,7 @@ def test_tiles_and_threads_do_not_change_a_bit(network, jpeg, ensemble):
     for method, picture in ((m, p) for m, several in pictures.items() for p in several):
         results = []
         for tile, threads in ((None, 1), (21, 1), (30, 2)):
-            upscale = getattr(upscaler.scheduled(Schedule(threads, tile)), method)
+            upscale = getattr(upscaler.scheduled(Schedule(threads=threads, tile=tile)), method)
             result = upscale(picture)
             results.append(np.array(getattr(result, "pixels", result)))
         for result in results[1:]:

@@ -137,6 +137,6 @@ def test_an_upscaled_picture_of_another_size(coffee, kind):
         twice = np.clip(np.round(twice * 255), 0, 255)
         assert np.abs(twice - smaller.astype(float)).max() <= 1
     for tile, threads in ((20, 3), (40, 1)):
-        other = upscaler.scheduled(Schedule(threads, tile))
+        other = upscaler.scheduled(Schedule(threads=threads, tile=tile))
         again = other.upscale_picture(picture, (130, 170)).pixels
         np.testing.assert_array_equal(again, smaller)

@@ -67,7 +67,7 @@ class PillowFormat(Format):
         for strip in strips:
             pixels[filled : filled + len(strip)] = strip
             filled += len(strip)
-        image = to_pil(Picture(pixels, info.metadata, info.is_cmyk))
+        image = to_pil(Picture(pixels, info.metadata, is_cmyk=info.is_cmyk))
         options = {key: image.info[key] for key in METADATA if key in image.info}
         if self.quality is not None:
             options["quality"] = quality or self.quality

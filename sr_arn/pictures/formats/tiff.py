@@ -65,7 +65,7 @@ class TIFF(Format):
         pixels, is_cmyk = decode(page, name)
         report_frames(len(page.parent.pages), name)
         metadata, orientation = metadata_of(file, name)
-        return Picture(pixels, metadata, is_cmyk).upright(orientation, name)
+        return Picture(pixels, metadata, is_cmyk=is_cmyk).upright(orientation, name)
 
     def write(
         self,
