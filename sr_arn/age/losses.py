@@ -1,4 +1,4 @@
-"""Losses of age and other regression heads, as pure functions of tensors.
+"""Losses of age heads and other regression heads, as pure functions of tensors.
 
 References
 ----------
@@ -41,7 +41,7 @@ TINY = 1e-12  # under a root whose argument may be 0
 
 
 def expectation(logits: Tensor, values: Tensor) -> Tensor:
-    """Return the expected value [n] of classes of `values` [c], given logits [n, c] (DEX)."""
+    """Return the expected value [n] of classes with `values` [c], given logits [n, c] (DEX)."""
     return logits.softmax(dim=1) @ values
 
 
@@ -63,9 +63,9 @@ def softmax_loss(logits: Tensor, target: Tensor, values: Tensor) -> Tensor:
     ----------
     logits : Tensor [n, c]
     target : Tensor [n]
-        In the unit of `values`: years.
+        In the unit of `values`, for example years.
     values : Tensor [c]
-        What the classes stand for.
+        Values of the classes.
     """
     return F.cross_entropy(logits, nearest_class(target, values))
 
@@ -79,7 +79,7 @@ def mean_variance_loss(
 ) -> Tensor:
     """Return cross-entropy, squared error of the expectation, and variance, weighted (Pan 2018).
 
-    Weights as DCTD has them: its 0.1 is half of Pan's 0.2, whose square has a factor 1/2.
+    The weights are those of DCTD: its 0.1 is half of Pan's 0.2, whose square has a factor 1/2.
     """
     squares = (expectation(logits, values) - target).square().mean()
     spread = variance(logits, values).mean()
@@ -97,7 +97,7 @@ def label_distribution(
     target : Tensor [n]
     values : Tensor [c]
     sigma : float or Tensor [n], default 2
-        Standard deviation; the annotators' where it is known.
+        Standard deviation; that of the annotators if known.
     normalize : bool, default True
         Whether rows sum to 1. PML's equation 1 does not normalise: at the ends of the range its
         rows sum to 0.6.
@@ -105,7 +105,7 @@ def label_distribution(
     sigma = torch.as_tensor(sigma, dtype=values.dtype, device=values.device).reshape(-1, 1)
     logs = -0.5 * ((values - target[:, None]) / sigma).square()
     if normalize:
-        return logs.softmax(dim=1)  # also where every density is too small for a number
+        return logs.softmax(dim=1)  # also if all densities underflow
     return logs.exp() / (sigma * math.sqrt(2 * math.pi))
 
 
@@ -121,36 +121,37 @@ def label_distribution_loss(
 def gaussian_loss(mean: Tensor, log_variance: Tensor, target: Tensor) -> Tensor:
     """Return mean over the batch of the sum over dimensions of (y - m)^2 / v + log v.
 
-    Twice the negative log-likelihood less a constant (DCTD, equations S2, S4, S8). All [n, d].
+    It is twice the negative log-likelihood, up to a constant (DCTD, equations S2, S4, S8). All
+    arguments are [n, d].
     """
     squares = (target - mean).square() * torch.exp(-log_variance)
     return (squares + log_variance).sum(dim=1).mean()
 
 
 def laplace_loss(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
-    """Return mean over the batch of abs(y - m) / b + log b, of one dimension: [n, 1] (DCTD, S6)."""
+    """Return mean over the batch of abs(y - m) / b + log b, for one dimension [n, 1] (DCTD, S6)."""
     if mean.shape[1] != 1:
         raise InputError(f"laplace: expected one dimension, received {mean.shape[1]}")
     return ((target - mean).abs() * torch.exp(-log_scale) + log_scale).mean()
 
 
 def laplace_vector_loss(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
-    """Return mean of sqrt(sum_k (y_k - m_k)^2 / b_k) + sum_k log b_k, of [n, d] (DCTD, S10).
+    """Return mean of sqrt(sum_k (y_k - m_k)^2 / b_k) + sum_k log b_k, for [n, d] (DCTD, S10).
 
-    For one dimension it is not `laplace_loss`: here b plays the part of a variance.
+    For one dimension it differs from `laplace_loss`: here b has the role of a variance.
     """
     squares = ((target - mean).square() * torch.exp(-log_scale)).sum(dim=1)
     return ((squares + TINY).sqrt() + log_scale.sum(dim=1)).mean()
 
 
 def sum_of_proposals(offsets: Tensor, sigmas: Tensor) -> Tensor:
-    """Return log q [...] of offsets [..., d] under a mixture of Gaussians about 0.
+    """Return log q [...] of offsets [..., d] under a mixture of Gaussians around 0.
 
     Parameters
     ----------
     offsets : Tensor [..., d]
     sigmas : Tensor [l, d]
-        Standard deviations of l components of equal weight.
+        Standard deviations of l components with equal weights.
     """
     scaled = offsets[..., None, :] / sigmas
     logs = -0.5 * scaled.square() - sigmas.log() - 0.5 * math.log(2 * math.pi)
@@ -165,11 +166,11 @@ def energy_loss(at_target: Tensor, at_samples: Tensor, log_q: Tensor) -> Tensor:
     Parameters
     ----------
     at_target : Tensor [n]
-        f(x, y), the logarithm of the density but for a constant, at the targets.
+        f(x, y), the logarithm of the density up to a constant, at the targets.
     at_samples : Tensor [n, m]
         f at samples drawn from q.
     log_q : Tensor [n, m] or [m]
-        Logarithm of the density that the samples were drawn from.
+        Logarithm of the density from which the samples were drawn.
     """
     count = math.log(at_samples.shape[1])
     return (torch.logsumexp(at_samples - log_q, dim=1) - count - at_target).mean()
@@ -178,8 +179,8 @@ def energy_loss(at_target: Tensor, at_samples: Tensor, log_q: Tensor) -> Tensor:
 def margin_log_softmax(logits: Tensor, margins: Tensor) -> Tensor:
     """Return log y*_k [n, c] of PML's equations 2 to 4.
 
-    y*_k = e^(s_k - m_k) / (e^(s_k - m_k) + sum of e^(s_t) over t other than k): the margin counts
-    in a class's own numerator and denominator only, so that a row need not sum to 1.
+    y*_k = e^(s_k - m_k) / (e^(s_k - m_k) + sum of e^(s_t) over t other than k): the margin appears
+    only in a class's own numerator and denominator, so a row need not sum to 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training on faces: the one seeded loop of all models, with faces that vary."""
+"""Training on faces, by the one seeded loop of all models, with random variations."""
 
 import hashlib
 import math
@@ -20,31 +20,31 @@ from sr_arn.nn.training import ALL, Progress, Recipe, seed_of, train
 
 __all__ = ["VariedFaces", "predict_ages", "to_tensor", "train_ages", "vary"]
 
-TURN = 20.0  # degrees, at most
-SHIFT = 0.1  # of the side
+TURN = 20.0  # maximum, in degrees
+SHIFT = 0.1  # maximum, as a fraction of the side
 ZOOM = 0.2  # 0.8 to 1.2
 LIGHT = 0.25  # gain of 0.75 to 1.25
-AT_ONCE = 256  # faces in prediction
+AT_ONCE = 256  # faces per batch in prediction
 
 
 def to_tensor(faces: NDArray[np.uint8]) -> Tensor:
-    """Return faces [n, h, w, 3] of 0 to 255 as [n, 3, h, w] of the same levels."""
+    """Return faces [n, h, w, 3] with levels 0 to 255 as [n, 3, h, w] with the same levels."""
     return torch.from_numpy(np.ascontiguousarray(faces.transpose(0, 3, 1, 2)))
 
 
 def vary(
     faces: Tensor, generator: torch.Generator, batch: int | None = None, share: slice = ALL
 ) -> Tensor:
-    """Return faces [n, 3, h, w] mirrored, turned, shifted, zoomed and lit by chance.
+    """Return faces [n, 3, h, w], randomly mirrored, turned, shifted, zoomed and brightened.
 
-    About SSR-Net's: half are mirrored; up to 20 degrees, a tenth of the side, a fifth in size;
-    gains of 0.75 to 1.25. Beyond the border its pixels go on. If the faces are the rows `share` of
-    a larger `batch`, they come out as they would in that.
+    Similar to SSR-Net: half are mirrored; changes are up to 20 degrees, a tenth of the side and a
+    fifth in size, with gains of 0.75 to 1.25. Border pixels are repeated outside. If the faces are
+    the rows `share` of a larger `batch`, the result equals those rows of the varied batch.
     """
     n = len(faces) if batch is None else batch
 
     def drawn(*shape: int) -> Tensor:
-        """Draw from -1 to 1, for each face."""
+        """Draw numbers from -1 to 1 for each face."""
         return (2 * torch.rand(n, *shape, generator=generator) - 1)[share]
 
     angle = drawn() * math.radians(TURN)
@@ -61,17 +61,17 @@ def vary(
 
 
 class VariedFaces:
-    """Faces in random order, each time another way.
+    """Faces in random order, with new random variations in every epoch.
 
     Parameters
     ----------
     faces : Tensor of uint8 [n, 3, h, w]
     ages : Tensor [n]
     batch_size : int
-        Faces left over at the end of an epoch are left out.
+        Remaining faces at the end of an epoch are skipped.
     seed : int
     varied : bool, default True
-        Whether they are mirrored, moved and lit; see `vary`.
+        Whether the faces are varied by `vary`.
     """
 
     def __init__(
@@ -89,9 +89,9 @@ class VariedFaces:
     def epoch(
         self, number: int, device: torch.device, share: slice = ALL
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield faces of levels 0 to 1, or a little above once varied, and ages.
+        """Yield faces with levels 0 to 1, or a little above if varied, and ages.
 
-        Of each batch only the rows `share`; what is drawn does not depend on it.
+        Only the rows `share` of each batch are yielded; random numbers do not depend on it.
         """
         generator = torch.Generator().manual_seed(seed_of(self.seed, number))
         order = torch.randperm(len(self.faces), generator=generator)
@@ -103,7 +103,7 @@ class VariedFaces:
             yield faces, self.ages[rows].to(device)
 
     def identity(self) -> str:
-        """Return what tells these faces from others."""
+        """Return a text that distinguishes these faces from others."""
         digest = hashlib.blake2b(self.faces.numpy().tobytes(), digest_size=16)
         digest.update(self.ages.numpy().tobytes())
         return f"{digest.hexdigest()} {self.batch_size} {self.seed} {self.varied}"
@@ -126,11 +126,11 @@ def train_ages(
 ) -> None:
     """Train a model in place.
 
-    In a process group each process sees its share of every batch: see `sr_arn.nn.training.train`.
-    What is not a mean over the rows of a batch then differs from one process, on CPUs and GPUs:
-    norms take mean and variance of their process' rows, and those of rank 0 are kept for
-    prediction, as are the statistics of classes of the head "pml"; dropout leaves out the same
-    units in all processes. The head "energy" draws the same samples in all, as in one.
+    In a process group, each process gets its share of every batch: see `sr_arn.nn.training.train`.
+    Operations that are not a mean over the rows of a batch then differ from those of one process,
+    on CPUs and GPUs. Normalisation uses mean and variance of the rows of its process, and those of
+    rank 0 are kept for prediction, as are the class statistics of the head "pml". Dropout omits the
+    same units in all processes. The head "energy" draws the same samples in all processes.
 
     Parameters
     ----------
@@ -143,11 +143,11 @@ def train_ages(
     varied : bool, default True
         See `vary`.
     head_multiplier : float, default 1.0
-        How many times as fast the head learns; ARN's paper, which begins with a trained
+        Factor on the learning rate of the head; ARN's paper, which starts with a trained
         backbone, has 10.
     prepare : bool, default True
-        Whether the head begins with what the ages tell, see `Head.prepare`. Not if it is trained
-        already, or has come of a DEX.
+        Whether the head is initialised from the ages: see `Head.prepare`. Use False for a trained
+        head, or one made from a DEX.
     device : {"auto", "cpu", "cuda"}, default "auto"
     checkpoint, resume, observe : optional
         See `sr_arn.nn.training.train`.
@@ -155,8 +155,8 @@ def train_ages(
     Raises
     ------
     InputError
-        As `sr_arn.nn.training.train`; or if a process would see fewer than two faces at a time,
-        of which norms take no variance.
+        As `sr_arn.nn.training.train`; or if a process would get fewer than two faces at a time,
+        which have no variance for normalisation.
     """
     years = torch.as_tensor(np.asarray(ages, np.float32))
     batches = VariedFaces(faces, years, batch_size, recipe.seed, varied)
@@ -203,14 +203,14 @@ class _Learner(AgeModel):
 
 @torch.no_grad()
 def predict_ages(model: AgeModel, faces: Tensor, *, mirrored: bool = False) -> NDArray[np.float64]:
-    """Return the ages [n] of faces [n, 3, h, w] of levels 0 to 255.
+    """Return the ages [n] of faces [n, 3, h, w] with levels 0 to 255.
 
     Parameters
     ----------
     model : AgeModel
     faces : Tensor of uint8 [n, 3, h, w]
     mirrored : bool, default False
-        Whether to take the mean of each face and its mirror image.
+        Whether to average over each face and its mirror image.
     """
     learning = [module for module in model.modules() if module.training]
     place = next(model.parameters()).device

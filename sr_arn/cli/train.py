@@ -75,14 +75,14 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.regressors.in_epochs import TrainedInEpochs
     from sr_arn.system.cluster import open_cluster
     from sr_arn.system.files import check_output
-    from sr_arn.system.locations import place
+    from sr_arn.system.locations import location
     from sr_arn.training.curve import Curve
     from sr_arn.training.train import check_learns_from_parts, train_upscaler
     from sr_arn.training.trainers import learner_class
     from sr_arn.upscaling.loading import save_model
 
-    args.images, args.output = [place(folder) for folder in args.images], place(args.output)
-    args.resume = args.resume and place(args.resume)
+    args.images, args.output = [location(folder) for folder in args.images], location(args.output)
+    args.resume = args.resume and location(args.resume)
     if check_output(args.output).suffix != SUFFIX:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, upscaler: "TrainedUpscaler", degrade: "Degradation") -> None:
-    """Print how bicubic, the models in the box and the new one do on the images held out."""
+    """Print how bicubic, the bundled models and the new one do on the images held out."""
     from sr_arn.evaluation.evaluate import evaluate, table
     from sr_arn.models.features import SMALLEST
     from sr_arn.models.files import list_models

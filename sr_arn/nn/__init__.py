@@ -1,7 +1,7 @@
 """Anchored regression as PyTorch modules, for any network. Needs the extra `torch`."""
 
 try:
-    import torch  # noqa: F401 - only to tell in one line that it is missing
+    import torch  # noqa: F401 - only to report in one line that it is missing
 except ModuleNotFoundError as error:
     message = 'sr_arn.nn needs PyTorch: pip install "sr-arn[torch]"'
     raise ModuleNotFoundError(message, name="torch") from error

@@ -21,7 +21,7 @@ Similarity = Literal["dot", "abs_dot", "neg_sqdist", "abs_cosine"]
 
 
 def check_similarity(similarity: str, sharpness: float) -> None:
-    """Raise `InputError` unless it is a similarity, and the sharpness finite and above 0."""
+    """Raise `InputError` unless the similarity exists and the sharpness is finite and above 0."""
     if similarity not in get_args(Similarity):
         known = ", ".join(get_args(Similarity))
         raise InputError(f"similarity: expected one of {known}, received {display(similarity)}")
@@ -37,7 +37,7 @@ class AnchoredRegression(nn.Module):
         alpha(x) = softmax_i(K s_i(x) + o_i)
         f(x) = sum_i alpha_i(x) (W_i x + b_i)
 
-    As K grows, f becomes the regressor of the most similar anchor alone.
+    As K grows, f approaches the regressor of the most similar anchor.
 
     Parameters
     ----------
@@ -50,33 +50,33 @@ class AnchoredRegression(nn.Module):
     sharpness : float, default 1.0
         K, above 0. Not learned.
     bias : bool, default True
-        Whether the regressors have the b_i.
+        Whether the regressors have biases b_i.
     similarity_bias : bool, default False
-        Whether there are the o_i, as if a 1 were appended to x in the similarity.
+        Whether there are offsets o_i, as if a 1 were appended to x in the similarity.
     rank : int, optional
         r: the anchors share r regressors, W_i = sum_j U_ij V_j and likewise the b_i, so
         that sum_i alpha_i W_i = sum_j (U^T alpha)_j V_j costs r, not m, regressors. By
         default each anchor has its own.
     components : int, optional
-        q: the regressors give q numbers, which one matrix B turns into d'. Neighbouring pixels
-        of a patch, say, are alike: fewer directions than pixels are enough for all of them.
+        q: the regressors give q numbers, which one matrix B maps to d'. For example, neighbouring
+        pixels of a patch are alike, so fewer directions than pixels are enough.
 
     Attributes
     ----------
     anchors : Parameter [m, d]
-        At first normal, of standard deviation d^-1/2: similarities near 1 for x near unit
-        variance. For "neg_sqdist" of standard deviation 1, as such x.
-    weight : Parameter [m, d', d], or [r, d', d]; with q instead of d' where there are components
-        At first Glorot-uniform, and different for each anchor: equal regressors would give
+        Initialised as normal with standard deviation d^-1/2: similarities are near 1 for x
+        near unit variance. For "neg_sqdist", the standard deviation is 1, that of such x.
+    weight : Parameter [m, d', d], or [r, d', d] with a rank; q replaces d' with components
+        Initialised as Glorot-uniform, different for each anchor: equal regressors would give
         the anchors no gradient.
     bias : Parameter [m, d'], or [r, d'], or None; likewise
-        At first 0.
+        Initialised as 0.
     similarity_bias : Parameter [m] or None
-        At first 0.
+        Initialised as 0.
     mixing : Parameter [m, r] or None
-        U, with a rank only. At first normal, of standard deviation 1.
+        U, with a rank only. Initialised as normal with standard deviation 1.
     basis : Parameter [q, d'] or None
-        B, with components only. At first orthogonal.
+        B, with components only. Initialised as orthogonal.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class AnchoredRegression(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw anchors and regressors anew, by torch's global generator."""
+        """Initialise anchors and regressors by torch's global generator."""
         spread = 1.0 if self.similarity == "neg_sqdist" else self.in_features**-0.5
         nn.init.normal_(self.anchors, std=spread)
         limit = math.sqrt(6 / (self.in_features + self.weight.shape[1]))
@@ -137,13 +137,13 @@ class AnchoredRegression(nn.Module):
                 nn.init.zeros_(parameter)
 
     def assignments(self, x: Tensor) -> Tensor:
-        """Return alpha(x) [..., m] of x [..., d]: at least 0, summing to 1 over the anchors."""
+        """Return alpha(x) [..., m] for x [..., d]: at least 0, and 1 in sum over the anchors."""
         if self.similarity == "abs_cosine":
             x = nn.functional.normalize(x, dim=-1)
         logits = x @ self.anchors.T
         if self.similarity in ("abs_dot", "abs_cosine"):
             logits = logits.abs()
-        elif self.similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
+        elif self.similarity == "neg_sqdist":  # softmax cancels -||x||^2, equal for all
             logits = 2 * logits - self.anchors.square().sum(dim=1)
         logits = self.sharpness * logits
         if self.similarity_bias is not None:
@@ -151,10 +151,10 @@ class AnchoredRegression(nn.Module):
         return logits.softmax(dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return f(x) [..., d'] of x [..., d].
+        """Return f(x) [..., d'] for x [..., d].
 
-        One matrix product; beside it n m min(d, d') numbers are kept, those of the smaller side:
-        with r for m where there is a rank, with q for d' where there are components.
+        This is one matrix product, and needs memory for n m min(d, d') more numbers; r replaces m
+        with a rank, and q replaces d' with components.
         """
         alpha = self.assignments(x)
         if self.mixing is not None:

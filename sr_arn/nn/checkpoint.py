@@ -13,12 +13,12 @@ from sr_arn.system.files import local_copy, write_whole
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
 KEY = "sr_arn_checkpoint"
-KEPT = 30  # characters before a difference that are told
+KEPT = 30  # characters before a difference that are reported
 ENTRIES = {
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
     torch.optim.SGD: {"momentum_buffer"},
 }
-"""What each optimiser keeps of a parameter."""
+"""The state of a parameter in each optimiser."""
 DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -39,7 +39,7 @@ def write_checkpoint(
     settings: dict[str, Any],
     epochs: int,
 ) -> None:
-    """Write the state after a number of epochs, whole or not at all.
+    """Write the state after a number of epochs, completely or not at all.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def write_checkpoint(
     average : dict of Tensor
         Running means of parameters, by their names.
     settings : dict
-        What tells this run from others, of plain values.
+        Plain values that distinguish this run from others.
     epochs : int
-        How many are done.
+        The number of completed epochs.
     """
     from safetensors.torch import save
 
@@ -77,12 +77,12 @@ def read_checkpoint(
     settings: dict[str, Any],
     most_epochs: int,
 ) -> int:
-    """Put module, optimiser and average into the state of a checkpoint; return the epochs done.
+    """Load a checkpoint into module, optimiser and average; return the completed epochs.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, no checkpoint, of other settings, or claims more
+        If the file is missing, damaged or no checkpoint, has other settings, or claims more
         than `most_epochs`.
     """
     from safetensors import SafetensorError, safe_open
@@ -98,7 +98,7 @@ def read_checkpoint(
                 raise InputError(f"{where}: is no checkpoint of sr-arn")
             _check_settings(header.get("settings"), settings, where)
             expected = _expected(module, optimiser, average)
-            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             for name in expected.keys() | found.keys():
                 _check_tensor(name, expected.get(name), found.get(name), where)
             tensors = {name: file.get_tensor(name) for name in expected}
@@ -124,7 +124,7 @@ def read_checkpoint(
 def _expected(
     module: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, torch.Tensor]
 ) -> dict[str, tuple[str, list[int]]]:
-    """Return the kind of number and the shape of every tensor that `write_checkpoint` keeps."""
+    """Return dtype and shape of every tensor that `write_checkpoint` writes."""
     tensors = {f"model.{name}": value for name, value in module.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
     expected = {name: (DTYPES[t.dtype], list(t.shape)) for name, t in tensors.items()}
@@ -139,7 +139,7 @@ def _expected(
 def _check_tensor(
     name: str, expected: tuple[str, list[int]] | None, found: Any, where: str
 ) -> None:
-    """Raise `InputError` unless a tensor is wanted, there, and of the wanted kind and shape."""
+    """Raise `InputError` unless a tensor is expected, exists, and has the right dtype and shape."""
     if expected is None or found is None:
         what = "is missing" if found is None else "is one too many"
         raise InputError(f"{where}: does not fit the model: {display(name)} {what}")
@@ -151,7 +151,7 @@ def _check_tensor(
 
 
 def _check_settings(found: Any, expected: dict[str, Any], where: str) -> None:
-    """Raise `InputError` if the checkpoint is of another run."""
+    """Raise `InputError` if the checkpoint belongs to another run."""
     expected = json.loads(json.dumps(expected))  # tuples as lists, as in the file
     for name, value in expected.items():
         theirs = found.get(name) if isinstance(found, dict) else None
@@ -164,7 +164,7 @@ def _check_settings(found: Any, expected: dict[str, Any], where: str) -> None:
 
 
 def _from_where_they_differ(a: str, b: str) -> tuple[str, str]:
-    """Return long texts without what they begin with alike, but for a few words."""
+    """Return two texts without most of their common beginning."""
     alike = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     start = max(0, alike - KEPT)
     return ("..." * (start > 0) + a[start:], "..." * (start > 0) + b[start:])

@@ -1,7 +1,7 @@
 """The anchored regression layer over the windows of an image.
 
-The layer that Agustsson et al. (ICCV 2017) leave as future work: equations 4 to 6 with the
-k x k window around each pixel as x.
+Agustsson et al. (ICCV 2017) leave this layer as future work: equations 4 to 6, where x is the
+k x k window around each pixel.
 """
 
 import math
@@ -41,13 +41,13 @@ class ConvAnchoredRegression2d(nn.Module):
     sharpness : float, default 1.0
         K, above 0. Not learned.
     bias : bool, default True
-        Whether the filters have the b_i.
+        Whether the filters have biases b_i.
     similarity_bias : bool, default False
-        Whether there are the o_i.
+        Whether there are offsets o_i.
     top_k : int, optional
-        Only the so many most similar anchors share an assignment, by default all.
+        Number of the most similar anchors that share an assignment; by default all.
     padding : int, default 0
-        Zeros put around the input.
+        Width of the zeros around the input.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class ConvAnchoredRegression2d(nn.Module):
     weight : Parameter [m, out_channels, in_channels, k, k]
     bias : Parameter [m, out_channels] or None
     similarity_bias : Parameter [m] or None
-        All at first as in `AnchoredRegression`.
+        All are initialised as in `AnchoredRegression`.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class ConvAnchoredRegression2d(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw anchors and filters anew, by torch's global generator."""
+        """Initialise anchors and filters by torch's global generator."""
         length = self.anchors[0].numel()
         nn.init.normal_(self.anchors, std=1.0 if self.similarity == "neg_sqdist" else length**-0.5)
         limit = math.sqrt(6 / (length + self.out_channels))
@@ -114,21 +114,21 @@ class ConvAnchoredRegression2d(nn.Module):
                 nn.init.zeros_(parameter)
 
     def assignments(self, x: Tensor) -> Tensor:
-        """Return alpha [n, m, h', w'] of x [n, in_channels, h, w]; sums to 1 over the anchors."""
+        """Return alpha [n, m, h', w'] for x [n, in_channels, h, w]; 1 in sum over the anchors."""
         return self._assignments(x, F.conv2d(x, self.anchors, padding=self.padding))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs [n, out_channels, h', w'] of x [n, in_channels, h, w].
+        """Return the outputs [n, out_channels, h', w'] for x [n, in_channels, h, w].
 
-        h' = h + 2 padding - k + 1, likewise w'. Beside it n m out_channels h' w' numbers are
-        kept.
+        h' = h + 2 padding - k + 1, likewise w'. It needs memory for n m out_channels h' w' more
+        numbers.
         """
         if x.ndim != 4:
             shape = f"[n, {self.in_channels}, h, w]"
             raise InputError(f"input: expected {shape}, received {display(list(x.shape))}")
         m = len(self.anchors)
         filters = torch.cat([self.anchors, self.weight.flatten(0, 1)])
-        both = F.conv2d(x, filters, padding=self.padding).to(filters.dtype)  # autocast's is lower
+        both = F.conv2d(x, filters, padding=self.padding).to(filters.dtype)  # autocast lowers it
         products, each = both[:, :m], both[:, m:]
         alpha = self._assignments(x, products).unsqueeze(2)
         each = each.reshape(-1, m, self.out_channels, *each.shape[2:])
@@ -144,7 +144,7 @@ class ConvAnchoredRegression2d(nn.Module):
             products = products / squares.clamp_min(1e-24).sqrt()  # finite gradients also at 0
         if self.similarity in ("abs_dot", "abs_cosine"):
             products = products.abs()
-        elif self.similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
+        elif self.similarity == "neg_sqdist":  # softmax cancels -||x||^2, equal for all
             squares = self.anchors.square().sum(dim=(1, 2, 3))
             products = 2 * products - squares[:, None, None]
         logits = self.sharpness * products

@@ -1,4 +1,4 @@
-"""Anchored regression layers in a row, with shortcuts.
+"""A stack of anchored regression layers with shortcuts.
 
 References
 ----------
@@ -60,7 +60,7 @@ class DeepAnchoredRegression(nn.Module):
         self.last = AnchoredRegression(in_features, out_features, anchors, similarity, sharpness)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs [..., d'] of x [..., d]."""
+        """Return the outputs [..., d'] for x [..., d]."""
         for layer in self.hidden:
             x = x + layer(x)
         output: Tensor = self.last(x)

@@ -1,4 +1,4 @@
-"""How a training goes: what observers are told, and when it must stop."""
+"""The progress of a training: reports to observers, and the stop at a loss that diverges."""
 
 import math
 import time
@@ -12,19 +12,19 @@ from sr_arn.nn.ranks import Ranks
 
 __all__ = ["Progress", "Watch"]
 
-REPORT_EVERY = 50  # steps between looks at the loss, which make a GPU wait
+REPORT_EVERY = 50  # steps between readings of the loss, for which a GPU must wait
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What an observer is told.
+    """A report to an observer.
 
     Attributes
     ----------
     epoch, epochs : int
-        The epoch that runs or has just ended, counted from 1, of how many.
+        The current epoch, or the one that has just ended, counted from 1; their number.
     share : float
-        Of all training that is done, 0 to 1.
+        The completed fraction of the training, 0 to 1.
     loss : float
         Mean over the epoch so far.
     seconds_left : float
@@ -46,15 +46,15 @@ class Progress:
         return f"{minutes} min {seconds:02d} s left"
 
     def line(self, score: str = "") -> str:
-        """Return the epoch in one line, with how well what is held out does."""
+        """Return the epoch in one line, with the score on held-out data."""
         told = f"loss {self.loss:.6f}, {score and score + ', '}{self.left}"
         return f"epoch {self.epoch} of {self.epochs}: {told}"
 
 
 class Watch:
-    """Follows the loss, stops at one that is not finite, and tells the observer.
+    """Sums up the loss, stops if it is not finite, and calls the observer.
 
-    The loss is that of all ranks together, and the observer that of the first.
+    The loss is the sum over all ranks; only the first rank has an observer.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Watch:
         self.mean = 0.0
 
     def step(self, epoch: int, number: int, loss: Tensor) -> None:
-        """Take note of this rank's part of the loss of a step."""
+        """Add this rank's part of the loss of a step."""
         self.total = loss.double() + (self.total if number else 0.0)
         is_last = number + 1 == self.steps
         if (number + 1) % REPORT_EVERY == 0 or is_last:
@@ -84,12 +84,12 @@ class Watch:
                 self._tell(epoch, number + 1, ended=False)
 
     def check_parameters(self, module: nn.Module, epoch: int) -> None:
-        """Stop before a checkpoint that would be of no use."""
+        """Raise `InputError` if a parameter is not finite: the checkpoint would be useless."""
         if not all(bool(p.isfinite().all()) for p in module.parameters()):
             raise _diverged("parameters are no longer finite", epoch)
 
     def epoch_ended(self, epoch: int) -> None:
-        """Tell the observer that an epoch and its checkpoint are done."""
+        """Report to the observer that an epoch and its checkpoint are complete."""
         self._tell(epoch, self.steps, ended=True)
 
     def _tell(self, epoch: int, steps: int, ended: bool) -> None:

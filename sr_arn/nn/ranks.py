@@ -1,7 +1,7 @@
 """Several processes that train one model, each on its share of every batch.
 
-The only module that knows of `torch.distributed`. Without a process group there is one process,
-and nothing here does anything.
+This is the only module that uses `torch.distributed`. Without a process group there is one process,
+and all functions here do nothing.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ from sr_arn.errors import InputError, UnavailableError
 
 __all__ = ["Ranks", "first_to_tell", "is_lost", "join", "leave"]
 
-LONGEST_WAIT = timedelta(minutes=20)  # for another process, that of rank 0 while it measures
+LONGEST_WAIT = timedelta(minutes=20)  # for another process, for example rank 0 while it evaluates
 LONGEST_TALK = timedelta(seconds=10)  # with torchrun
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many processes this one is.
+    """The number of this process, and how many there are.
 
     Attributes
     ----------
     rank : int, default 0
-        That of rank 0 writes and tells.
+        Rank 0 writes files and prints.
     count : int, default 1
     """
 
@@ -38,29 +38,29 @@ class Ranks:
 
     @classmethod
     def present(cls) -> "Ranks":
-        """Return those of torch's default process group; one where there is none."""
+        """Return the ranks of torch's default process group; a single one without a group."""
         if not (dist.is_available() and dist.is_initialized()):
             return cls()
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that writes and tells."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def share(self, rows: int) -> tuple[slice, float]:
-        """Return which rows of a batch are this process', and how much of the batch they are.
+        """Return the rows of a batch for this process, and the fraction of the batch they are.
 
-        Every so manieth. Where there are fewer rows than processes, one that has none is given
-        the first, which counts for nothing.
+        They are every `count`-th row. With fewer rows than processes, a process without rows gets
+        the first row with the fraction 0.
         """
         own = len(range(self.rank, rows, self.count))
         return slice(self.rank, None, self.count) if own else slice(0, 1), own / rows
 
     def parallel(self, module: nn.Module) -> nn.Module:
-        """Return what runs a module and, going back, takes the mean of all processes' gradients.
+        """Return a module whose backward pass averages the gradients over all processes.
 
-        Buffers, such as the running statistics of norms, stay each process' own.
+        Buffers, such as the running statistics of normalisation, stay separate in each process.
         """
         if self.count == 1:
             return module
@@ -77,7 +77,7 @@ class Ranks:
         return float(number)
 
     def check_alike(self, what: str, device: torch.device) -> None:
-        """Raise `InputError`, in all processes, unless they were all given the same text."""
+        """Raise `InputError` in all processes unless `what` is the same text in all."""
         if self.count == 1:
             return
         digest = hashlib.blake2b(what.encode(), digest_size=7).digest()
@@ -92,7 +92,7 @@ class Ranks:
 
 
 def join(on_gpus: bool) -> None:
-    """Meet the other processes that torchrun started: by NCCL, each on its GPU, or by Gloo.
+    """Join the processes that torchrun started, by NCCL with a GPU each, or by Gloo.
 
     Raises
     ------
@@ -111,19 +111,20 @@ def join(on_gpus: bool) -> None:
 
 
 def leave() -> None:
-    """Part from the others, once all is well."""
+    """Leave the process group at the end of a successful run."""
     dist.destroy_process_group()
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error is that another process no longer answers."""
+    """Whether an error means that another process no longer answers."""
     return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
 
 
 def first_to_tell() -> bool:
-    """Whether no other process of torchrun has asked this, since it last started them.
+    """Whether this process is the first to ask since torchrun last started the processes.
 
-    By torchrun's own store, which outlives the processes; where it is gone too, all tell.
+    The answer comes from torchrun's own store, which outlives the processes; if the store is gone
+    too, every process reports.
     """
     try:
         from torch.distributed import TCPStore  # type: ignore[attr-defined] # nor says it exports it

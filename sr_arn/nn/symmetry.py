@@ -1,9 +1,9 @@
-"""Parameters that repeat, so that a network turns with the picture.
+"""Tied parameters, so that a network turns with the picture.
 
-A picture can be turned and mirrored in 8 ways. Let the channels of each layer come in groups of 8,
-one for each way, and every filter appear in all 8 of them: then the network gives of a turned
-picture the turned result (Cohen & Welling, "Group equivariant convolutional networks", ICML 2016).
-It is learned once what would else be learned 8 times.
+A picture can be turned and mirrored in 8 ways. If the channels of each layer come in groups of 8,
+one for each way, and every filter appears in all 8 of them, the result of a turned picture is the
+turned result (Cohen & Welling, "Group equivariant convolutional networks", ICML 2016). Each filter
+is learned once instead of 8 times.
 """
 
 import numpy as np
@@ -17,26 +17,26 @@ __all__ = ["SYMMETRIES", "channel_moves", "pixel_moves", "tie", "turned"]
 SYMMETRIES = 8
 
 Moves = NDArray[np.intp]
-"""[8, n]: where each of n things goes under each symmetry."""
+"""[8, n]: the new index of each of n things under each symmetry."""
 
 
 def turned(array: NDArray[np.generic], symmetry: int) -> NDArray[np.generic]:
-    """Return an array [..., n, n] after a symmetry of the square: 4 turns, and 4 with a mirror."""
+    """Return an array [..., n, n] after one of 8 symmetries: 4 turns, and 4 mirrored turns."""
     array = np.rot90(array, symmetry % 4, axes=(-2, -1))
     return array[..., ::-1] if symmetry >= 4 else array
 
 
 def pixel_moves(side: int) -> Moves:
-    """Return where the pixels of a square go, row by row of it."""
+    """Return the moves of the pixels of a square, row by row."""
     pixels = np.arange(side**2).reshape(side, side)
     sources = [turned(pixels, symmetry).ravel() for symmetry in range(SYMMETRIES)]
     return np.argsort(sources, axis=1)
 
 
 def channel_moves(count: int) -> Moves:
-    """Return where channels go: those of a group of 8 as symmetries after one another do.
+    """Return the moves of channels: those of a group of 8 move as symmetries are composed.
 
-    What is left over of the last group stays: such channels look the same from all sides.
+    Channels of an incomplete last group do not move: they look the same from all sides.
     """
     square = np.arange(4).reshape(2, 2)
     numbers = {turned(square, symmetry).tobytes(): symmetry for symmetry in range(SYMMETRIES)}
@@ -58,16 +58,16 @@ def tie(
     *axes: Moves,
     layout: torch.memory_format = torch.contiguous_format,
 ) -> None:
-    """Let a parameter's entries that symmetries move onto each other be one number each.
+    """Tie the entries of a parameter that symmetries move onto each other.
 
     Parameters
     ----------
     module : Module
     name : str
-        Of its parameter. It keeps its shape; the first of each set of entries is what they
-        all become, also whenever the parameter is assigned to.
+        Of its parameter, which keeps its shape. All entries of a tied set get the value of the
+        first, also when the parameter is assigned to.
     *axes : ndarray of int [8, n]
-        What moves along each of its axes, or along several taken together.
+        The moves along each of its axes, or along several axes taken together.
     layout : memory_format
         Of the parameter in memory.
     """
@@ -76,7 +76,7 @@ def tie(
 
 
 class _Tied(nn.Module):
-    """From a vector of what is learned to the whole parameter."""
+    """Maps the vector of learned numbers to the whole parameter."""
 
     which: Tensor
     firsts: Tensor
@@ -99,5 +99,5 @@ class _Tied(nn.Module):
         return entries.view(self.shape).contiguous(memory_format=self.layout)
 
     def right_inverse(self, parameter: Tensor) -> Tensor:
-        """Return what is to be learned of it."""
+        """Return the learned numbers of a parameter."""
         return parameter.reshape(-1)[self.firsts]

@@ -1,9 +1,9 @@
 """The one training loop of every torch model: seeded, observed, resumable.
 
-With the same data, recipe and seed, a run that is stopped and resumed ends with the same
-numbers as one that is not (on a CPU, to the last bit). In a process group of `torch.distributed`
-all processes train one model: each takes its share of every batch, and the gradients are those of
-whole batches.
+With the same data, recipe and seed, a run that is stopped and resumed ends with the same numbers as
+an uninterrupted one (on a CPU, to the last bit). In a process group of `torch.distributed`, all
+processes train one model: each takes its share of every batch, and the gradients are those of whole
+batches.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from sr_arn.system.devices import find_device
 
 __all__ = ["Batches", "Progress", "Recipe", "Shuffled", "seed_of", "train"]
 
-WARM_UP = 0.1  # share of a cycle in which the rate rises
-FIRST_RATE = 0.04  # share of the highest rate that a cycle starts with
+WARM_UP = 0.1  # fraction of a cycle in which the rate rises
+FIRST_RATE = 0.04  # fraction of the highest rate at the start of a cycle
 HALVE_EVERY = 20  # epochs (Agustsson et al. 2017)
 FALL_EVERY, FALL = 2000, 0.9  # steps (the same, for ages)
 ALL = slice(None)
@@ -36,35 +36,35 @@ ALL = slice(None)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: optimiser, rates, length.
+    """Optimiser, learning rates and length of a training.
 
     Attributes
     ----------
     epochs : int
         Passes over the data.
     learning_rate : float
-        The highest.
+        The highest rate.
     optimiser : {"adam", "sgd"}, default "adam"
         Stochastic gradient descent has a momentum of 0.9.
     schedule : {"one-cycle", "halving", "falling"}, default "one-cycle"
-        "one-cycle" rises for a tenth of all steps, then falls to 0 as a cosine; "halving"
-        halves the rate every 20 epochs, as Agustsson et al. 2017 do for super-resolution, and
-        "falling" multiplies it by 0.9 every 2000 steps, as they do for ages.
+        "one-cycle" increases the rate for a tenth of all steps, then decreases it to 0 as a
+        cosine. "halving" halves it every 20 epochs (Agustsson et al. 2017, super-resolution);
+        "falling" multiplies it by 0.9 every 2000 steps (the same, ages).
     weight_decay : float, default 0.0
     second_moment : float, default 0.999
         Adam's decay of the mean of squared gradients.
     largest_gradient : float, optional
-        Norm of all gradients together, above which they are scaled down to it.
+        Maximum norm of all gradients together; larger gradients are scaled down to it.
     averaging : float, default 0.0
-        Decay of a running mean of the parameters, which takes their place at the end and
-        whenever an observer looks at the end of an epoch; 0 for none.
+        Decay of a running mean of the parameters; 0 for none. The mean replaces the parameters
+        at the end, and while an observer is called at the end of an epoch.
     precision : {"float32", "bfloat16"}, default "float32"
-        Of the products, by torch's autocast; parameters and sums stay float32. On a
-        processor that multiplies bfloat16 itself, wide layers train in two thirds of the time.
+        Of the products, by torch's autocast; parameters and sums stay float32. On processors
+        with bfloat16 instructions, wide layers train in two thirds of the time.
     compiled : bool, default False
-        Whether torch compiles the network before it is trained: many small steps become few.
+        Whether torch compiles the network first, which merges many small operations.
     seed : int, default 0
-        Orders the samples.
+        Determines the order of the samples.
     """
 
     epochs: int
@@ -94,12 +94,12 @@ class Recipe:
 
 
 def seed_of(seed: int, epoch: int) -> int:
-    """Return the seed of what is drawn in an epoch: unlike that of any other seed or epoch."""
+    """Return the seed for an epoch, different for all seeds and epochs."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1)
 
 
 class Batches(Protocol):
-    """Training data: the same batches whenever the same epoch is asked for.
+    """Training data; an epoch always has the same batches.
 
     Attributes
     ----------
@@ -118,24 +118,23 @@ class Batches(Protocol):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the inputs and targets of each batch of an epoch, counted from 0.
 
-        Of each batch only the rows `share`; what is drawn does not depend on it.
+        Only the rows `share` of each batch are yielded; random numbers do not depend on it.
         """
         ...
 
     def identity(self) -> str:
-        """Return what tells these data from others, for checkpoints."""
+        """Return a text that distinguishes these data from others, for checkpoints."""
         ...
 
 
 class Shuffled:
-    """Pairs of rows in random order, anew in every epoch.
+    """Pairs of rows in random order, shuffled again in every epoch.
 
     Parameters
     ----------
     inputs, targets : Tensor [n, ...]
     batch_size : int
-        The rows left over at the end of an epoch are left out; with fewer rows, all are
-        one batch.
+        Remaining rows at the end of an epoch are skipped; fewer rows than this are one batch.
     seed : int
     """
 
@@ -151,7 +150,7 @@ class Shuffled:
     def epoch(
         self, number: int, device: torch.device, share: slice = ALL
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches of an epoch, counted from 0, or only some rows of each."""
+        """Yield the rows `share` of each batch of an epoch, counted from 0."""
         self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
         order = np.random.default_rng((self.seed, number)).permutation(len(self.inputs))
         rows = torch.from_numpy(order).to(device)
@@ -169,7 +168,7 @@ class Shuffled:
 
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
-"""Of outputs, targets and the share of the training that is done, 0 to 1."""
+"""Called with outputs, targets and the completed fraction of the training, 0 to 1."""
 
 
 def mean_squares(outputs: Tensor, targets: Tensor, share: float) -> Tensor:
@@ -190,31 +189,31 @@ def train(
 ) -> None:
     """Train a module in place; it ends on the CPU.
 
-    In a process group every process calls this with the same arguments. That of rank 0 alone
-    writes checkpoints and calls the observer, while the others wait.
+    In a process group, every process calls this with the same arguments. Only rank 0 writes
+    checkpoints and calls the observer, while the others wait.
 
     Parameters
     ----------
     module : Module
     batches : Batches
     recipe : Recipe
-    loss : function of outputs, targets and the share that is done; default mean squared error
+    loss : function of outputs, targets and the completed fraction; default mean squared error
     device : {"auto", "cpu", "cuda"}, default "auto"
     checkpoint : path, optional
-        Is written anew after every epoch.
+        Written after every epoch.
     resume : path, optional
-        A checkpoint of the same module, data and recipe to go on from.
+        A checkpoint of the same module, data and recipe to continue from.
     observe : function of a Progress, optional
-        Is called every 50 steps and after every epoch.
+        Called every 50 steps and after every epoch.
     groups : list of dict, optional
-        The optimiser's groups of parameters, where they differ in "weight_decay", or in "lr":
-        each group's rate goes with the recipe's schedule.
+        The optimiser's groups of parameters, if they differ in "weight_decay" or "lr"; each
+        group's rate follows the recipe's schedule.
 
     Raises
     ------
     InputError
-        If the checkpoint is of another run or damaged, the loss becomes infinite or NaN (the
-        last checkpoint then stays), or processes differ in what they were given.
+        If the checkpoint is damaged or belongs to another run, the loss becomes infinite or NaN
+        (the last checkpoint stays), or processes have different arguments.
     UnavailableError
         If the device is missing, or torch cannot compile the network here.
     """
@@ -247,7 +246,7 @@ def train(
                     outputs = parallel(inputs)
                 value = loss(outputs.float(), targets, step / (recipe.epochs * len(batches)))
                 optimiser.zero_grad()
-                value = value * part  # of the whole batch's
+                value = value * part  # as a part of the whole batch's loss
                 (value * ranks.count).backward()  # type: ignore[no-untyped-call] # nor this
                 if recipe.largest_gradient is not None:
                     nn.utils.clip_grad_norm_(module.parameters(), recipe.largest_gradient)
@@ -264,18 +263,18 @@ def train(
 
 
 def _compiled(module: nn.Module, place: torch.device) -> nn.Module:
-    """Return what runs a module as code that torch makes of it at its first batch."""
+    """Return a module that torch compiles at its first batch."""
     mode = "reduce-overhead" if place.type == "cuda" else "default"  # by CUDA graphs
-    torch.compiler.reset()  # of what it compiled, torch keeps a few: those of former trainings
+    torch.compiler.reset()  # torch keeps a limited number of codes: drop older ones
     try:
         return cast(nn.Module, torch.compile(module, dynamic=False, mode=mode))
-    except RuntimeError as error:  # it is not made for this Python
+    except RuntimeError as error:  # this Python is not supported
         raise _no_compiler(error) from error
 
 
 @contextmanager
 def _told_of_compilers() -> Iterator[None]:
-    """Tell in one line if torch's compiler fails."""
+    """Raise `InputError` if torch's compiler fails."""
     try:
         yield
     except Exception as error:
@@ -292,13 +291,13 @@ def _no_compiler(error: Exception) -> UnavailableError:
 
 
 class Average:
-    """A running mean of a module's parameters; of none with a decay of 0.
+    """A running mean of a module's parameters; with a decay of 0, there is none.
 
     Parameters
     ----------
     module : Module
     decay : float
-        Of the mean's former value in a step; less in the first steps.
+        Weight of the previous mean in a step; lower in the first steps.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -308,7 +307,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take the parameters into the mean after a step, counted from 0."""
+        """Update the mean with the parameters after a step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, parameter in self.parameters.items():
             self.values[name].lerp_(parameter, 1 - decay)
@@ -321,7 +320,7 @@ class Average:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the parameters be their mean for a while."""
+        """Replace the parameters by their mean within a `with` block."""
         present = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.put()
         try:

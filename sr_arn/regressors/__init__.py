@@ -1,4 +1,4 @@
-"""Regressors by name, each imported when it is asked for."""
+"""Regressors by name, imported on demand."""
 
 from typing import TYPE_CHECKING, Any
 

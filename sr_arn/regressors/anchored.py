@@ -1,4 +1,4 @@
-"""What the three forms of ARN share: layers of soft assignment, applied without torch."""
+"""The base class of the three forms of ARN: layers with soft assignment, without torch."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnchoredRegressor"]
 
-SHARPEST = 1e9  # more is no harder, and would not stay finite
+SHARPEST = 1e9  # a larger number is not sharper, and overflows
 
 
 class AnchoredRegressor(Regressor):
@@ -25,11 +25,11 @@ class AnchoredRegressor(Regressor):
     ----------
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
-        Where there is a rank: see `sr_arn.regressors.numpy_layer.SoftLayer`.
-    basis_ : ndarray [q, t]; without t where y was [n]
-        Where there are components: likewise.
-    weight_ : ndarray [m, t, d], or [r, t, d]; without t where y was [n], with q for t where there
-        are components
+        With a rank only: see `sr_arn.regressors.numpy_layer.SoftLayer`.
+    basis_ : ndarray [q, t]; without t if y was [n]
+        With components only: likewise.
+    weight_ : ndarray [m, t, d], or [r, t, d]; without t if y was [n]; q replaces t with
+        components
     bias_ : ndarray [m, t], or [r, t]; likewise
     """
 
@@ -60,7 +60,7 @@ class AnchoredRegressor(Regressor):
         return axes
 
     def check_settings(self) -> None:
-        """Raise `InputError` unless the `settings` are sound."""
+        """Raise `InputError` unless the `settings` are valid."""
         if self.similarity not in SIMILARITIES:
             known = ", ".join(SIMILARITIES)
             raise InputError(

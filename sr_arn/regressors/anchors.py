@@ -1,4 +1,4 @@
-"""The anchors that regressors start from: given, counted, or learned by K-SVD."""
+"""The initial anchors of regressors: given, or learned by K-SVD in a given number."""
 
 from typing import Any, Literal
 
@@ -24,14 +24,14 @@ def are_given(anchors: Any) -> bool:
 
 
 def count_anchors(anchors: Any, samples: int, most: int = AUTO_ANCHORS) -> int:
-    """Return how many anchors an integer or "auto" asks for.
+    """Return the number of anchors for an integer or "auto".
 
     Parameters
     ----------
     anchors : int or "auto"
         "auto" is min(most, max(1, samples // 8)).
     samples : int
-        Which an explicit number may not exceed.
+        The maximum of an explicit number.
     most : int, default 1024
     """
     if isinstance(anchors, str):
@@ -47,7 +47,7 @@ def count_anchors(anchors: Any, samples: int, most: int = AUTO_ANCHORS) -> int:
 
 
 def given_anchors(anchors: ArrayLike, features: int, dtype: np.dtype[Any]) -> FloatArray:
-    """Return explicit anchors [m, d] for d features of a dtype."""
+    """Return explicit anchors [m, d] for d features, in a dtype."""
     array: FloatArray = np.array(anchors, dtype=dtype)
     if array.ndim != 2 or len(array) == 0 or array.shape[1] != features:
         raise InputError(f"anchors: expected an array [m, {features}], received {array.shape}")
@@ -60,14 +60,14 @@ def given_anchors(anchors: ArrayLike, features: int, dtype: np.dtype[Any]) -> Fl
 def learn_anchors(
     anchors: Anchors, samples: Samples, dictionary_samples: int, seed: int
 ) -> FloatArray:
-    """Return the given anchors, or K-SVD's atoms, of unit norm, on some of the samples.
+    """Return the given anchors, or K-SVD's atoms of unit norm, learned from some samples.
 
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto"
     samples : Samples
     dictionary_samples : int
-        Samples that K-SVD learns from at most, drawn at random.
+        Maximum number of samples that K-SVD learns from, drawn at random.
     seed : int
 
     Returns

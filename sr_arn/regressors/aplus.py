@@ -1,4 +1,4 @@
-"""A+: one ridge regressor for each anchor, learned from the samples nearest to it.
+"""A+: one ridge regressor per anchor, learned from the samples nearest to the anchor.
 
 References
 ----------
@@ -30,7 +30,7 @@ __all__ = ["APlusRegressor"]
 
 logger = logging.getLogger(__name__)
 
-SUMS = 2**28  # bytes of the sums over neighbourhoods that are held at a time
+SUMS = 2**28  # bytes of sums over neighbourhoods, held at a time
 
 
 class APlusRegressor(Regressor):
@@ -44,21 +44,21 @@ class APlusRegressor(Regressor):
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto", default "auto"
-        How many anchors K-SVD learns, or vectors to take at unit norm; "auto" is
+        The number of anchors that K-SVD learns, or vectors to scale to unit norm; "auto" is
         min(1024, max(1, n // 8)).
     neighbours : int, default 2048
-        Samples per ridge regression; all of them where there are fewer.
+        Samples per ridge regression; all samples if there are fewer.
     regularisation : float, default 0.1
         lambda of the ridge regression, above 0.
     norm_floor : float, default 0.1
-        Samples are scaled to unit norm, and their targets by the same factor, but for
-        samples of a norm below this one, whose targets stay.
+        Samples are scaled to unit norm, and their targets by the same factor; targets of
+        samples with a smaller norm than this are not scaled.
     dictionary_samples : int, default 135_000
-        Samples that K-SVD learns from at most, drawn at random.
+        Maximum number of samples that K-SVD learns from, drawn at random.
     random_state : int, RandomState, Generator or None, default 0
-        Chooses these samples and those that K-SVD starts from.
+        Draws these samples and those that K-SVD starts from.
     device : {"cpu", "auto", "cuda"}, default "cpu"
-        Where neighbours are searched; on a GPU by torch.
+        Device of the neighbour search; a GPU needs torch.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ class APlusRegressor(Regressor):
             partial(nearer, k=self.neighbours),
             [(start,) for start in samples.starts],
         ).samples
-        # 3. the sums over each, 4. its ridge regression; of so many at a time as memory allows
+        # 3. the sums over each, 4. its ridge regression; as many at a time as memory allows
         size = samples.features * (samples.features + math.prod(samples.targets))
         at_a_time = max(1, SUMS // (8 * size))
         parts = range(0, len(near), at_a_time)
@@ -215,7 +215,7 @@ def _nearest(
     y: FloatArray,
     start: int,
 ) -> "Near":
-    """Return the samples of a part that are nearest to each anchor, counted over all parts."""
+    """Return the samples of a part nearest to each anchor, with indices over all parts."""
     units, _ = _on_the_sphere(x)
     if gpu is None:
         from sr_arn.regressors.neighbours import nearest
@@ -229,7 +229,7 @@ def _nearest(
 
 
 def _on_the_sphere(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return samples [n, d] at unit norm, and the norms they had [n]."""
+    """Return samples [n, d] scaled to unit norm, and their previous norms [n]."""
     norms = np.linalg.norm(x, axis=1)
     return x / np.where(norms > 0, norms, 1)[:, None], norms
 
@@ -252,9 +252,9 @@ def _sums(
     x, y : ndarray
         All samples of the part.
     near : ndarray of int64
-        The samples of each neighbourhood, one after another.
+        The samples of all neighbourhoods, one neighbourhood after another.
     counts : ndarray of int64 [m]
-        How many each has here.
+        The number of samples of each neighbourhood in the part.
     """
     d = x.shape[1]
     grams = np.zeros((len(counts), d, d))

@@ -26,7 +26,7 @@ class ARNRegressor(GradientRegressor):
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto", default "auto"
-        How many, or where they start; "auto" is min(1024, max(1, n // 8)).
+        Their number, or their initial values; "auto" is min(1024, max(1, n // 8)).
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
         The similarity s(x, c): abs(x^T c) / ||x||, abs(x^T c) (the paper's for
         super-resolution), x^T c, or -||x - c||^2.
@@ -59,21 +59,21 @@ class ARNRegressor(GradientRegressor):
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
         Steps take less time then, most of all in bfloat16.
     random_state : int, default 0
-        Chooses start and order of the samples.
+        Determines initial values and the order of the samples.
 
     Attributes
     ----------
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
-        U; not there without a rank.
+        U; absent without a rank.
     basis_ : ndarray [q, t], or [q] where y was [n]
-        The directions; not there without components.
+        The directions; absent without components.
     weight_ : ndarray [r, q, d]
         V; with rank None the W_i, [m, ...]. With components None [r, t, d], or [r, d] where y
         was [n].
     bias_ : ndarray [r, q]; with components None [r, t] or [r]
     intercept_ : ndarray [t] or []
-        Is added to all predictions.
+        Added to all predictions.
     """
 
     name: ClassVar[str] = "arn"
@@ -116,7 +116,7 @@ class ARNRegressor(GradientRegressor):
             in_features,
             out_features,
             anchors,
-            self.similarity,  # type: ignore[arg-type] # checked when training begins
+            self.similarity,  # type: ignore[arg-type] # checked before training
             sharpness,
             rank=self.rank,
             components=None if self.components is None else min(self.components, out_features),

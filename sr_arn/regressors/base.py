@@ -1,9 +1,9 @@
-"""What every regressor is: a scikit-learn estimator that loads without scikit-learn.
+"""The base class of regressors: a scikit-learn estimator that loads without scikit-learn.
 
 A regressor maps feature vectors to target vectors and never sees an image. It follows
-scikit-learn's estimator interface to the letter (`check_estimator` passes), but imports
-the library only to train and to check what is not a plain, fitting array: up-scaling a
-picture does without it.
+scikit-learn's estimator interface completely (`check_estimator` passes). It imports the library
+only to train, and to check inputs that are not plain arrays of the right shape: enlarging a
+picture does not need it.
 """
 
 from abc import ABC, abstractmethod
@@ -28,8 +28,8 @@ class Regressor(Parameters, ABC):
     """Base class: parameters, validation, and the arrays that a model file keeps.
 
     A subclass states `name` and `array_axes`, stores its parameters in `__init__`, and
-    defines `fit` and `predict`. Registered in `sr_arn.regressors`, it is then known to the
-    command line and to model files. Parameters that matter to `predict` are its `settings`.
+    defines `fit` and `predict`. The command line and model files know it once it is registered
+    in `sr_arn.regressors`. Parameters that affect `predict` are its `settings`.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Regressor(Parameters, ABC):
     """The regressor's name on the command line and in model files."""
 
     settings: ClassVar[tuple[str, ...]] = ()
-    """Parameters of `__init__` that `predict` depends on: a model file keeps them."""
+    """Parameters of `__init__` that `predict` depends on; a model file stores them."""
 
     learns_from_parts: ClassVar[bool] = False
     """Whether it has a `fit_samples`, for samples on the workers of a cluster."""
@@ -56,7 +56,7 @@ class Regressor(Parameters, ABC):
         """Learn from features X [n, d] and targets y [n, t] or [n]."""
 
     def fit_samples(self, samples: Samples) -> Self:
-        """Learn from samples in parts; only who `learns_from_parts` defines it."""
+        """Learn from samples in parts; a subclass that `learns_from_parts` defines this."""
         raise NotImplementedError
 
     @abstractmethod
@@ -76,8 +76,8 @@ class Regressor(Parameters, ABC):
     def array_axes(self) -> dict[str, str]:
         """Learned arrays by name (without the ending _) with their axes, a letter each.
 
-        m anchors, d features, t targets, and letters of one's own; equal letters are equal
-        lengths. It may depend on the `settings`.
+        m anchors, d features, t targets, and other letters; equal letters are equal lengths. It
+        may depend on the `settings`.
         """
 
     @property
@@ -86,9 +86,9 @@ class Regressor(Parameters, ABC):
         return {}
 
     def check_settings(self) -> None:
-        """Raise `InputError` unless the `settings` are sound; who has some defines this."""
+        """Raise `InputError` unless the `settings` are valid; defined where there are some."""
         if self.settings:
-            raise NotImplementedError(f"{type(self).__name__}.check_settings")  # our own mistake
+            raise NotImplementedError(f"{type(self).__name__}.check_settings")  # a bug
 
     # --- model files ---------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class Regressor(Parameters, ABC):
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, FloatArray], **settings: Any) -> Self:
-        """Return a fitted regressor made of what `arrays` returned, and of its `settings`."""
+        """Return a fitted regressor from the result of `arrays` and from its `settings`."""
         regressor = cls(**settings)
         for name, axes in regressor.array_axes.items():
             setattr(regressor, f"{name}_", arrays[name])
@@ -135,7 +135,7 @@ class Regressor(Parameters, ABC):
         return x_checked, np.asarray(y_checked, dtype=x_checked.dtype)
 
     def _validate_predict(self, X: ArrayLike) -> FloatArray:
-        """Return X [n, d], float32 or float64; only what does not fit meets scikit-learn."""
+        """Return X [n, d], float32 or float64; scikit-learn checks inputs of other kinds."""
         if (
             isinstance(X, np.ndarray)
             and X.dtype in (np.float32, np.float64)

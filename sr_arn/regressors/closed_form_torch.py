@@ -1,4 +1,4 @@
-"""What A+ and global ARN learn in closed form, searched and summed by torch: on a GPU."""
+"""The neighbour search of A+ and the sums of global ARN, by torch, for a GPU."""
 
 import numpy as np
 import torch
@@ -11,14 +11,14 @@ from sr_arn.regressors.normal_equations import BLOCK, NormalEquations
 
 __all__ = ["nearest_by_torch", "sums_by_torch"]
 
-SIMILARITIES = 2**25  # of all anchors and some samples that are held, and sorted, at a time
+SIMILARITIES = 2**25  # of all anchors and some samples, held and sorted at a time
 
 
 @torch.inference_mode()
 def nearest_by_torch(
     samples: FloatArray, anchors: FloatArray, k: int, device: torch.device
 ) -> Near:
-    """Return what `sr_arn.regressors.neighbours.nearest` does, but for rounding."""
+    """Return the same as `sr_arn.regressors.neighbours.nearest`, up to rounding."""
     m, size = len(anchors), max(1, SIMILARITIES // len(anchors))
     directions = _on_device(anchors, device)
     best, where = directions[:, :0], torch.empty((m, 0), dtype=torch.int64, device=device)
@@ -41,10 +41,10 @@ def sums_by_torch(
     x: FloatArray,
     y: FloatArray,
 ) -> NormalEquations:
-    """Return what `sr_arn.regressors.global_arn.sums` does, but for rounding."""
+    """Return the same as `sr_arn.regressors.global_arn.sums`, up to rounding."""
     anchors, similarity, sharpness = softness
     m, d = anchors.shape
-    with torch.device("meta"):  # draws nothing
+    with torch.device("meta"):  # draws no random numbers
         layer = AnchoredRegression(d, 1, m, similarity, sharpness)  # type: ignore[arg-type] # is checked
     layer.anchors = nn.Parameter(_on_device(anchors, device))
     shared = None if mixing is None else _on_device(mixing, device)

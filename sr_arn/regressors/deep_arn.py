@@ -1,4 +1,4 @@
-"""Deep ARN: residual anchored regression layers, then one to the targets.
+"""Deep ARN: residual anchored regression layers, then one layer to the targets.
 
 References
 ----------
@@ -31,7 +31,7 @@ class DeepARNRegressor(GradientRegressor):
     Parameters
     ----------
     anchors : int, array-like [m, d] or "auto", default "auto"
-        Of every layer: how many, or where they start; "auto" is min(16, max(1, n // 8)).
+        Of every layer: their number, or their initial values; "auto" is min(16, max(1, n // 8)).
     layers : int, default 7
         Number of layers, L, at least 1.
     similarity : {"abs_cosine", "abs_dot", "dot", "neg_sqdist"}, default "abs_cosine"
@@ -40,37 +40,37 @@ class DeepARNRegressor(GradientRegressor):
     sharpness : float, default 8.0
         K.
     recipe : {"one-cycle", "paper"}, default "one-cycle"
-        How it is trained: see `ARNRegressor`.
+        The training recipe: see `ARNRegressor`.
     epochs : int, optional
-        Passes over the samples; by default the recipe's, 10, or up to 50 where they would be
-        under 1000 steps.
+        Passes over the samples; by default the recipe's, 10, or up to 50 if they would be under
+        1000 steps.
     batch_size : int, optional
-        Samples of a step; by default the recipe's, 2048, or less for under 131,072 samples.
+        Samples per step; by default the recipe's, 2048, or less for under 131,072 samples.
     learning_rate : float, optional
-        The highest; by default the recipe's, 0.008 or 20.
+        The highest rate; by default the recipe's, 0.008 or 20.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Where torch trains.
     precision : {"float32", "bfloat16"}, default "float32"
         Of products in training.
     compiled : bool, default False
         Whether torch compiles the network, by the machine's C++ compiler or, for a GPU, Triton.
-        On processors that multiply bfloat16 themselves, steps in it then take half of the time;
-        without, they gain nothing by it.
+        On processors with bfloat16 instructions, steps in bfloat16 then take half of the time;
+        without compilation, bfloat16 gains nothing.
     random_state : int, RandomState, Generator or None, default 0
-        Chooses start and order of the samples.
+        Determines initial values and the order of the samples.
 
     Attributes
     ----------
     hidden_anchors_ : ndarray [L - 1, m, d]
     hidden_weight_ : ndarray [L - 1, m, d, d]
     hidden_bias_ : ndarray [L - 1, m, d]
-        Of the residual layers; not there with one layer.
+        Of the residual layers; absent with one layer.
     anchors_ : ndarray [m, d]
     weight_ : ndarray [m, t, d], or [m, d] where y was [n]
     bias_ : ndarray [m, t] or [m]
         Of the last layer.
     intercept_ : ndarray [t] or []
-        Is added to all predictions.
+        Added to all predictions.
     """
 
     name: ClassVar[str] = "deep-arn"
@@ -125,7 +125,7 @@ class DeepARNRegressor(GradientRegressor):
         return {"l": self.layers - 1}
 
     def check_settings(self) -> None:
-        """Raise `InputError` unless layers, similarity and sharpness are sound."""
+        """Raise `InputError` unless layers, similarity and sharpness are valid."""
         check_integer(self.layers, "layers", 1)
         super().check_settings()
 
@@ -146,7 +146,7 @@ class DeepARNRegressor(GradientRegressor):
             out_features,
             anchors,
             self.layers,
-            self.similarity,  # type: ignore[arg-type] # checked when training begins
+            self.similarity,  # type: ignore[arg-type] # checked before training
             sharpness,
         )
 

@@ -1,4 +1,4 @@
-"""Global ARN: fixed anchors, and the regressors that are best for all samples at once.
+"""Global ARN: fixed anchors, and regressors that are optimal for all samples together.
 
 References
 ----------
@@ -31,8 +31,8 @@ __all__ = ["GlobalARNRegressor", "sums"]
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 65_536  # samples between two lines of progress
-MIXING_SAMPLES = 100_000  # that decide the rank's directions
+CHUNK = 65_536  # samples between two log lines
+MIXING_SAMPLES = 100_000  # from which the directions of the rank are computed
 LARGEST_SYSTEM = 40_000  # unknowns per target: 13 GB of float64
 
 
@@ -43,9 +43,9 @@ class GlobalARNRegressor(AnchoredRegressor):
     alpha_i(x) (W_i x + b_i) is linear in alpha(x) kron (x, 1), and ridge regression over
     all samples gives the W_i and b_i in one pass. It needs no torch.
 
-    Assignments that change slowly with x span few directions. With a `rank`, the
-    regressors are confined to the r directions that hold most of the assignments' energy:
-    a system of r (d + 1) unknowns instead of m (d + 1).
+    Assignments that change slowly with x span few directions. With a `rank`, the regressors are
+    restricted to the r directions with most of the assignments' energy: a system of r (d + 1)
+    unknowns instead of m (d + 1).
 
     Parameters
     ----------
@@ -61,20 +61,20 @@ class GlobalARNRegressor(AnchoredRegressor):
     regularisation : float, default 1e-3
         lambda of eq. 10, above 0, against a sum over samples.
     dictionary_samples : int, default 135_000
-        Samples that K-SVD learns from at most, drawn at random.
+        Maximum number of samples that K-SVD learns from, drawn at random.
     random_state : int, RandomState, Generator or None, default 0
-        Chooses these samples and those that K-SVD starts from.
+        Draws these samples and those that K-SVD starts from.
     penalise_bias : bool, default True
-        Whether lambda holds the biases too, as in the paper. Without, targets far from 0, as
-        ages are, are not drawn towards it.
+        Whether lambda also penalises the biases, as in the paper. If not, targets far from 0, for
+        example ages, are not drawn towards 0.
     device : {"cpu", "auto", "cuda"}, default "cpu"
-        Where the sums over samples are made; on a GPU by torch.
+        Device of the sums over samples; a GPU needs torch.
 
     Attributes
     ----------
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
-        Orthonormal directions; not there with rank None.
+        Orthonormal directions; absent with rank None.
     weight_ : ndarray [r, t, d], or [r, d] where y was [n]
         With rank None the W_i, [m, ...].
     bias_ : ndarray [r, t] or [r]
@@ -139,7 +139,7 @@ class GlobalARNRegressor(AnchoredRegressor):
         gpu, seed = find_gpu(self.device), seed_from(self.random_state)
         d, dtype = samples.features, samples.dtype
         self.n_features_in_ = d
-        # 1. anchors, 2. the directions of their assignments that matter
+        # 1. anchors, 2. the principal directions of their assignments
         self._check_size(len(samples), d)
         self.anchors_ = self._learn_anchors(samples, seed)
         mixing = self._directions(samples, seed)
@@ -202,7 +202,7 @@ class GlobalARNRegressor(AnchoredRegressor):
             moment += weighted.T @ weighted
         _, vectors = np.linalg.eigh(moment)
         kept = vectors[:, ::-1][:, : self.rank]
-        signs = np.where(kept.sum(axis=0) < 0, -1, 1)  # eigenvectors have no sign of their own
+        signs = np.where(kept.sum(axis=0) < 0, -1, 1)  # the sign of an eigenvector is arbitrary
         return np.ascontiguousarray(kept * signs).astype(samples.dtype)
 
 
@@ -221,11 +221,11 @@ def sums(
     softness : tuple
         Anchors [m, d], similarity and sharpness, of `sr_arn.regressors.numpy_layer.assignments`.
     mixing : ndarray [m, r], optional
-        The weights are alpha(x) times this, else alpha(x).
+        The weights are alpha(x) times this, by default alpha(x).
     block : range
-        The weights whose sums are wanted.
+        The weights to sum.
     gpu : torch.device, optional
-        Where torch makes the sums.
+        Device of the sums, by torch.
     x, y : ndarray [n, d], [n, t] or [n]
         The part.
     """

@@ -1,4 +1,4 @@
-"""What the regressors trained by stochastic gradient descent share; torch trains them."""
+"""The base class of regressors that torch trains by stochastic gradient descent."""
 
 import math
 from abc import abstractmethod
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientRegressor"]
 
-INPUT_RMS = 0.6  # that features and targets are brought to for training, chosen on BSD200
+INPUT_RMS = 0.6  # of scaled features and targets in training, chosen on BSD200
 TARGET_RMS = 0.8
-LEAST_STEPS = 1000  # of a whole training, by default: few samples are passed over more often,
-MOST_EPOCHS = 50  # but no more often than that: they would be learned by heart
+LEAST_STEPS = 1000  # of a training, by default: few samples get more epochs,
+MOST_EPOCHS = 50  # but not more than these, which would overfit
 SMALLEST_BATCH = 16
 PAPER_EPOCHS, PAPER_RATE, PAPER_BATCH, PAPER_DECAY = 90, 20.0, 1000, 1e-8
 
 
 class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
-    """Training by torch: scales, starting anchors, the loop, and what is kept of it.
+    """Training by torch: scales, initial anchors, the loop, and the learned arrays.
 
     The parameters that subclasses share:
 
@@ -79,18 +79,17 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         y : array-like [n, t] or [n]
             Targets, finite.
         observe : function of a `sr_arn.nn.training.Progress`, optional
-            Is called now and then, and after every epoch, when `predict` already takes what
-            was learned so far.
+            Called regularly, and after every epoch; then `predict` uses the current state.
         checkpoint : path, optional
-            Is written anew after every epoch.
+            Written after every epoch.
         resume : path, optional
-            A checkpoint of the same data and parameters to go on from.
+            A checkpoint of the same data and parameters to continue from.
 
         Raises
         ------
         ValueError
-            If the arrays do not fit each other, a parameter is out of range, torch is not
-            installed or the checkpoint is of another run.
+            If the arrays do not match, a parameter is out of range, torch is not installed or
+            the checkpoint belongs to another run.
         """
         self.check_parameters(resume)
         import torch
@@ -109,16 +108,16 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         inputs = torch.from_numpy((X * X.dtype.type(x_scale)).astype(np.float32, copy=False))
         centred *= centred.dtype.type(y_scale)
         targets = torch.from_numpy(centred.astype(np.float32, copy=False).reshape(len(y), -1))
-        # 2. the network and where it starts
+        # 2. the network and its initial values
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             sharpness = self.sharpness
-            if self.similarity == "neg_sqdist":  # distances are in the scaled unit there
+            if self.similarity == "neg_sqdist":  # its distances are in scaled units
                 sharpness /= x_scale**2
             sizes = inputs.shape[1], targets.shape[1], self._count(len(X))
             module = self._network(*sizes, sharpness)
         self._start(module, inputs.numpy(), targets.numpy(), x_scale, seed)
-        # 3. training; 4. what is kept of it, at the end and whenever someone looks
+        # 3. training; 4. the learned arrays, at the end and for each observer
         shape = y.shape[1:]
 
         def look(progress: "Progress") -> None:
@@ -143,14 +142,14 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
     def _network(
         self, in_features: int, out_features: int, anchors: int, sharpness: float
     ) -> "nn.Module":
-        """Return the module to be trained."""
+        """Return the module to train."""
 
     @abstractmethod
     def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":
         """Return its layers in order; all but the last are residual."""
 
     def _keep_hidden(self, layers: list[SoftLayer]) -> None:
-        """Keep the layers before the last."""
+        """Store the layers before the last."""
 
     def _count(self, samples: int) -> int:
         if are_given(self.anchors):
@@ -158,12 +157,12 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         return count_anchors(self.anchors, samples, self.most_anchors)
 
     def check_parameters(self, resume: Path | None = None) -> None:
-        """Raise `InputError` for what can be known to be wrong before there are data.
+        """Raise `InputError` for invalid parameters, before any data are read.
 
         Parameters
         ----------
         resume : path, optional
-            The checkpoint to go on from.
+            The checkpoint to continue from.
         """
         if self.recipe not in ("one-cycle", "paper"):
             raise InputError(
@@ -199,10 +198,10 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
     def _start(
         self, module: "nn.Module", X: FloatArray, y: FloatArray, x_scale: float, seed: int
     ) -> None:
-        """Put the anchors on scaled samples (or those given), and the regressors to 0.
+        """Set the anchors to scaled samples (or to given anchors), and the regressors to 0.
 
-        A basis starts at the principal directions of the targets y. The paper's recipe starts at
-        random.
+        The initial basis is the principal directions of the targets y. The paper's recipe has
+        random initial values.
         """
         import torch
 
@@ -214,7 +213,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
                 start = given_anchors(self.anchors, X.shape[1], X.dtype)
                 if self.similarity == "neg_sqdist":
                     start = start * x_scale
-                elif self.similarity != "abs_cosine":  # products with samples stay as they are
+                elif self.similarity != "abs_cosine":  # products with samples do not change
                     start = start / x_scale
             elif self.recipe == "paper" or len(candidates) == 0:
                 continue
@@ -238,7 +237,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         mean: FloatArray,
         shape: tuple[int, ...],
     ) -> None:
-        """Keep the network as arrays that take and give unscaled numbers."""
+        """Store the network as arrays for unscaled features and targets."""
         *hidden, last = (_arrays(layer) for layer in self._torch_layers(module))
         self._keep_hidden([layer.rescaled(x_scale, x_scale) for layer in hidden])
         last = last.rescaled(x_scale, y_scale)
@@ -260,14 +259,14 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
 
 
 def _scale_to(rms: float, array: FloatArray) -> float:
-    """Return the factor that brings an array to a root mean square, 1 for zeros."""
+    """Return the factor that gives an array a root mean square of `rms`; 1 for zeros."""
     parts = np.array_split(array.reshape(-1), -(-array.size // 1_000_000))
     squares = sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
     return rms / math.sqrt(squares / array.size) if squares > 0 else 1.0
 
 
 def _directions(y: FloatArray, count: int) -> FloatArray:
-    """Return the principal directions [count, t] of y [n, t], those of most energy first."""
+    """Return the principal directions [count, t] of y [n, t], by decreasing energy."""
     moment = np.zeros((y.shape[1],) * 2)
     for rows in np.array_split(y, -(-len(y) // 65_536)):
         moment += rows.T @ rows
@@ -276,7 +275,7 @@ def _directions(y: FloatArray, count: int) -> FloatArray:
 
 
 def _arrays(layer: "AnchoredRegression") -> SoftLayer:
-    """Return a torch layer as arrays of its own."""
+    """Return a copy of a torch layer as arrays."""
 
     def array(parameter: "nn.Parameter") -> FloatArray:
         return parameter.detach().cpu().numpy().copy()

@@ -1,4 +1,4 @@
-"""What all that torch trains in epochs share: parameters, and what can be wrong with them."""
+"""Parameters, and their validation, of everything that torch trains in epochs."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,7 +17,7 @@ class TrainedInEpochs(Parameters):
     The parameters that subclasses share:
 
     epochs, batch_size, learning_rate : optional
-        Where None, what the subclass thinks best.
+        None selects the default of the subclass.
     device : {"auto", "cpu", "cuda"}
     precision : {"float32", "bfloat16"}
         Of products in training.
@@ -36,12 +36,12 @@ class TrainedInEpochs(Parameters):
     random_state: RandomState
 
     def check_parameters(self, resume: Path | None = None) -> None:
-        """Raise `InputError` for what can be known to be wrong before there are data.
+        """Raise `InputError` for invalid parameters, before any data are read.
 
         Parameters
         ----------
         resume : path, optional
-            The checkpoint to go on from.
+            The checkpoint to continue from.
         """
         if self.precision not in ("float32", "bfloat16"):
             raise InputError(

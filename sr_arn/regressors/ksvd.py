@@ -1,4 +1,4 @@
-"""Batch OMP and K-SVD: a dictionary whose few atoms sum up to each sample.
+"""Batch OMP and K-SVD: a dictionary in which a few atoms add up to each sample.
 
 References
 ----------
@@ -23,7 +23,7 @@ __all__ = ["KSVD", "batch_omp"]
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 4096  # samples whose correlations with all atoms are held at a time
+BLOCK = 4096  # samples whose correlations with all atoms are held in memory
 DUPLICATE = 0.99  # |cosine| above which two atoms are the same
 
 
@@ -35,7 +35,7 @@ class KSVD:
     atoms : int
         Number of atoms m, at least 1.
     sparsity : int, default 3
-        Atoms per sample at most.
+        Maximum number of atoms per sample.
     iterations : int, default 20
         Rounds of sparse coding and atom updates, at least 1.
     random_state : int, RandomState, Generator or None, default 0
@@ -83,11 +83,11 @@ class KSVD:
         self.errors_: list[float] = []
         libraries = ThreadpoolController()
         for iteration in range(1, self.iterations + 1):
-            # 1. sparse coding, 2. one atom after the other, 3. atoms that do nothing start anew
+            # 1. sparse coding, 2. one atom after the other, 3. unused atoms are replaced
             support, coefficients = batch_omp(samples, dictionary, self.sparsity)
             residual = _residual(samples, dictionary, support, coefficients)
-            # Products of an update are too small to share: where the machine is busy, threads that
-            # wait for each other take fifty times as long.
+            # Products of an update are too small for several threads: on a busy machine, threads
+            # that wait for each other take fifty times as long.
             with libraries.limit(limits=1, user_api="blas"):
                 _update_atoms(dictionary, support, coefficients, residual)
             self.errors_.append(float(np.sqrt(np.mean(np.square(residual, dtype=np.float64)))))
@@ -125,14 +125,14 @@ def batch_omp(
     dictionary : ndarray of float32 [m, d]
         Unit-norm rows.
     sparsity : int
-        Atoms per sample at most.
+        Maximum number of atoms per sample.
 
     Returns
     -------
     support : ndarray of int32 [n, sparsity]
-        Atoms chosen, in order; -1 where the pursuit ended before.
+        Chosen atoms, in order; -1 after the end of the pursuit.
     coefficients : ndarray of float32 [n, sparsity]
-        0 where the pursuit ended before.
+        0 after the end of the pursuit.
     """
     sparsity = min(sparsity, *dictionary.shape)
     support = np.full((len(samples), sparsity), -1, np.int32)
@@ -153,7 +153,7 @@ def _residual(
     support: NDArray[np.int32],
     coefficients: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return the samples minus what their codes say (coefficients of absent atoms are 0)."""
+    """Return the samples minus their reconstructions (coefficients of absent atoms are 0)."""
     residual = samples.copy()
     for atoms, weights in zip(support.T, coefficients.T, strict=True):
         residual -= weights[:, None] * dictionary[atoms]
@@ -184,13 +184,13 @@ def _update_atom(
     """Set one atom, its coefficients and its users' residual to the best rank-1 fit.
 
     That is the first right singular vector of the error without the atom (Aharon et al.
-    2006, section IV-C). `places` are its flat places among the coefficients.
+    2006, section IV-C). `places` are flat indices of its coefficients.
     """
     rows, slots = np.divmod(places, coefficients.shape[1])
     error = residual[rows] + coefficients[rows, slots, None] * dictionary[atom]
     _, directions = np.linalg.eigh(error.T.astype(np.float64) @ error)
     direction = directions[:, -1].astype(np.float32)
-    if direction @ dictionary[atom] < 0:  # the sign is free, and anchors have one: keep it
+    if direction @ dictionary[atom] < 0:  # the sign is arbitrary, but matters to anchors: keep it
         direction = -direction
     weights = error @ direction
     dictionary[atom] = direction
@@ -199,7 +199,7 @@ def _update_atom(
 
 
 def _users(support: NDArray[np.int32], atoms: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the flat places in `support` sorted by atom, and where each atom's begin."""
+    """Return flat indices of `support` sorted by atom, and the start of each atom's."""
     flat = support.ravel()
     order = np.argsort(flat, kind="stable")
     return order, np.searchsorted(flat[order], np.arange(atoms + 1))
@@ -211,14 +211,14 @@ def _replace_idle(
     samples: NDArray[np.float32],
     residual: NDArray[np.float32],
 ) -> int:
-    """Put the worst represented samples in place of unused and duplicate atoms; count them."""
+    """Replace unused and duplicate atoms by the worst represented samples; return how many."""
     is_used = np.zeros(len(dictionary), bool)
     is_used[support[support >= 0]] = True
     cosines = np.abs(np.triu(dictionary @ dictionary.T, k=1))
     is_duplicate = cosines.max(axis=0) > DUPLICATE
     idle = np.flatnonzero(~is_used | is_duplicate)
     errors = np.square(residual).sum(axis=1)
-    errors[~samples.any(axis=1)] = -1  # a zero sample makes no atom
+    errors[~samples.any(axis=1)] = -1  # a zero sample cannot be an atom
     worst = np.argsort(-errors, kind="stable")[: len(idle)]
     replacements = samples[worst]
     dictionary[idle] = replacements / np.linalg.norm(replacements, axis=1, keepdims=True)

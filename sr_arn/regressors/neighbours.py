@@ -13,11 +13,11 @@ __all__ = ["Near", "nearer", "nearest"]
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 8192  # samples whose similarities to all anchors are held at a time
+BLOCK = 8192  # samples whose similarities to all anchors are held in memory
 
 
 class Near(NamedTuple):
-    """The samples nearest to each anchor, most similar first; of equal ones the first."""
+    """The samples nearest to each anchor, most similar first; ties by index."""
 
     samples: NDArray[np.int64]
     """[m, k] indices."""
@@ -26,7 +26,7 @@ class Near(NamedTuple):
 
 
 def nearer(a: Near, b: Near, k: int) -> Near:
-    """Return the k nearest to each anchor of two findings, `a` of earlier samples than `b`."""
+    """Return the k nearest to each anchor in two results; samples in `a` precede those in `b`."""
     samples, similarities = (np.concatenate(pair, axis=1) for pair in zip(a, b, strict=True))
     order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
     return Near(
@@ -37,8 +37,8 @@ def nearer(a: Near, b: Near, k: int) -> Near:
 def nearest(samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any]], k: int) -> Near:
     """Return the `k` samples with the largest inner product with each anchor.
 
-    Among unit vectors these are the nearest ones. The similarities are formed block by
-    block and forgotten; memory is O(m k), not O(n m).
+    Among unit vectors these are the nearest. The similarities are computed block by block and
+    discarded; memory is O(m k), not O(n m).
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def nearest(samples: NDArray[np.floating[Any]], anchors: NDArray[np.floating[Any
     anchors : ndarray [m, d]
         Same dtype as `samples`.
     k : int
-        At least 1; all samples are returned where there are fewer.
+        At least 1; all samples are returned if there are fewer.
     """
     total, m = len(samples), len(anchors)
     k = min(k, total)
@@ -75,7 +75,7 @@ def _keep_best(
     where: NDArray[np.int64],
     count: NDArray[np.int64],
 ) -> None:
-    """Sort what each anchor has noted; the k best come first."""
+    """Sort each anchor's candidates, the k best first."""
     for a, n in enumerate(count):
         order = np.argsort(-best[a, :n], kind="stable")[:k]
         best[a, :k] = best[a][order]

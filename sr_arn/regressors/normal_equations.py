@@ -1,4 +1,4 @@
-"""The least squares problem of the global ARN, as sums over samples that add up.
+"""The least squares problem of the global ARN, as sums over samples.
 
 References
 ----------
@@ -16,7 +16,7 @@ from sr_arn.errors import InputError
 
 __all__ = ["NormalEquations"]
 
-BLOCK = 4096  # samples whose products are summed before they join the float64 sums
+BLOCK = 4096  # samples whose products are summed before they are added in float64
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -24,15 +24,15 @@ FloatArray = NDArray[np.floating[Any]]
 class NormalEquations:
     """Sums over samples of z z^T and y z^T, where z = weights kron (x, 1) (eq. 13 to 17).
 
-    z z^T is (w w^T) kron (x x^T): both factors are symmetric, so that a quarter of the
-    entries is summed. Those of one set of samples and of another add to those of both.
+    z z^T is (w w^T) kron (x x^T). Both factors are symmetric, so only a quarter of the entries is
+    summed. Sums of two sets of samples add up to those of both.
 
     Parameters
     ----------
     weights, features, targets : int
         Lengths r, d and t of a sample's weights w, features x and targets y.
     block : range, optional
-        The weights w_a, one after the other, whose sums are wanted; by default all.
+        The consecutive weights w_a to sum; by default all.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class NormalEquations:
 
     @staticmethod
     def blocks(weights: int, features: int, largest: float) -> list[range]:
-        """Return blocks of weights whose sums take so many bytes each, or little more."""
+        """Return blocks of weights whose sums take about `largest` bytes each."""
         row = 8 * _triangle(features + 1)
         blocks, start, size = [], 0, 0.0
         for a in range(weights):
@@ -65,7 +65,7 @@ class NormalEquations:
 
     @classmethod
     def joined(cls, blocks: "list[NormalEquations]") -> "NormalEquations":
-        """Return the sums of all weights, of those of blocks that follow each other."""
+        """Return the sums of all weights, from those of consecutive blocks."""
         first = blocks[0]
         if len(blocks) == 1:
             return first
@@ -102,7 +102,7 @@ class NormalEquations:
         regularisation : float
             lambda.
         penalise_bias : bool, default True
-            Whether ||V||^2 has the biases too, as in the paper.
+            Whether ||V||^2 includes the biases, as in the paper.
 
         Returns
         -------

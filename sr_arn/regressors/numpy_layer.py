@@ -37,8 +37,8 @@ class SoftLayer:
     mixing : ndarray [m, r], optional
         The anchors share r regressors: W_i = sum_j mixing_ij weight_j, likewise b_i.
     basis : ndarray [q, t], optional
-        The regressors give q numbers, weight [m, q, d] and bias [m, q], or with r for m: the
-        coefficients of f(x) along the rows of this matrix.
+        The regressors give q numbers, the coefficients of f(x) along the rows of this matrix:
+        weight is [m, q, d] and bias [m, q], or with r for m.
     similarity : str, default "abs_cosine"
         One of `SIMILARITIES`: c_i^T x, abs(c_i^T x), -||x - c_i||^2 or abs(c_i^T x) / ||x||.
     sharpness : float, default 1.0
@@ -54,7 +54,7 @@ class SoftLayer:
     sharpness: float = 1.0
 
     def __call__(self, x: FloatArray) -> FloatArray:
-        """Return f(x) [n, t] of x [n, d], float32 or float64; its dtype is that of x.
+        """Return f(x) [n, t] for x [n, d], float32 or float64, in the dtype of x.
 
         A row's result depends on that row alone, to the last bit.
         """
@@ -87,9 +87,9 @@ class SoftLayer:
 def assignments(
     x: FloatArray, anchors: FloatArray, similarity: str, sharpness: float
 ) -> FloatArray:
-    """Return alpha(x) [n, m], rows that sum to 1, of x [n, d] and anchors [m, d].
+    """Return alpha(x) [n, m], rows that sum to 1, for x [n, d] and anchors [m, d].
 
-    The arguments are those of `SoftLayer`; this is by matrix products, for training.
+    The arguments are those of `SoftLayer`. Computed by matrix products, for training.
     """
     columns, offsets = _logit_columns(anchors, similarity, sharpness)
     if similarity == "abs_cosine":
@@ -107,6 +107,6 @@ def _logit_columns(
     anchors: FloatArray, similarity: str, sharpness: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return c' [m, d] and o [m] such that the logits are x^T c' + o, or |x^T c'| + o."""
-    if similarity == "neg_sqdist":  # -||x||^2 is the same for all: softmax drops it
+    if similarity == "neg_sqdist":  # softmax cancels -||x||^2, equal for all anchors
         return 2 * sharpness * anchors, -sharpness * np.square(anchors).sum(axis=1)
     return sharpness * anchors, np.zeros(len(anchors))

@@ -22,11 +22,11 @@ class Parameter(NamedTuple):
 
 
 class Parameters:
-    """Base class that lists, sets and shows what `__init__` has stored under its own names."""
+    """Base class that lists, sets and shows the parameters that `__init__` stored."""
 
     @classmethod
     def described(cls) -> list[Parameter]:
-        """Return what is known of the parameters, in their order."""
+        """Return the descriptions of the parameters, in their order."""
         section = SECTION.search(inspect.getdoc(cls) or "")
         helps = {
             name: _first_sentence(text)

@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 class Strongest(nn.Module):
     """A+: each row is mapped by the anchor with the largest |c^T x|."""
 
-    in_half = False  # it would take other anchors
+    in_half = False  # it would choose other anchors
 
     anchors: Tensor
     maps: Tensor
@@ -34,7 +34,7 @@ class Strongest(nn.Module):
 
 
 class Layers(nn.Module):
-    """ARN in its forms: layers of which all but the last are residual, and an intercept."""
+    """The forms of ARN: layers, all but the last residual, and an intercept."""
 
     in_half = True
 
@@ -57,9 +57,9 @@ class Layers(nn.Module):
 
 
 def _layer_of(layer: SoftLayer) -> AnchoredRegression:
-    """Return a layer of arrays as torch's."""
+    """Return a layer of arrays as a torch layer."""
     (m, d), (count, q, _) = layer.anchors.shape, layer.weight.shape
-    with torch.random.fork_rng(devices=[]):  # what it starts from is drawn in vain
+    with torch.random.fork_rng(devices=[]):  # random initial values are not used
         module = AnchoredRegression(
             d,
             q if layer.basis is None else layer.basis.shape[1],

@@ -1,6 +1,6 @@
 """Training samples in parts: all in memory here, or kept by the workers of a cluster.
 
-What is learned from sums over samples, or from the best of them, is learned of either.
+Sums and top-k over samples work on both kinds.
 """
 
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Samples(ABC):
-    """Features x [n, d] and targets y [n, t] or [n] of one dtype, in parts that follow each other.
+    """Features x [n, d] and targets y [n, t] or [n] of one dtype, in consecutive parts.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Samples(ABC):
         (t,), or () where y is [n].
     dtype : dtype
     largest : float
-        Bytes that what is computed of a part may have.
+        Maximum bytes of a result that is computed from a part.
     """
 
     counts: Sequence[int]
@@ -56,7 +56,7 @@ class Samples(ABC):
     def map(
         self, work: Callable[..., Result], each: Sequence[tuple[Any, ...]] | None = None
     ) -> Iterator[Result]:
-        """Yield `work(x, y, *more)` of each part, in their order; `each` has more for each."""
+        """Yield `work(x, y, *more)` of each part, in order; `each` has more arguments for each."""
 
     @abstractmethod
     def total(
@@ -102,7 +102,7 @@ class Held(Samples):
     def map(
         self, work: Callable[..., Result], each: Sequence[tuple[Any, ...]] | None = None
     ) -> Iterator[Result]:
-        """Yield what comes of the one part."""
+        """Yield the result of the one part."""
         yield work(self.x, self.y, *(each[0] if each else ()))
 
     def total(
@@ -111,12 +111,12 @@ class Held(Samples):
         add: Callable[[Result, Result], Result],
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Result:
-        """Return what comes of the one part."""
+        """Return the result of the one part."""
         return next(self.map(work, each))
 
 
 class Spread(Samples):
-    """Samples that workers of a cluster keep; where one is lost, another makes them again.
+    """Samples kept by workers of a cluster; if one is lost, another computes its samples again.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class Spread(Samples):
     def map(
         self, work: Callable[..., Result], each: Sequence[tuple[Any, ...]] | None = None
     ) -> Iterator[Result]:
-        """Yield what workers make of each part."""
+        """Yield the workers' results for each part."""
         return self.cluster.in_order(_apply, self._tasks(work, each))
 
     def total(
@@ -156,7 +156,7 @@ class Spread(Samples):
         add: Callable[[Result, Result], Result],
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Result:
-        """Let workers add what they make of the parts; return the sum."""
+        """Return the sum of the results for the parts, added by the workers."""
         kept = (self.cluster.keep(_apply, *task) for task in self._tasks(work, each))
         total: Result = self.cluster.total(kept, add)
         return total

@@ -1,7 +1,7 @@
 """Work shared by the workers of a Dask cluster, on this machine or on others.
 
-What is sent are functions of this package and what they take, so workers need the same version
-of it. Results come in order. What a worker does not live to finish, another one does again.
+Functions of this package and their arguments are sent, so workers need the same version of it.
+Results are returned in order. If a worker dies, another one repeats its tasks.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster", "ClusterLost", "asks_if_wanted", "open_cluster"]
 
-AHEAD = 4  # tasks for each thread of the workers that wait there, so that none is idle
+AHEAD = 4  # tasks waiting for each thread of the workers, so that none is idle
 KNOCKING = 10  # seconds for the scheduler to answer
-PATIENCE = 60  # and for the first worker to come
-LAST = 10  # for tasks that are running when all is over
-COUNTED = 2  # seconds for which a count of the workers, which the scheduler is asked for, holds
-UNREADABLE = "deserialization of the task graph"  # what a scheduler says that lacks our modules
+PATIENCE = 60  # seconds for the first worker to join
+LAST = 10  # seconds for tasks that still run at the end
+COUNTED = 2  # seconds for which a count of the workers, asked of the scheduler, is reused
+UNREADABLE = "deserialization of the task graph"  # the error of a scheduler without our modules
 QUIET: dict[str, Any] = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
 OWN: dict[str, Any] = {
-    "distributed.scheduler.http.routes": [],  # no pages
+    "distributed.scheduler.http.routes": [],  # no status pages
     "distributed.worker.http.routes": [],
-    # by default Dask lets freed memory go at once, which takes us half of our speed
+    # by default Dask returns freed memory at once, which halves our speed
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
 }
 
@@ -66,7 +66,7 @@ class Cluster:
 
     @property
     def threads(self) -> int:
-        """How many tasks the workers do at a time, or did a moment ago; at least 1."""
+        """How many tasks the workers run at a time, at least 1; a recent count is reused."""
         if time.monotonic() - self._counted > COUNTED:
             workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
             self._threads = max(1, sum(worker["nthreads"] for worker in workers))
@@ -74,28 +74,28 @@ class Cluster:
         return self._threads
 
     def keep(self, work: Callable[..., Any], *args: Any, priority: int = 0) -> "Future[Any]":
-        """Let a worker do `work(*args)` and keep the result, for other tasks to take.
+        """Run `work(*args)` on a worker, which keeps the result for other tasks.
 
-        Arguments may be what was kept; so may be what `in_order` and `total` are given. What has
-        a higher priority is done first.
+        Kept results can be arguments, also of `in_order` and `total`. Tasks with a higher priority
+        run first.
         """
         try:
             return self.client.submit(_do, self.version, work, *args, pure=False, priority=priority)
-        except Exception as error:  # whatever Dask or the work raises is raised again, if not told
+        except Exception as error:  # of Dask or the work, raised again unless translated
             self._tell(error)
             raise
 
     def result(self, kept: "Future[Any]") -> Any:
-        """Return what was kept, or raise what went wrong.
+        """Return a kept result, or raise the error of its task.
 
         Raises
         ------
         UnavailableError
-            If the scheduler was lost, workers die of it, or they lack this version of sr-arn.
+            If the scheduler is lost, the task kills workers, or they lack this version of sr-arn.
         """
         try:
             return kept.result()
-        except Exception as error:  # whatever Dask or the work raises is raised again, if not told
+        except Exception as error:  # of Dask or the work, raised again unless translated
             self._tell(error)
             raise
 
@@ -107,14 +107,14 @@ class Cluster:
     ) -> Iterator[Result]:
         """Yield `work(*item)` of each item, in their order.
 
-        Items are taken, and results kept, no further ahead than keeps the workers busy. `instead`
-        is asked for the result of an item that workers die of, which is tried twice.
+        Items are taken, and results kept, only as far ahead as keeps the workers busy. An item that
+        kills workers is tried twice; then `instead` gives its result.
         """
         pending: deque[tuple[tuple[Any, ...], Future[Any]]] = deque()
 
         def first() -> Any:
             item, kept = pending.popleft()
-            with suppress(WorkersDied):  # of another task beside it, maybe
+            with suppress(WorkersDied):  # perhaps another task killed it
                 return self.result(kept)
             try:
                 return self.result(self.keep(work, *item))
@@ -130,17 +130,17 @@ class Cluster:
                     yield first()
             while pending:
                 yield first()
-        finally:  # also if one failed, or no more are wanted
+        finally:  # also after a failure, or if no more are wanted
             for _, kept in pending:
                 kept.cancel()
 
     def total(self, kept: Iterable["Future[Any]"], add: Callable[[Result, Result], Result]) -> Any:
-        """Return the sum of what was kept: neighbours are added, then their sums, by the workers.
+        """Return the sum of kept results: the workers add neighbours, then the sums of these.
 
-        So it depends on the order of the summands, not on who is there to add them. Sums are asked
-        for as soon as they can be, so that summands do not pile up, if the caller keeps none.
+        So the result depends on the order of the summands, not on the workers. Sums are requested
+        as soon as possible, so that summands do not accumulate unless the caller keeps them.
         """
-        sums: list[tuple[int, Future[Any]]] = []  # and of how many summands, as a binary counter
+        sums: list[tuple[int, Future[Any]]] = []  # and of how many summands, like a binary counter
         for future in kept:
             size = 1
             while sums and sums[-1][0] == size:
@@ -152,7 +152,7 @@ class Cluster:
         return self.result(total)
 
     def _tell(self, error: Exception) -> None:
-        """Raise `UnavailableError` if an error is one of the cluster's."""
+        """Raise `UnavailableError` for an error of the cluster itself."""
         from distributed import KilledWorker
 
         if isinstance(error, KilledWorker):
@@ -169,7 +169,7 @@ class Cluster:
 
 
 def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
-    """Do what the client asks for, if it has the same version."""
+    """Run a task of the client, if it has the same version."""
     if (own := _version()) != expected:
         raise UnavailableError(
             f"scheduler: a worker has sr-arn {own}, expected {expected}; install that"
@@ -178,12 +178,12 @@ def _do(expected: str, work: Callable[..., Result], *args: Any) -> Result:
 
 
 def _version() -> str:
-    """Return that of the package, which is loaded: to import it from here would point upward."""
+    """Return the version of the loaded package: an import from here would point upward."""
     return str(sys.modules["sr_arn"].__version__)
 
 
 def asks_if_wanted() -> Callable[[], bool]:
-    """Return, in a task of a worker, what tells if its result is still waited for."""
+    """Return, within a task, a function that tells whether its result is still wanted."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -198,21 +198,21 @@ def asks_if_wanted() -> Callable[[], bool]:
 
 @contextmanager
 def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster | None]:
-    """Start workers on this machine or join a scheduler, until the end; with neither, do nothing.
+    """Start workers on this machine or join a scheduler; with neither, yield None.
 
     Parameters
     ----------
     workers : int, optional
-        Processes of one thread each. They speak TLS, with a certificate of this run.
+        Processes of one thread each. They use TLS, with a certificate for this run.
     scheduler : str, optional
-        Address, such as tcp://10.0.0.1:8786. Dask's configuration says how to speak TLS.
+        Address, for example tcp://10.0.0.1:8786. Dask's configuration holds TLS settings.
 
     Raises
     ------
     InputError
         If both are given.
     UnavailableError
-        If Dask is not installed, or nobody answers.
+        If Dask is not installed, or the scheduler does not answer.
     """
     if workers is None and scheduler is None:
         yield None
@@ -229,7 +229,7 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
         ) from None
     _silence()
     if scheduler is not None:
-        with ThreadPoolExecutor(1) as thread:  # a notebook's own may run a loop
+        with ThreadPoolExecutor(1) as thread:  # in a notebook, this thread may run a loop already
             thread.submit(asyncio.run, _knock(scheduler)).result()
         with dask.config.set(QUIET), Client(scheduler, set_as_default=False) as client:
             yield _with_workers(client)
@@ -252,12 +252,12 @@ def open_cluster(workers: int | None, scheduler: str | None) -> Iterator[Cluster
 
 
 def _let_end(client: "Client") -> None:
-    """Wait a little for tasks that are running, which would leave half a file if they were killed.
+    """Wait a little for running tasks, which would leave half a file if they were killed.
 
-    Those whose results are not wanted may end before their time: see `asks_if_wanted`.
+    Tasks whose results are not wanted can stop early: see `asks_if_wanted`.
     """
     until = time.monotonic() + LAST
-    with suppress(OSError, RuntimeError):  # of workers that are gone
+    with suppress(OSError, RuntimeError):  # of workers that have left
         while any(client.run(_is_busy).values()) and time.monotonic() < until:
             time.sleep(0.05)
 
@@ -268,14 +268,15 @@ def _is_busy(dask_worker: "Worker") -> bool:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let no thread or process that is started now hear Ctrl-C, nor what those start later.
+    """Block Ctrl-C in threads and processes that are started within, and in their children.
 
-    A terminal sends it to workers, too, which would show tracebacks. Here it is heard afterwards.
+    A terminal also sends it to workers, which would print tracebacks. This thread receives it at
+    the end of the block.
     """
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return
-    resource_tracker.ensure_running()  # which would make its thread hear again
+    resource_tracker.ensure_running()  # which would unblock Ctrl-C in its thread
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -284,7 +285,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _silence() -> None:
-    """Keep Dask's log from the terminal: what goes wrong is told in our words."""
+    """Keep Dask's log from the terminal: our own errors report failures."""
     for name, logger in logging.root.manager.loggerDict.items():
         is_dasks = name.partition(".")[0] in ("distributed", "tornado", "asyncio")
         if is_dasks and isinstance(logger, logging.Logger):
@@ -292,7 +293,7 @@ def _silence() -> None:
 
 
 async def _knock(scheduler: str) -> None:
-    """Raise `UnavailableError` if nobody answers, where a `Client` would keep on for a minute."""
+    """Raise `UnavailableError` if no scheduler answers; a `Client` would retry for a minute."""
     from distributed.comm import connect
     from distributed.security import Security
 

@@ -1,4 +1,4 @@
-"""Where torch computes; without torch, on the processor alone."""
+"""The device that torch computes on; without torch, the CPU."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def find_device(name: str) -> "torch.device":
-    """Return torch's device "cpu", "cuda" or, for "auto", the better one.
+    """Return torch's device "cpu" or "cuda"; "auto" is a GPU if there is one.
 
     Raises
     ------
     InputError
-        If the name is another.
+        If the name is unknown.
     UnavailableError
         If torch or the device is missing.
     """
@@ -45,7 +45,7 @@ def find_gpu(name: str) -> "torch.device | None":
     Raises
     ------
     InputError, UnavailableError
-        As `find_device`, if it is called for.
+        As `find_device`, if a GPU is requested.
     """
     if name == "cpu" or (name == "auto" and find_spec("torch") is None):
         return None

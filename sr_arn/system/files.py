@@ -1,4 +1,4 @@
-"""Output files that are whole or absent, and copies of what libraries read by name."""
+"""Output files that are complete or absent, and local copies for libraries that need names."""
 
 import os
 import secrets
@@ -11,22 +11,22 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import IO, Any
 
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import is_local, place
+from sr_arn.system.locations import is_local, location
 
 __all__ = ["check_folder", "check_output", "local_copy", "write_whole"]
 
 
 def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
-    """Return `path` if a file can be written there, before any work is done for it.
+    """Return `path` if a file can be written there; called before any work.
 
-    `name` is of the option that gave it.
+    `name` is that of the option.
 
     Raises
     ------
     InputError
         If it is a folder, or its folder is missing or not writable.
     """
-    path = place(path)
+    path = location(path)
     if path.is_dir():
         raise InputError(f"{name}: expected a file, {display(path)} is a folder")
     if not is_local(path):
@@ -41,14 +41,14 @@ def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
 
 
 def check_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
-    """Return `path` if it is a folder to write to, or can become one.
+    """Return `path` if it is a writable folder, or can be created.
 
     Raises
     ------
     InputError
-        If it is no folder, or may not be written to or made.
+        If it is not a folder, or cannot be written to or created.
     """
-    path = place(path)
+    path = location(path)
     if not is_local(path) and not path.is_file():
         return _check_store(path, name)
     there = next(p for p in (path, *path.absolute().parents) if p.exists())
@@ -60,7 +60,7 @@ def check_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
 
 
 def _check_store(path: Any, name: str) -> Path:
-    """Return the path if its store takes files; their folders need not be there."""
+    """Return the path if its store accepts files; their folders may be missing."""
     path.check_output(name)
     return path
 
@@ -68,8 +68,8 @@ def _check_store(path: Any, name: str) -> Path:
 def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `path`, open for reading too, then rename it.
 
-    What is meant for a store is filled on this machine, then sent. A reader never sees a part of
-    it, and a failure leaves what was there before. The permissions are those of any new file.
+    A file for a store is filled on this machine, then uploaded. A reader never sees a partial file,
+    and a failure leaves the previous one. The permissions are those of any new file.
 
     Raises
     ------
@@ -80,12 +80,12 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
     if not is_local(path):
         _send(path, write)
         return
-    if path.exists() and not path.is_file():  # a device or a pipe is no file to be replaced
+    if path.exists() and not path.is_file():  # a device or a pipe is not replaced
         whole = BytesIO()
         write(whole)
         path.write_bytes(whole.getbuffer())
         return
-    path = path.resolve()  # through a link, to the file that it means
+    path = path.resolve()  # follow links to the file
     stem = os.fsencode(path.name)[:80].decode(errors="ignore")
     temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}.part")
     try:
@@ -102,9 +102,9 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
 
 
 def _send(path: Any, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file of this machine, then send it to a store."""
+    """Let `write` fill a local temporary file, then upload it to a store."""
     try:
-        with NamedTemporaryFile() as file:  # tifffile wants a name
+        with NamedTemporaryFile() as file:  # tifffile needs a name
             write(file)
             file.seek(0)
             path.put(file)
@@ -115,7 +115,7 @@ def _send(path: Any, write: Callable[[IO[bytes]], object]) -> None:
 
 @contextmanager
 def local_copy(path: Path) -> Iterator[Path]:
-    """Give a file of this machine that holds what a file does: itself, or a copy for a while."""
+    """Yield a local file with the content of `path`: itself, or a temporary copy."""
     if is_local(path):
         yield path
         return

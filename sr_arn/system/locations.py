@@ -1,4 +1,4 @@
-"""Where files lie: paths of this machine, and URLs of what fsspec reaches."""
+"""Locations of files: local paths, and URLs that fsspec supports."""
 
 import glob
 import os
@@ -9,32 +9,32 @@ from typing import Any, cast
 
 from sr_arn.errors import UnavailableError, display
 
-__all__ = ["identity", "is_local", "is_pattern", "is_place", "is_same", "place"]
+__all__ = ["identity", "is_local", "is_location", "is_pattern", "is_same", "location"]
 
-URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://", re.IGNORECASE)  # C:// is none
+URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://", re.IGNORECASE)  # C:// is not a URL
 NEEDED = ("upath", "fsspec", "pathlib_abc")
 
 
-def place(given: Any) -> Path:
-    """Return where a file or folder lies.
+def location(given: Any) -> Path:
+    """Return the location of a file or folder.
 
     Parameters
     ----------
     given : str, path or UPath
-        A text that begins with a scheme, as s3://bucket/photo.png does, is a URL, whatever files
-        there are; a file that is called so is given as ./s3://bucket/photo.png.
+        A string that begins with a scheme, for example s3://bucket/photo.png, is always a URL; a
+        local file with such a name is given as ./s3://bucket/photo.png.
 
     Returns
     -------
     Path
-        Or, for a URL, a `sr_arn.system.remote.Store`, which has the interface of one.
+        For a URL, a `sr_arn.system.remote.Store`, which has the interface of a path.
 
     Raises
     ------
     InputError
-        If nothing reaches such a URL.
+        If no driver supports such a URL.
     UnavailableError
-        If what reaches it is not installed.
+        If its driver is not installed.
     """
     if isinstance(given, os.PathLike) or (isinstance(given, str) and not URL.match(given)):
         return Path(given)
@@ -50,8 +50,8 @@ def place(given: Any) -> Path:
     return cast(Path, Store.of(given))
 
 
-def is_place(value: object) -> bool:
-    """Tell whether `place` takes it, without importing what reaches URLs."""
+def is_location(value: object) -> bool:
+    """Whether `location` accepts a value; imports no library for URLs."""
     upath = sys.modules.get("upath")
     return isinstance(value, str | os.PathLike) or (
         upath is not None and isinstance(value, upath.UPath)
@@ -59,20 +59,20 @@ def is_place(value: object) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a text may stand for several files, as photos/*.jpg does."""
-    is_link = re.match("https?://", text, re.IGNORECASE)  # where a ? means something else
+    """Whether a string can name several files, for example photos/*.jpg."""
+    is_link = re.match("https?://", text, re.IGNORECASE)  # where ? begins a query
     return glob.has_magic(text) and not is_link
 
 
 def is_local(path: object) -> bool:
-    """Tell whether it is a path of this machine."""
+    """Whether a path is on this machine."""
     return isinstance(path, Path)
 
 
 def identity(path: Any) -> str:
-    """Return where a place leads, in one spelling even where upper and lower case are alike.
+    """Return the resolved location, in one spelling even if the system ignores case.
 
-    It may hold secrets and is not for the eye.
+    It may contain secrets and must not be shown.
     """
     if not is_local(path):
         return str(path.identity)
@@ -81,7 +81,7 @@ def identity(path: Any) -> str:
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths or URLs lead to one file."""
+    """Whether two paths or URLs refer to the same file."""
     if is_local(one) and is_local(other):
         return one.exists() and other.exists() and one.samefile(other)
     return identity(one) == identity(other)

@@ -1,8 +1,8 @@
-"""How much memory the process may still take before its control group, a container say, kills it.
+"""The memory that is left before the control group, for example of a container, kills the process.
 
-A limit of addresses (`ulimit -v`) makes an allocation fail, which can be told. A control group
-kills instead, without a word: its limit must be known beforehand. [Linux, cgroup-v1/memory.rst,
-cgroup-v2.rst].
+A limit of the address space (`ulimit -v`) makes an allocation fail, which can be reported. A
+control group kills the process without a message, so its limit must be known beforehand. [Linux,
+cgroup-v1/memory.rst, cgroup-v2.rst].
 """
 
 import math
@@ -19,7 +19,7 @@ CACHES = {
     FIRST: ("total_inactive_file", "total_active_file"),
     SECOND: ("inactive_file", "active_file"),
 }
-"""Copies of files, which give way."""
+"""Cached files, which the system drops if memory is needed."""
 
 
 def check_memory(needed: int, what: str) -> None:
@@ -32,10 +32,10 @@ def check_memory(needed: int, what: str) -> None:
 
 
 def memory_left() -> float:
-    """Return bytes, infinite where nothing limits them."""
+    """Return the number of bytes left, infinite without a limit."""
     try:
         lines = OWN.read_text().splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return math.inf
     least = math.inf
     for line in lines:
@@ -44,7 +44,7 @@ def memory_left() -> float:
             continue
         top = MOUNT / controllers
         group = top / path.strip("/")
-        for place in (group, *group.parents):  # each limits those within
+        for place in (group, *group.parents):  # a group limits its children
             least = min(least, _left_in(place, FIRST if controllers else SECOND))
             if place == top:
                 break
@@ -52,11 +52,11 @@ def memory_left() -> float:
 
 
 def _left_in(group: Path, names: tuple[str, str]) -> float:
-    """Return the limit less what is in use and does not give way."""
+    """Return the limit minus the memory in use, without cached files."""
     try:
         most, used = (int((group / name).read_text()) for name in names)
         lines = (group / "memory.stat").read_text().splitlines()
-    except (OSError, ValueError):  # there is none, or it is "max"
+    except (OSError, ValueError):  # there is no limit, or it is "max"
         return math.inf
     counts = dict(line.split() for line in lines)
     return max(0, most - used + sum(int(counts.get(cache, 0)) for cache in CACHES[names]))

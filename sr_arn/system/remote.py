@@ -1,4 +1,4 @@
-"""Files and folders that fsspec reaches: of S3 and its like, of servers, in memory."""
+"""Files and folders that fsspec supports: in object stores, on servers, in memory."""
 
 import io
 import logging
@@ -25,28 +25,28 @@ __all__ = ["Store"]
 
 logger = logging.getLogger(__name__)
 
-FETCHED = 2**22  # bytes at a time; of a large file, so many for its header
+FETCHED = 2**22  # bytes per request; also for the header of a large file
 SENT = 2**23
-SECRET = re.compile("pass|secret|token|key|credential", re.IGNORECASE)  # options called so
+SECRET = re.compile("pass|secret|token|key|credential", re.IGNORECASE)  # names of options
 
 
 class Store(ProxyUPath):
-    """A file or folder that is not of this machine, with the interface of a path.
+    """A remote file or folder, with the interface of a path.
 
-    What goes wrong there, in whatever library, is an `InputError`; what is shown of it holds no
-    password; and names that could lead elsewhere are not listed.
+    Errors of any library are raised as `InputError`. Its text contains no password. Names that
+    could lead elsewhere are not listed.
     """
 
     __slots__ = ()
 
     @classmethod
     def of(cls, given: "str | UPath | Store") -> "Store | Path":
-        """Return what a URL means; a path, where that is of this machine.
+        """Return the store of a URL, or a path if the URL is of this machine.
 
         Raises
         ------
         InputError
-            If the scheme is unknown, or the URL holds a key that the store would take for a part
+            If the scheme is unknown, or the URL contains a key that the store would read as a part
             of the name.
         UnavailableError
             If the scheme's driver is not installed.
@@ -57,7 +57,7 @@ class Store(ProxyUPath):
             scheme, colon, rest = given.partition("://")
             given = scheme.lower() + colon + rest
         try:
-            with warnings.catch_warnings():  # of drivers that UPath knows in general only
+            with warnings.catch_warnings():  # about drivers without a UPath class
                 warnings.simplefilter("ignore", UserWarning)
                 url = UPath(given)
             if url.protocol in ("", "file", "local"):
@@ -67,7 +67,7 @@ class Store(ProxyUPath):
                     f"{display(given)}: expected a URL without a key; the environment or fsspec's "
                     "configuration gives it"
                 )
-            _ = url.fs  # its driver is imported
+            _ = url.fs  # imports its driver
         except InputError:
             raise
         except ImportError as error:
@@ -76,15 +76,15 @@ class Store(ProxyUPath):
             raise InputError(f"{display(given)}: {display(error)}") from error
         return cls._from_upath(url)
 
-    # --- what it is called ---------------------------------------------------------
+    # --- names ---------------------------------------------------------------------
 
     def __str__(self) -> str:
-        """Return the URL, for the eye."""
+        """Return the URL without secrets."""
         return masked(super().__str__())
 
     @property
     def name(self) -> str:
-        """The last part, without what follows a ? in a link."""
+        """The last part, without the query of a link."""
         name = super().name
         return name.partition("?")[0] if self._is_link else name
 
@@ -100,7 +100,7 @@ class Store(ProxyUPath):
 
     @property
     def identity(self) -> str:
-        """Where it leads, in one spelling. It may hold secrets."""
+        """The resolved URL, in one spelling. It may contain secrets."""
         options = sorted((key, repr(value)) for key, value in self.storage_options.items())
         return f"{self.fs.protocol} {options} {posixpath.normpath(self.path)}"
 
@@ -108,21 +108,21 @@ class Store(ProxyUPath):
     def _is_link(self) -> bool:
         return isinstance(self.__wrapped__, HTTPPath)
 
-    # --- what is there -------------------------------------------------------------
+    # --- contents ------------------------------------------------------------------
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:
-        """Tell whether it is there."""
+        """Whether it exists."""
         with self._told():
             return super().exists(follow_symlinks=follow_symlinks)
 
     def is_file(self) -> bool:
-        """Tell whether it is a file."""
+        """Whether it is a file."""
         with self._told():
             return super().is_file()
 
     def is_dir(self) -> bool:
-        """Tell whether it is a folder; of links, those that end in a slash are."""
-        if self._is_link:  # to ask would read the whole file
+        """Whether it is a folder; a link is one if it ends in a slash."""
+        if self._is_link:  # a request would read the whole file
             return self.path.endswith("/")
         with self._told():
             return super().is_dir()
@@ -133,13 +133,13 @@ class Store(ProxyUPath):
             return super().stat(follow_symlinks=follow_symlinks)
 
     def iterdir(self) -> Iterator["Store"]:
-        """Yield what is in the folder."""
+        """Yield the files and folders in the folder."""
         with self._told():
             found = list(super().iterdir())
         return filter(_is_harmless, found)
 
     def matches(self) -> list["Store"]:
-        """Return the files that it means as a pattern, sorted; none that are hidden."""
+        """Return the files that match it as a pattern, sorted, without hidden ones."""
         with self._told():
             found = [self.with_segments(name) for name in sorted(self.fs.glob(self.path))]
         given = {*self.parts}
@@ -150,7 +150,7 @@ class Store(ProxyUPath):
         ]
 
     def check_output(self, name: str) -> None:
-        """Raise `InputError` if nothing can be written there, as far as can be told before."""
+        """Raise `InputError` if it is known beforehand that nothing can be written there."""
         if self._is_link:
             raise InputError(f"{name}: expected a place that takes files, received {display(self)}")
         is_cloud = isinstance(self.__wrapped__, CloudPath)
@@ -163,7 +163,7 @@ class Store(ProxyUPath):
     # --- reading and writing -------------------------------------------------------
 
     def open(self, mode: str = "r", *args: Any, **options: Any) -> IO[Any]:  # type: ignore[override]
-        """Open the file; its bytes are fetched as they are needed."""
+        """Open the file; its bytes are fetched on demand."""
         with self._told():
             if mode == "rb":
                 file = super().open(mode, block_size=FETCHED, **options)
@@ -176,8 +176,8 @@ class Store(ProxyUPath):
             return file.read()
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
-        """Make the folder, unless the store knows buckets and names only."""
-        if not isinstance(self.__wrapped__, CloudPath):  # which would make a bucket
+        """Create the folder; stores with buckets and names only need none."""
+        if not isinstance(self.__wrapped__, CloudPath):  # which would create a bucket
             with self._told():
                 super().mkdir(mode=mode, parents=parents, exist_ok=exist_ok)
 
@@ -187,12 +187,12 @@ class Store(ProxyUPath):
             super().unlink(missing_ok=missing_ok)
 
     def put(self, whole: IO[bytes]) -> None:
-        """Send a file, from where it stands. Until all of it is there, the store shows none.
+        """Upload a file from its current position. The store shows it only when it is complete.
 
         Raises
         ------
         InputError
-            If it does not arrive; what was there before stays.
+            If the upload fails; the previous file stays.
         """
         fs = _own(self.fs, threading.get_ident())
         with self._told("cannot be written: "):
@@ -203,13 +203,13 @@ class Store(ProxyUPath):
                         f"{display(self)}: its driver cannot write whole or not at all"
                     )
                 shutil.copyfileobj(whole, file, SENT)
-            self.fs.invalidate_cache(self.path)  # it was another that wrote
+            self.fs.invalidate_cache(self.path)  # another file system wrote it
 
-    # --- what goes wrong -----------------------------------------------------------
+    # --- errors --------------------------------------------------------------------
 
     @contextmanager
     def _told(self, what: str = "") -> Iterator[None]:
-        """Make an `InputError` of whatever a store's library raises."""
+        """Raise errors of a store's library as `InputError`."""
         try:
             yield
         except (SrArnError, MemoryError):
@@ -230,7 +230,7 @@ class Store(ProxyUPath):
 
 
 class _Reader(io.RawIOBase):
-    """The bytes of a file, with the store's errors told."""
+    """The bytes of a file, whose errors are raised as `InputError`."""
 
     def __init__(self, store: Store, file: IO[bytes]) -> None:
         self.store, self.file = store, file
@@ -263,12 +263,12 @@ class _Reader(io.RawIOBase):
 
 @lru_cache
 def _own(fs: AbstractFileSystem, thread: int) -> AbstractFileSystem:
-    """Return a file system like another for one thread alone: a transaction is of all its files."""
+    """Return a copy of a file system for one thread: a transaction covers all its files."""
     return type(fs)(*fs.storage_args, **fs.storage_options, skip_instance_cache=True)
 
 
 def _is_harmless(file: Store) -> bool:
-    """Tell whether a name that a store lists is one, on this machine too, and tell if not."""
+    """Whether a listed name is also valid on this machine; log it if not."""
     name = file.name
     fits = name not in ("", ".", "..") and PureWindowsPath(name).name == name and "\0" not in name
     if not fits:

@@ -1,4 +1,4 @@
-"""Headers of safetensors files: read and checked before anything else is."""
+"""Headers of safetensors files, read and checked first."""
 
 import json
 import os
@@ -13,12 +13,12 @@ LARGEST_FILE = 1_000_000_000  # bytes; ours have a few million
 
 
 def read_entry(file: IO[bytes], key: str, where: str) -> Any:
-    """Return what an entry of the header of a safetensors file holds as JSON.
+    """Return the JSON in an entry of the header of a safetensors file.
 
     Raises
     ------
     InputError
-        If it is no such file, its sizes are beyond all reason, or it has no such entry.
+        If it is not a safetensors file, its sizes are implausible, or the entry is missing.
     """
     start = file.read(8)
     size = file.seek(0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""Threads that share work whose results are wanted in order, and what every process needs."""
+"""Threads that share work with ordered results, and settings of every process."""
 
 import logging
 import os
@@ -21,10 +21,10 @@ def in_order(
     workers: int,
     ended: threading.Event | None = None,
 ) -> Iterator[Result]:
-    """Yield `work` of each item, in their order, computed by so many threads.
+    """Yield `work` of each item, in their order, computed by several threads.
 
-    Items are taken, and results kept, no further ahead than keeps the threads busy. `ended` is
-    set once no more results are wanted, before those in work are waited for.
+    Items are taken, and results kept, only as far ahead as keeps the threads busy. `ended` is set
+    when no more results are wanted, before the wait for running work.
     """
     pool = ThreadPoolExecutor(workers)
     pending: deque[Future[Result]] = deque()
@@ -35,7 +35,7 @@ def in_order(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    finally:  # also if one failed, or no more are wanted
+    finally:  # also after a failure, or if no more are wanted
         if ended is not None:
             ended.set()
         pool.shutdown(cancel_futures=True)
@@ -49,7 +49,7 @@ def available_cores() -> int:
 
 
 def hush_readers() -> None:
-    """Keep what libraries say of pictures from the terminal: we tell it in our words."""
+    """Keep messages of libraries about pictures from the terminal: our own report them."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # large pictures, odd EXIF: lines of code
     for reader in ("PIL", "tifffile"):
         logging.getLogger(reader).setLevel(logging.CRITICAL + 1)

@@ -1,1 +1,1 @@
-"""What is looked at in a browser: a report, a comparison of two pictures, a local page."""
+"""Pages for a browser: a report, a comparison of two pictures, the local page."""

@@ -1,8 +1,8 @@
-"""The local page: what the browser asks for, and what it may not.
+"""The local page: requests of the browser, and which of them are refused.
 
-Only pictures that were handed in can be fetched, by keys that cannot be guessed; no address is
-made into a path. A page from elsewhere cannot use this one: its requests bear another origin, and
-names that were bent to this address (DNS rebinding) are not served.
+Only uploaded pictures can be fetched, by keys that cannot be guessed; no address is used as a path.
+Pages of other sites cannot use this one: their requests have another origin, and foreign names that
+resolve to this address (DNS rebinding) are not served.
 """
 
 import ipaddress
@@ -31,7 +31,7 @@ from sr_arn.web.pages import local_page, static
 
 __all__ = ["application"]
 
-MOST_KEYS = 2000  # in an address
+MOST_KEYS = 2000  # in one address
 STATICS = {
     "style.css": "text/css",
     "slider.js": "text/javascript",
@@ -50,13 +50,13 @@ HEADERS = {
 
 
 class Guard:
-    """Turns away requests of other sites, and lets no answer be taken for anything else.
+    """Refuses requests of other sites, and sets headers that fix the type of each answer.
 
     Parameters
     ----------
     app : ASGI application
     hosts : collection of str
-        Names under which the page is served, beside localhost and addresses of numbers.
+        Names under which the page is served, besides localhost and IP addresses.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
@@ -64,7 +64,7 @@ class Guard:
         self.hosts = {"localhost", *(host.lower() for host in hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Answer a request, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -79,7 +79,7 @@ class Guard:
         await app(scope, receive, send_guarded)
 
     def _refusal(self, method: str, headers: Headers) -> str | None:
-        """Return why a request is turned away, if it is."""
+        """Return why a request is refused, or None."""
         host = headers.get("host", "")
         if not self._is_ours(host):
             return "host: served are localhost, addresses of numbers, and --allow-host NAME"
@@ -92,7 +92,7 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Return whether a Host header is one that no foreign name server can give out."""
+        """Return whether a Host header is a name that no foreign name server controls."""
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if name.lower() in self.hosts:
             return True
@@ -109,11 +109,11 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
     Parameters
     ----------
     desk : Desk
-        Where the work is done.
+        Does the work.
     hosts : collection of str
-        Names under which the page is served, beside localhost and addresses of numbers.
+        Names under which the page is served, besides localhost and IP addresses.
     max_upload : int
-        Bytes of a picture at most.
+        Maximum bytes of a picture.
     """
     page = local_page(
         models=list(desk.models),
@@ -143,7 +143,7 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         try:
             await _receive(request, desk.place_of(key), max_upload)
             desk.start(key)
-        except BaseException as error:  # a browser that has gone, too
+        except BaseException as error:  # also if the browser disconnects
             desk.remove(key)
             if isinstance(error, ClientDisconnect):
                 return Response(status_code=400)
@@ -157,7 +157,7 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         desk.remove(request.path_params["key"])
         return Response(status_code=204)
 
-    def result(request: Request) -> Response:  # in a thread, as all that is not async
+    def result(request: Request) -> Response:  # in a thread, as it is not async
         path, name = desk.result(request.path_params["key"])
         return FileResponse(path, media_type="application/octet-stream", filename=name)
 
@@ -203,7 +203,7 @@ class _TooLarge(InputError):
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    """Answer with what is wrong, in one line."""
+    """Answer with the error, in one line."""
     if isinstance(error, Unknown):
         code = 404
     elif isinstance(error, _TooLarge):
@@ -215,7 +215,7 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 def _order(query: Any) -> Order:
-    """Return what a request asks for: name, model, format, a size of some kind, restoring."""
+    """Return the order in a request: name, model, format, size, restoring."""
     given: dict[str, Any] = {}
     kind, value = query.get("size"), query.get("value")
     if kind:

@@ -1,4 +1,4 @@
-"""Pictures that are handed in, enlarged one after another, and fetched."""
+"""Uploaded pictures, enlarged one after another."""
 
 import logging
 import secrets
@@ -33,22 +33,22 @@ __all__ = ["Desk"]
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 200  # pictures
-MOST_BYTES = 4_000_000_000  # of all pictures; then the oldest results go, or no more come
+MOST_BYTES = 4_000_000_000  # of all pictures; beyond, the oldest results go, or uploads fail
 
 
 class Desk:
-    """Enlarges what is handed in, one picture after another, in a folder of its own.
+    """Enlarges uploaded pictures one after another, in its own folder.
 
     Parameters
     ----------
     folder : path
-        Holds the pictures; who made it removes it.
+        Holds the pictures; the caller removes it.
     models : dict
-        The models that may be asked for, by name: a name in the box or a file.
+        The models to choose from, by name: a bundled model or a file.
     best : bool, default True
-        Whether no model may be asked for, which is the best in the box; else it is the first.
+        Whether the default is the best bundled model for the size; otherwise it is the first.
     max_pixels : int
-        Of a picture handed in.
+        Of an upload.
     device : {"cpu", "cuda", "auto"}, default "cpu"
         See `FileUpscaler`.
     schedule : Schedule, optional
@@ -90,12 +90,12 @@ class Desk:
         file_upscaler(None, Size()).prepare()
 
     def open(self, order: Order) -> str:
-        """Return the key of a new picture, whose file may now be written: see `place_of`.
+        """Return the key of a new picture, whose file can now be written: see `place_of`.
 
         Raises
         ------
         InputError
-            If such a picture, model or size is not to be had, or too many are waiting.
+            If the picture, model or size is not available, or too many are waiting.
         """
         name = plain_name(order.name)
         if Path(name).suffix.lower() not in SUFFIXES:
@@ -121,15 +121,15 @@ class Desk:
         return key
 
     def place_of(self, key: str) -> Path:
-        """Return the file that a picture handed in is written to."""
+        """Return the file that an upload is written to."""
         return self._item(key).source
 
     def start(self, key: str) -> None:
-        """Let the work on a picture begin as soon as those before it are done."""
+        """Queue a picture."""
         self._worker.submit(self._work, self._item(key))
 
     def state(self, key: str) -> dict[str, Any]:
-        """Return what is known of a picture, for JSON; `Unknown` is told as "gone"."""
+        """Return the state of a picture, for JSON; an unknown one is "gone"."""
         item = self._items.get(key)
         if item is None:
             return {"key": key, "status": "gone"}
@@ -144,19 +144,19 @@ class Desk:
         }
 
     def result(self, key: str) -> tuple[Path, str]:
-        """Return the file of a result and what it is called, or raise `Unknown`."""
+        """Return the file and the name of a result, or raise `Unknown`."""
         item = self._item(key)
         if item.status != "done":
             raise Unknown(f"{display(item.order.name)}: is not done")
         return item.result, item.called
 
     def shown(self, key: str, which: str) -> Path:
-        """Return a file that browsers show: the result, or what bicubic makes of the picture.
+        """Return a file that browsers show: the result, or the picture by bicubic.
 
         Raises
         ------
         Unknown
-            If it is not done, or too large to be looked at.
+            If it is not done, or too large for a browser.
         """
         item = self._item(key)
         if not item.is_shown:
@@ -167,14 +167,14 @@ class Desk:
         path = item.folder / f"{which}.png"
         with item.lock:
             if not path.exists():
-                whole = 1 << 62  # pixels: it is ours
+                whole = 1 << 62  # pixels: the file is ours
                 result = read_image(item.result, max_pixels=whole) if is_result else None
                 picture = result or self._by_bicubic(item)
                 write_image(path, Picture(visible(picture), _colours_of(picture)))
         return path
 
     def _by_bicubic(self, item: Item) -> Picture:
-        """Return a picture handed in, as large as its result."""
+        """Return an uploaded picture, enlarged to the size of its result."""
         picture = read_image(item.source, max_pixels=self.max_pixels)
         height, width = picture.pixels.shape[:2]
         size = item.outcome["height"], item.outcome["width"]
@@ -183,7 +183,7 @@ class Desk:
         return Upscaler(BicubicModel(scale)).upscale_picture(picture, size, restore="off")
 
     def remove(self, key: str) -> None:
-        """Forget a picture; work on it ends."""
+        """Remove a picture and stop the work on it."""
         with self._lock:
             item = self._items.pop(key, None)
         if item is not None:
@@ -192,7 +192,7 @@ class Desk:
                 shutil.rmtree(item.folder, ignore_errors=True)
 
     def zip(self, keys: Iterable[str], target: Path) -> None:
-        """Write the results of these into a zip file, names that are alike numbered.
+        """Write results into a zip file; equal names get numbers.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class Desk:
             raise Unknown("no such picture: it was removed, or was never here") from None
 
     def _work(self, item: Item) -> None:
-        """Enlarge a picture; whatever goes wrong is its outcome, and the next one's turn comes."""
+        """Enlarge a picture; an error becomes its outcome and does not stop the others."""
 
         def watch(share: float) -> None:
             item.share = share
@@ -239,8 +239,8 @@ class Desk:
             return
         item.status, start = "working", time.perf_counter()
         try:
-            frame, model, restored = item.enlarge(item.source, item.result, watch=watch)
-            height, width = frame.shape[:2]
+            info, model, restored = item.enlarge(item.source, item.result, watch=watch)
+            height, width = info.shape[:2]
             item.outcome = {
                 "width": width,
                 "height": height,
@@ -255,7 +255,7 @@ class Desk:
         except (SrArnError, OSError, MemoryError) as error:
             item.outcome = {"reason": _reason(error, item)}
             item.status = "failed"
-        except Exception:  # a defect of ours must not stop the others
+        except Exception:  # a bug must not stop the others
             logger.exception("enlarging a picture")
             item.outcome = {"reason": "an error of sr_arn's; the terminal tells more"}
             item.status = "failed"
@@ -263,7 +263,7 @@ class Desk:
             shutil.rmtree(item.folder, ignore_errors=True)
 
     def _make_room(self) -> int:
-        """Forget the oldest results while all take too much; return how much is left."""
+        """Remove the oldest results while all take too many bytes; return how many are left."""
         with self._lock:
             items = list(self._items.items())
         sizes = {key: _bytes_in(item.folder) for key, item in items}
@@ -279,7 +279,7 @@ class Desk:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Return what the files of a folder take; they may come and go meanwhile."""
+    """Return the bytes of the files in a folder, which may change meanwhile."""
     total = 0
     with suppress(OSError):
         for path in folder.iterdir():
@@ -289,12 +289,12 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _colours_of(picture: Picture) -> Metadata:
-    """Return the colour profile alone, as far as it fits what is shown."""
+    """Return only the colour profile, if it fits the shown picture."""
     return Metadata(icc_profile=None if picture.is_cmyk else picture.metadata.icc_profile)
 
 
 def _reason(error: Exception, item: Item) -> str:
-    """Return what went wrong with a picture, which is called as its owner calls it."""
+    """Return the error of a picture, with the name that its owner gave it."""
     if isinstance(error, MemoryError):
         return "out of memory; take a smaller size"
     reason = display(error, 1000)

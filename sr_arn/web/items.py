@@ -1,4 +1,4 @@
-"""A picture on the desk: what is wanted of it, where it is, and how far the work has come."""
+"""A picture on the desk: its order, its files and its progress."""
 
 import threading
 from dataclasses import dataclass, field
@@ -13,24 +13,24 @@ from sr_arn.upscaling.sizes import Size
 
 __all__ = ["Item", "Order", "Unknown", "plain_name"]
 
-MOST_SHOWN = 50_000_000  # pixels that a browser is given to compare
+MOST_SHOWN = 50_000_000  # pixels that a browser gets to compare
 LONGEST_NAME = 150  # bytes
 
 
 class Unknown(InputError):
-    """No such picture: it was removed, or is not there yet."""
+    """The picture does not exist: it was removed, or is not done yet."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted of a picture.
+    """How a picture is to be enlarged.
 
     Attributes
     ----------
     name : str
-        Of the file, as its owner calls it.
+        Of the uploaded file.
     model : str, optional
-        One of the desk's; by default the best for the size.
+        One of the desk's models; by default the best for the size.
     size : Size
     kind : Format, optional
         Of the result; by default the picture's.
@@ -46,12 +46,12 @@ class Order:
 
 @dataclass
 class Item:
-    """A picture on the desk: where it is, and how far the work has come."""
+    """A picture on the desk: its files and its progress."""
 
     order: Order
     enlarge: FileUpscaler
     folder: Path
-    called: str  # the result
+    called: str  # the name of the result
     status: str = "waiting"  # working, done, failed
     share: float = 0.0
     outcome: dict[str, Any] = field(default_factory=dict)
@@ -60,23 +60,23 @@ class Item:
 
     @property
     def source(self) -> Path:
-        """The picture that was handed in."""
+        """The uploaded picture."""
         return self.folder / f"source{Path(self.order.name).suffix.lower()}"
 
     @property
     def result(self) -> Path:
-        """What was made of it, under a name that fits any file system."""
+        """The result, under a name that fits any file system."""
         return self.folder / f"result{Path(self.called).suffix}"
 
     @property
     def is_shown(self) -> bool:
-        """Whether a browser may be given the result to look at."""
+        """Whether a browser may show the result."""
         size = self.outcome.get("width", 0) * self.outcome.get("height", 0)
         return self.status == "done" and size <= MOST_SHOWN
 
 
 def plain_name(name: str) -> str:
-    """Return a file name without folders or control characters, not too long."""
+    """Return a file name without folders or control characters, shortened if necessary."""
     name = name.replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if c.isprintable()).lstrip(". ")
     path = Path(name or "picture")

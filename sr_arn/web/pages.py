@@ -1,4 +1,4 @@
-"""Pages of one file, that need nothing from outside: style, scripts and pictures are inside."""
+"""Pages in one file, with style, scripts and pictures inside."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ SCRIPT = "slider.js"
 
 _templates = Environment(
     loader=PackageLoader("sr_arn.web"),
-    autoescape=True,  # names of files and models may hold anything
+    autoescape=True,  # names of files and models may contain anything
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -30,17 +30,17 @@ _templates = Environment(
 
 @dataclass(frozen=True)
 class Version:
-    """One of the pictures that are compared."""
+    """One of the compared pictures."""
 
     name: str
     source: str
-    """Its address, or the whole picture as a data URI."""
+    """Its address, or the picture as a data URI."""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class View:
-    """Versions of one picture under a slider, of which two are seen at first."""
+    """Versions of one picture under a slider; two are shown at first."""
 
     title: str
     versions: tuple[Version, ...]
@@ -48,7 +48,7 @@ class View:
     right: int
 
     def data(self) -> dict[str, Any]:
-        """Return what the script reads."""
+        """Return the data for the script."""
         return {name: value for name, value in asdict(self).items() if name != "title"}
 
 
@@ -58,7 +58,7 @@ def static(name: str) -> str:
 
 
 def page(template: str, title: str, **content: Any) -> str:
-    """Return a page of one file; no script runs in it but ours."""
+    """Return a page in one file, in which only our script can run."""
     script = static(SCRIPT)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _templates.get_template(template).render(
@@ -71,7 +71,7 @@ def page(template: str, title: str, **content: Any) -> str:
 
 
 def local_page(**content: Any) -> str:
-    """Return the page that pictures are dropped on; its style and scripts are fetched."""
+    """Return the page for uploads; the browser fetches its style and scripts."""
     return _templates.get_template("serve.html").render(**content)
 
 

@@ -1,4 +1,4 @@
-"""A plot of points with names, as what an SVG template draws."""
+"""A plot of named points, for an SVG template."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 __all__ = ["Plot", "Point", "scatter"]
 
 WIDTH, HEIGHT = 720, 380
-LEFT, RIGHT, TOP, BOTTOM = 60, 150, 15, 45  # what stands beside the points, their names included
-LINE, LETTER = 15, 7  # of a name: its height, and about the width of a letter
-BESIDE = 9  # from a point to its name
+LEFT, RIGHT, TOP, BOTTOM = 60, 150, 15, 45  # margins, which hold axes and names
+LINE, LETTER = 15, 7  # height of a name, and approximate width of a letter
+BESIDE = 9  # distance of a name from its point
 DOT = 5  # a point's radius
 MOST_TICKS = 8
 
@@ -27,7 +27,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something at a place of the drawing."""
+    """A label at a position in the drawing."""
 
     text: str
     x: float
@@ -37,7 +37,7 @@ class Mark:
 
     @property
     def box(self) -> Box:
-        """Where the name is: left, right, top, bottom."""
+        """The box of the name: left, right, top, bottom."""
         half = LINE / 2
         right = self.text_x + LETTER * len(self.text)
         return self.text_x, right, self.text_y - half, self.text_y + half
@@ -45,7 +45,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Plot:
-    """Points and ticks at their places, in the drawing's units."""
+    """Points and ticks with their positions, in the drawing's units."""
 
     points: tuple[Mark, ...]
     x_ticks: tuple[Mark, ...]
@@ -60,7 +60,7 @@ class Plot:
 
 
 def scatter(points: Sequence[Point], x_label: str, y_label: str) -> Plot:
-    """Return a plot with a logarithmic x axis; names that would touch are moved apart."""
+    """Return a plot with a logarithmic x axis; overlapping names are moved apart."""
     low, high = min(p.x for p in points), max(p.x for p in points)
     x_from, x_to = math.log10(low) - 0.1, math.log10(high) + 0.1
     bottom, top = min(p.y for p in points), max(p.y for p in points)
@@ -90,7 +90,7 @@ def scatter(points: Sequence[Point], x_label: str, y_label: str) -> Plot:
 
 
 def _apart(marks: list[Mark]) -> list[Mark]:
-    """Return the marks, names moved up or down where they would touch a point or a name."""
+    """Return the marks, with names moved up or down that would touch a point or a name."""
     placed: list[Mark] = []
     for mark in sorted(marks, key=lambda m: (m.y, m.x)):
         dots = [(m.x - DOT, m.x + DOT, m.y - DOT, m.y + DOT) for m in marks if m is not mark]
@@ -115,7 +115,7 @@ def _decades(low: float, high: float) -> list[float]:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Return evenly spaced round numbers in between, few enough to be read."""
+    """Return a few evenly spaced round numbers in between."""
     step = 10 ** math.floor(math.log10(high - low))
     for part in (0.1, 0.2, 0.5, 1, 2):
         if (high - low) / (part * step) <= MOST_TICKS:

@@ -1,4 +1,4 @@
-"""A benchmark to look at: one HTML file of tables, plots and pictures under sliders."""
+"""The report of a benchmark: one HTML file of tables, plots and pictures under sliders."""
 
 import math
 from collections.abc import Sequence
@@ -26,22 +26,22 @@ Plane = NDArray[np.float32]
 
 
 class ShownPictures:
-    """What models made of the first pictures of each set, in colour, ready for a page.
+    """Results for the first pictures of each set, in colour, ready for a page.
 
     Parameters
     ----------
     most : int
-        Of each set.
+        Pictures of each set.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.sources: dict[tuple[str, str], dict[str, str]] = {}
-        """By set and file name: an address for each model and the original."""
+        """By set and file name: the source of each model's picture and of the original."""
         self._colours: dict[Path, Plane] = {}
 
     def add(self, model: str, set_name: str, path: Path, scale: int, hr: Plane) -> None:
-        """Keep a result's luminance [h, w], with the colour that bicubic gives it."""
+        """Add a result's luminance [h, w], with the colour of bicubic."""
         place = set_name, path.name
         if place not in self.sources:
             if sum(name == set_name for name, _ in self.sources) >= self.most:
@@ -67,7 +67,7 @@ class ShownPictures:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table, and whether it is the best of its kind."""
+    """A cell of a table, and whether it is marked as the best."""
 
     text: str
     best: bool = False
@@ -79,7 +79,7 @@ Row = tuple[str, list[Cell]]
 def benchmark_page(
     scores: Sequence[SetScore], pictures: ShownPictures, scale: int, border: str
 ) -> str:
-    """Return the page of what `sr_arn.evaluation.evaluate.evaluate` measured."""
+    """Return the page of the scores of `sr_arn.evaluation.evaluate.evaluate`."""
     sets = list(dict.fromkeys(score.set for score in scores))
     models = list(dict.fromkeys(score.model for score in scores))
     by_set = {name: [score for score in scores if score.set == name] for name in sets}
@@ -117,7 +117,7 @@ def comparison_page(paths: tuple[Path, Path]) -> str:
 
 
 def _names(paths: tuple[Path, Path]) -> tuple[str, str]:
-    """Return what tells the files apart: their names, or with their folders."""
+    """Return names that distinguish the files, with their folders if necessary."""
     first, second = paths
     if first.name != second.name:
         return first.name, second.name
@@ -158,19 +158,19 @@ def _per_image(own: list[SetScore]) -> list[Row]:
 
 
 def _plot(own: list[SetScore]) -> Plot | None:
-    """Return PSNR against time; of equal pictures, say flat ones, it is infinite."""
+    """Return PSNR against time; PSNR is infinite for equal pictures, for example flat ones."""
     points = [Point(_short(s.model), s.microseconds_per_pixel, s.psnr) for s in own]
     points = [point for point in points if math.isfinite(point.y)]
     return scatter(points, "microseconds per LR pixel", "PSNR on Y, dB") if points else None
 
 
 def _short(model: str) -> str:
-    """Return the name of a model, of a file without its folders."""
+    """Return the name of a model; that of a file is without its folders."""
     return Path(model).name
 
 
 def _views(set_name: str, own: list[SetScore], pictures: ShownPictures) -> list[View]:
-    """Return the pictures that are shown: each model's and the original, from bicubic to best."""
+    """Return the pictures of each model, from bicubic to the best, and the original."""
     best = max(range(len(own)), key=lambda index: own[index].psnr)
     views = []
     for index, image in enumerate(own[0].images):

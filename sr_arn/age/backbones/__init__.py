@@ -1,7 +1,7 @@
 """Backbones: networks from faces to the features that heads take.
 
-A backbone is a module from images [n, 3, h, w], red, green and blue levels of 0 to 1, to features
-[n, f], with an attribute `features`, the number f.
+A backbone is a module from images [n, 3, h, w], with red, green and blue levels of 0 to 1, to
+features [n, f]. Its attribute `features` is the number f.
 """
 
 from torch import nn

@@ -1,4 +1,4 @@
-"""Networks of others as backbones: torchvision's, or any that ends in a classifier."""
+"""Other networks as backbones: those of torchvision, or any that ends in a classifier."""
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,8 @@ class Borrowed(nn.Module):
     Parameters
     ----------
     network : str or Module, default "mobilenet_v3_small"
-        torchvision's name of a network, which begins untrained; or a module whose last linear layer
-        is its classifier, which is put out of the way.
+        torchvision's name of a network, which is untrained; or a module whose last linear layer
+        is its classifier, which is removed.
 
     Raises
     ------
@@ -60,12 +60,12 @@ class Borrowed(nn.Module):
 def _of_torchvision(name: str) -> nn.Module:
     try:
         from torchvision import models
-    except (ImportError, RuntimeError) as error:  # or it is of another torch
+    except (ImportError, RuntimeError) as error:  # or for another version of torch
         raise UnavailableError(
             f"network: {display(name)} is torchvision's, which is missing or does not fit this "
             f"torch: {display(error)}"
         ) from error
-    if name not in models.list_models(module=models):  # those that classify; others may download
+    if name not in models.list_models(module=models):  # classifiers; others may download
         raise InputError(f"network: torchvision has no {display(name)} that classifies pictures")
     network: nn.Module = models.get_model(name, weights=None)
     return network

@@ -8,21 +8,21 @@ from sr_arn.errors import InputError, display
 
 __all__ = ["CompactResidual"]
 
-SMALLEST = 16  # pixels of a side: its stages halve it four times
+SMALLEST = 16  # pixels a side: the stages halve it four times
 
 
 class CompactResidual(nn.Module):
     """A small residual network: features [n, 8 width] of faces [n, 3, 64, 64].
 
-    After a convolution of stride 2, four stages of residual blocks (He et al. 2016), each after
-    the first at half the size and twice as wide; then the mean over all places.
+    A convolution of stride 2, then four stages of residual blocks (He et al. 2016), each after the
+    first with half the size and twice the width; then the mean over all positions.
 
     Parameters
     ----------
     width : int, default 32
         Channels of the first stage.
     blocks : int, default 2
-        Of each stage.
+        Blocks of each stage.
     """
 
     def __init__(self, width: int = 32, blocks: int = 2) -> None:
@@ -46,13 +46,13 @@ class CompactResidual(nn.Module):
                 f"faces: expected [n, 3, h, w] of {SMALLEST} pixels a side or more, "
                 f"received {display(list(images.shape))}"
             )
-        images = images.contiguous(memory_format=torch.channels_last)  # quicker on processors
+        images = images.contiguous(memory_format=torch.channels_last)  # faster on CPUs
         features: Tensor = self.blocks(images).mean(dim=(2, 3))
         return features
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside a shortcut; at first the shortcut alone.
+    """Two convolutions beside a shortcut; initially the shortcut alone.
 
     The shortcut drops pixels before it multiplies. A 1 x 1 convolution of stride 2 is the same, but
     torch's kernel for AVX2 hangs, crashes or returns wrong gradients on 2 to 7 channels of

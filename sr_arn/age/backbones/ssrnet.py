@@ -1,10 +1,10 @@
-"""The soft stagewise regression network, whole, and its streams for other heads.
+"""The complete soft stagewise regression network, and its streams for other heads.
 
 References
 ----------
 T.-Y. Yang, Y.-H. Huang, Y.-Y. Lin, P.-C. Hsiu, Y.-Y. Chuang, "SSR-Net: A compact soft stagewise
 regression network for age estimation", IJCAI 2018. Where the paper and the authors' code differ,
-the released weights decide: the code.
+this follows the code, as the released weights do.
 """
 
 from collections.abc import Mapping
@@ -26,38 +26,38 @@ __all__ = ["SSRFeatures", "SSRNet", "SSRStages", "keras_arrays"]
 SIDE = 64  # pixels of a face
 FIRST, SECOND = 32, 16  # channels of the streams
 FUSED = 10  # channels in a fusion block
-POOLS = (None, 4, 8)  # of the fusion blocks, from the coarsest stage
-CELLS = (16, 9, 9)  # that are left
+POOLS = (None, 4, 8)  # sizes of pooling in the fusion blocks, from the coarsest stage
+CELLS = (16, 9, 9)  # cells after pooling
 DROPPED = 0.2
-EPS, MOMENTUM = 1e-3, 0.01  # of Keras' norms
+EPS, MOMENTUM = 1e-3, 0.01  # of the normalisation in Keras
 
 
 class _Streams(nn.Module):
-    """Two streams of four blocks from a face."""
+    """Two streams of four blocks, from a face."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = _stream(FIRST), _stream(SECOND)
 
     def forward(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return the maps of both that the stages see, from the coarsest."""
+        """Return the maps of both streams for each stage, from the coarsest."""
         if images.ndim != 4 or images.shape[1:] != (3, SIDE, SIDE):
             raise InputError(
                 f"faces: expected [n, 3, {SIDE}, {SIDE}], received {display(list(images.shape))}"
             )
-        images = images.contiguous(memory_format=torch.channels_last)  # quicker on processors
+        images = images.contiguous(memory_format=torch.channels_last)  # faster on CPUs
         first, second, seen = images, images, []
         for number, (a, b) in enumerate(zip(self.first, self.second, strict=True)):
             first, second = a(first).relu(), b(second).tanh()
             if number < 3:
                 first, second = F.avg_pool2d(first, 2), F.max_pool2d(second, 2)
-            if number != 2:  # the third block's feed the fourth alone
+            if number != 2:  # maps of the third block go to the fourth only
                 seen.append((first, second))
         return seen[::-1]
 
 
 def _stream(channels: int) -> nn.ModuleList:
-    """Return four blocks of a 3 x 3 convolution without padding and a norm."""
+    """Return four blocks of a 3 x 3 convolution without padding, and normalisation."""
     inputs = (3, channels, channels, channels)
     return nn.ModuleList(
         nn.Sequential(nn.Conv2d(n, channels, 3), nn.BatchNorm2d(channels, EPS, MOMENTUM))
@@ -66,7 +66,7 @@ def _stream(channels: int) -> nn.ModuleList:
 
 
 class _Fusion(nn.Module):
-    """Few channels of both streams' maps, in few cells."""
+    """Reduces the maps of both streams to few channels in few cells."""
 
     def __init__(self, pool: int | None) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _Fusion(nn.Module):
         self.second, self.first = nn.Conv2d(SECOND, FUSED, 1), nn.Conv2d(FIRST, FUSED, 1)
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Return those of the second and of the first stream, [n, FUSED cells] each."""
+        """Return the reduced maps of the second and the first stream, [n, FUSED cells] each."""
         u, v = self.second(second).relu(), self.first(first).relu()
         if self.pool is not None:
             u, v = F.max_pool2d(u, self.pool), F.avg_pool2d(v, self.pool)
@@ -115,7 +115,7 @@ class _Stage(nn.Module):
 class SSRFeatures(nn.Module):
     """The streams and fused maps of SSR-Net, as features [n, 680] of faces [n, 3, 64, 64].
 
-    Of each stage, from the coarsest, those of the second stream and of the first.
+    For each stage, from the coarsest: those of the second stream, then of the first.
     """
 
     features = 2 * FUSED * sum(CELLS)
@@ -132,7 +132,7 @@ class SSRFeatures(nn.Module):
         Raises
         ------
         InputError
-            If the faces are of another size.
+            If the faces have another size.
         """
         maps = self.streams(images)
         fused = [fuse(*pair) for fuse, pair in zip(self.fusions, maps, strict=True)]
@@ -145,20 +145,21 @@ class SSRStages(Head):
     Parameters
     ----------
     features : int, default 680
-        No other number fits.
+        No other number is possible.
     bins : (int, int, int), default (3, 3, 3)
-        Of each stage, from the coarsest.
+        Bins of each stage, from the coarsest.
     largest : float, default 101.0
         V.
     local, dynamic : float, default 1.0
-        Of shifted bins and scaled widths: 0 without.
+        Weights of shifted bins and of scaled widths; 0 for none.
     activation : {"relu", "softmax"}, default "relu"
-        Of p. The released models have "relu", under which stages may die: see `share_alive`.
+        Activation of p. The released models have "relu", with which stages may die: see
+        `share_alive`.
 
     Raises
     ------
     InputError
-        If there are not three stages, or other features.
+        If there are not three stages, or another number of features.
     """
 
     def __init__(
@@ -202,9 +203,9 @@ class SSRStages(Head):
 
     @torch.no_grad()
     def share_alive(self, features: Tensor) -> list[float]:
-        """Return, of each stage, the share of bins that are not 0 before the last layers.
+        """Return, for each stage, the fraction of bins that are not 0 before the last layers.
 
-        In three of the four released models it is 0: all that they know of a face is in Delta.
+        It is 0 in three of the four released models: their ages depend on Delta alone.
         """
         stages: list[Any] = list(self.stages)
         learns = self.training
@@ -216,7 +217,7 @@ class SSRStages(Head):
 
 
 def _by_stage(features: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Return u and v of each stage."""
+    """Return u and v for each stage."""
     split = features.split([FUSED * cells for cells in CELLS for _ in range(2)], dim=1)  # type: ignore[no-untyped-call] # torch does not type it
     return list(zip(split[::2], split[1::2], strict=True))
 
@@ -224,20 +225,21 @@ def _by_stage(features: Tensor) -> list[tuple[Tensor, Tensor]]:
 class SSRNet(Head):
     """The soft stagewise regression network: from a face to an age.
 
-    40,531 parameters, 40,915 numbers with the norms' moving statistics. Its `features` are images
-    [n, 3, 64, 64]; those the authors trained on have levels 0 to 255 in the order blue, green, red.
+    It has 40,531 parameters, or 40,915 numbers with the moving statistics of normalisation. Its
+    `features` are images [n, 3, 64, 64]; the authors trained on levels 0 to 255 in the order blue,
+    green, red.
 
     Parameters
     ----------
     bins : (int, int, int), default (3, 3, 3)
-        Of each stage, from the coarsest.
+        Bins of each stage, from the coarsest.
     **options
-        The others of `SSRStages`.
+        Other parameters of `SSRStages`.
 
     Raises
     ------
     InputError
-        As of `SSRStages`, or of faces of another size.
+        As `SSRStages`, or if the faces have another size.
     """
 
     def __init__(self, bins: tuple[int, int, int] = (3, 3, 3), **options: Any) -> None:
@@ -254,12 +256,12 @@ class SSRNet(Head):
 
     @torch.no_grad()
     def load_keras(self, arrays: Mapping[str, NDArray[np.floating]]) -> None:
-        """Take over weights by the names of the authors' Keras model: see `keras_arrays`.
+        """Load weights by the names of the authors' Keras model: see `keras_arrays`.
 
         Raises
         ------
         InputError
-            If one is missing, or of another shape.
+            If an array is missing, or has another shape.
         """
         for name, tensor in self._keras_names().items():
             if name not in arrays:
@@ -277,7 +279,7 @@ class SSRNet(Head):
             tensor.copy_(array)
 
     def _keras_names(self) -> dict[str, Tensor]:
-        """Return all numbers by their names in the authors' model."""
+        """Return all parameters and statistics by their names in the authors' model."""
         layers: dict[str, Any] = {}
         streams = self.backbone.streams
         for number in range(4):

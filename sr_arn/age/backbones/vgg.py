@@ -1,4 +1,4 @@
-"""The VGG-16 of DEX, for weights that a user has."""
+"""The VGG-16 of DEX, for weights from elsewhere."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from sr_arn.errors import InputError, display
 __all__ = ["VGG16"]
 
 SIDE = 224  # pixels of a face
-CELLS = 7  # a side, after five poolings
+CELLS = 7  # a side, after five pooling layers
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions
 DROPPED = 0.5
 MEAN = (103.939, 116.779, 123.68)  # of ImageNet's blue, green and red, as Caffe's VGG subtracts
@@ -22,14 +22,14 @@ MEAN = (103.939, 116.779, 123.68)  # of ImageNet's blue, green and red, as Caffe
 class VGG16(nn.Module):
     """The network of DEX up to fc7: features [n, 4096] of faces [n, 3, 224, 224].
 
-    Levels are 0 to 1 in the order red, green, blue, as of every backbone here; Caffe's order, range
-    and means are put in within. A head takes the place of fc8 (Simonyan and Zisserman 2015,
-    configuration D; Rothe et al. 2015).
+    Levels are 0 to 1 in the order red, green, blue, as for every backbone here; the network
+    converts them to Caffe's order, range and means. A head replaces fc8 (Simonyan and Zisserman
+    2015, configuration D; Rothe et al. 2015).
 
     Parameters
     ----------
     width : int, default 4096
-        Of fc6 and fc7.
+        Width of fc6 and fc7.
     """
 
     side = SIDE
@@ -55,7 +55,7 @@ class VGG16(nn.Module):
         Raises
         ------
         InputError
-            If the faces are of another size.
+            If the faces have another size.
         """
         if images.ndim != 4 or images.shape[1:] != (3, SIDE, SIDE):
             raise InputError(
@@ -66,22 +66,22 @@ class VGG16(nn.Module):
             for number in range(1, count + 1):
                 x = self.convolutions[f"conv{block}_{number}"](x).relu()
             x = nn.functional.max_pool2d(x, 2)
-        x = x.flatten(1)  # channels, rows, columns: as Caffe
+        x = x.flatten(1)  # channels, rows, columns, as in Caffe
         for layer in (self.fc6, self.fc7):
             x = nn.functional.dropout(layer(x).relu(), DROPPED, self.training)
         return x
 
     @torch.no_grad()
     def load_caffe(self, arrays: Mapping[str, NDArray[np.floating]]) -> None:
-        """Take over weights by Caffe's names: "conv1_1/weight", "conv1_1/bias" to "fc7/bias".
+        """Load weights by Caffe's names: "conv1_1/weight", "conv1_1/bias" to "fc7/bias".
 
         Convolutions are [out, in, 3, 3] with inputs in the order blue, green, red; fc layers
-        [out, in]. What is left over, as fc8's, is the head's: see `sr_arn.age.arn_from_dex`.
+        [out, in]. Other arrays are ignored; fc8 belongs to the head: see `sr_arn.age.arn_from_dex`.
 
         Raises
         ------
         InputError
-            If one is missing, or of another shape.
+            If an array is missing, or has another shape.
         """
         layers = {**dict(self.convolutions.items()), "fc6": self.fc6, "fc7": self.fc7}
         for name, layer in layers.items():

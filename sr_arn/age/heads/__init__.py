@@ -1,8 +1,8 @@
 """Heads: from the features of any backbone to a target, all with one interface.
 
-`loss(features, target)` is what is minimised, `predict(features)` the single estimate, and heads
-that model one have `density(features, grid)`. Features are [n, features]; targets [n, targets],
-or [n] if there is one; predictions [n, targets].
+Training minimises `loss(features, target)`, and `predict(features)` returns a single estimate.
+Heads that model a density have `density(features, grid)`. Features are [n, features]; targets
+[n, targets], or [n] if there is one; predictions [n, targets].
 """
 
 from sr_arn.age.heads.base import Head

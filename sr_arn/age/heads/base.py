@@ -1,4 +1,4 @@
-"""What all heads share: one interface."""
+"""The base class of heads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ OLDEST = 100
 
 
 def layers(inputs: int, outputs: int, hidden: int | Sequence[int] | None = None) -> nn.Module:
-    """Return linear layers with a ReLU in between; `hidden` units in all but the last."""
+    """Return linear layers with a ReLU in between; all but the last have `hidden` units."""
     check_integer(inputs, "features", 1)
     check_integer(outputs, "outputs", 1)
     if hidden is None:
@@ -38,13 +38,13 @@ def chain(units: Sequence[int]) -> nn.Sequential:
 
 @torch.no_grad()
 def set_last_bias(network: nn.Module, value: Tensor) -> None:
-    """Set what a network of `layers` gives where it knows nothing of its inputs."""
+    """Set the bias of the last layer of a network of `layers`."""
     last = network[-1] if isinstance(network, nn.Sequential) else network
     torch.as_tensor(last.bias).copy_(value)
 
 
 class Head(nn.Module, ABC):
-    """What all heads share.
+    """Base class of heads.
 
     Parameters
     ----------
@@ -58,27 +58,27 @@ class Head(nn.Module, ABC):
 
     @torch.no_grad()
     def prepare(self, labels: Tensor) -> None:
-        """Take from the labels [n, targets] or [n] of training what they tell beforehand.
+        """Initialise the head from the training labels [n, targets] or [n].
 
-        A head that begins near them need not first travel there from 0. What a head has learned
-        before, or taken from another, is lost where labels tell it anew.
+        Training is faster if a head starts near the labels, not at 0. Weights that the head has
+        learned before, or got from another head, may be lost.
         """
         self._prepare(labels.reshape(len(labels), self.targets).to(torch.get_default_dtype()))
 
     def _prepare(self, labels: Tensor) -> None:
-        """Take what labels [n, targets] tell: nothing."""
+        """Initialise the head from labels [n, targets]; by default, nothing."""
 
     def begin_epoch(self) -> None:
-        """Forget what is gathered within an epoch."""
+        """Reset statistics that are collected within an epoch."""
 
     def loss(self, features: Tensor, target: Tensor) -> Tensor:
-        """Return what is minimised, one number.
+        """Return the loss, one number.
 
         Raises
         ------
         InputError
-            If target and features do not fit together, or a target is not finite, or none that
-            the head can tell.
+            If target and features do not match, or a target is not finite or out of the head's
+            range.
         """
         wanted = (len(features), self.targets)
         if self.targets == 1 and target.ndim == 1:
@@ -109,7 +109,7 @@ class Head(nn.Module, ABC):
         Raises
         ------
         InputError
-            If the head models none, or the points are not of as many dimensions.
+            If the head models no density, or the points have another number of dimensions.
         """
         raise InputError(f"density: {type(self).__name__} models none")
 

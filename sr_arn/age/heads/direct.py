@@ -1,4 +1,4 @@
-"""Heads that estimate a target itself: a linear layer or two, or an ARN."""
+"""Heads that estimate the target directly: linear layers, or an ARN."""
 
 from collections.abc import Sequence
 from typing import Literal, Self, cast
@@ -49,7 +49,7 @@ class Direct(_ByDistance):
     targets : int, default 1
     distance : {"l2", "l1", "huber"}, default "l2"
     hidden : int or sequence of int, optional
-        Units of a layer, or several, before the last.
+        Units of one or several layers before the last.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Direct(_ByDistance):
         super().__init__(targets, distance, layers(features, targets, hidden))
 
     def _prepare(self, labels: Tensor) -> None:
-        """Begin at the mean of the labels [n, targets]."""
+        """Start at the mean of the labels [n, targets]."""
         set_last_bias(self.network, labels.mean(dim=0))
 
 
@@ -77,11 +77,11 @@ class ARN(_ByDistance):
     similarity : {"dot", "abs_dot", "neg_sqdist", "abs_cosine"}, default "dot"
     sharpness : float, default 1.0
     distance : {"l2", "l1", "huber"}, default "l2"
-        The paper names none for ages.
+        The paper does not specify it for ages.
 
     Examples
     --------
-    From a trained DEX, whose expectation it equals to begin with:
+    From a trained DEX, whose expectation it equals initially:
 
     >>> from sr_arn.age import arn_from_dex
     >>> classifier = torch.nn.Linear(8, 101)
@@ -104,20 +104,20 @@ class ARN(_ByDistance):
 
     @classmethod
     def of(cls, layer: AnchoredRegression, distance: Distance = "l2") -> Self:
-        """Return the head whose layer there is already: see `sr_arn.age.arn_from_dex`."""
+        """Return a head with an existing layer: see `sr_arn.age.arn_from_dex`."""
         head = cls(layer.in_features, layer.out_features, len(layer.anchors), distance=distance)
         head.network = layer
         return head
 
     @property
     def layer(self) -> AnchoredRegression:
-        """The anchored regression."""
+        """The anchored regression layer."""
         return cast(AnchoredRegression, self.network)
 
     def _prepare(self, labels: Tensor) -> None:
-        """Begin with biases at quantiles of the labels [n, targets].
+        """Start with biases at quantiles of the labels [n, targets].
 
-        Were all anchors' regressors equal, their gradients would be nothing.
+        If the regressors of all anchors were equal, the anchors would have no gradient.
         """
         m = len(self.layer.anchors)
         spread = np.quantile(labels.cpu().numpy(), (np.arange(m) + 0.5) / m, axis=0)

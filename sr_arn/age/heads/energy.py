@@ -1,4 +1,4 @@
-"""Energy-based conditional densities, and estimates made better by climbing them (DCTD).
+"""Energy-based conditional densities, and refinement of estimates by climbing them (DCTD).
 
 References
 ----------
@@ -21,10 +21,10 @@ from sr_arn.errors import InputError, display
 
 __all__ = ["EnergyDensity", "ascend", "climb"]
 
-POINTS, WITHIN = 201, 5.0  # of the grid that a start is looked for on, units from the centre
+POINTS, WITHIN = 201, 5.0  # of the grid of possible starts, in units from the centre
 
 Energy = Callable[[Tensor], Tensor]
-"""From targets [n, d] to the logarithm [n] of a density, but for a constant."""
+"""From targets [n, d] to the logarithm [n] of a density, up to a constant."""
 
 
 class EnergyDensity(Head):
@@ -35,23 +35,23 @@ class EnergyDensity(Head):
     features : int
     targets : int, default 1
     sigmas : sequence of float, or of sequences of length `targets`; default (0.1, 20.0)
-        Standard deviations of the proposals about a training target, in its unit; a
-        component is drawn for each sample, and all its dimensions come from it. The default is
-        DCTD's for ages; for angles of head pose (1, 20) degrees.
+        Standard deviations of the proposals around a training target, in its unit. One
+        component is drawn per sample, for all dimensions. The default is DCTD's for ages; for
+        angles of head pose it is (1, 20) degrees.
     samples : int, default 1024
-        Drawn for each target in training.
+        Number of samples per target in training.
     embedding : sequence of int, default (16, 32, 64, 128)
-        Units of the layers that a target goes through by itself.
+        Units of the layers for the target alone.
     hidden : sequence of int, default (2048,)
-        Units of the layers that features and target go through together.
+        Units of the layers for features and target together.
     unit : float or sequence of length `targets`, optional
-        A target is divided by it before it enters the network. By default targets enter less the
-        mean of the labels that `prepare` sees, in units of their standard deviations; DCTD has 1.
+        Targets are divided by it at the input of the network. By default, `prepare` subtracts
+        the mean of the labels and divides by their standard deviations; DCTD has 1.
 
     Raises
     ------
     InputError
-        If an argument is out of range, or not of as many dimensions as targets.
+        If an argument is out of range, or has another number of dimensions than the targets.
     """
 
     sigmas: Tensor
@@ -93,7 +93,7 @@ class EnergyDensity(Head):
         self.rest = nn.Sequential(nn.ReLU(), *chain(hidden), nn.Linear(hidden[-1], 1))
 
     def _prepare(self, labels: Tensor) -> None:
-        """Take the labels' mean and standard deviation as centre and unit, if none was given."""
+        """Use the labels' mean and standard deviation as centre and unit, unless one was given."""
         if self.learns_unit:
             spread = labels.std(dim=0, correction=0)
             self.centre.copy_(labels.mean(dim=0))
@@ -103,7 +103,7 @@ class EnergyDensity(Head):
         """Return f(x, y): [n, m] for features [n, k] and targets [n, m, d]."""
         k = features.shape[1]
         of_target = self.of_target((targets - self.centre) / self.unit)
-        once = F.linear(features, self.joint.weight[:, :k], self.joint.bias)  # for all targets
+        once = F.linear(features, self.joint.weight[:, :k], self.joint.bias)  # once for all targets
         both = once[:, None] + F.linear(of_target, self.joint.weight[:, k:])
         energy: Tensor = self.rest(both)[..., 0]
         return energy
@@ -114,7 +114,7 @@ class EnergyDensity(Head):
         return energy_loss(at[:, 0], at[:, 1:], sum_of_proposals(offsets, self.sigmas))
 
     def _offsets(self, target: Tensor) -> Tensor:
-        """Return offsets [m, d] drawn from the proposals: the same for the whole batch."""
+        """Return offsets [m, d] drawn from the proposals, the same for the whole batch."""
         component = torch.randint(len(self.sigmas), (self.samples,), device=target.device)
         noise = torch.randn(self.samples, self.targets, dtype=target.dtype, device=target.device)
         return noise * self.sigmas[component]
@@ -127,16 +127,16 @@ class EnergyDensity(Head):
         step: float | Tensor = 0.1,
         steps: int = 10,
     ) -> Tensor:
-        """Return estimates [n, targets]: the best of a grid, or of a start, then climbed from.
+        """Return estimates [n, targets], climbed to from the best point of a grid or from a start.
 
         Parameters
         ----------
         features : Tensor [n, features]
         initial : Tensor [n, targets], optional
-            From where; another head's estimates.
+            The start, for example estimates of another head.
         grid : Tensor [g, targets], optional
-            Among which the start is looked for; by default, for one target, 201 points within
-            5 units of the centre, or where a unit was given, of ages 0 to 100.
+            Possible starts. By default, for one target, they are 201 points within 5 units of
+            the centre, or, if a unit was given, ages from 0 to 100.
         step : float, default 0.1
             See `ascend`.
         steps : int, default 10
@@ -145,7 +145,7 @@ class EnergyDensity(Head):
         Raises
         ------
         InputError
-            If there is neither a start nor a grid, for several targets.
+            If there are several targets, and neither a start nor a grid.
         """
         if initial is None:
             if grid is None:
@@ -160,14 +160,14 @@ class EnergyDensity(Head):
         )
 
     def _usual_grid(self) -> Tensor:
-        """Return points [201, 1] where a target may lie."""
+        """Return points [201, 1] in the range of targets."""
         if not self.learns_unit:
             return torch.linspace(0, OLDEST, POINTS)[:, None]
         around = torch.linspace(-WITHIN, WITHIN, POINTS, device=self.unit.device)
         return (self.centre + around * self.unit)[:, None]
 
     def density(self, features: Tensor, grid: Tensor) -> Tensor:
-        """Return the density [n, g] on an even grid [g, targets], whose cells hold all of it."""
+        """Return the density [n, g] on an even grid [g, targets], normalised over its cells."""
         self._check_grid(grid)
         logs = self._on(features, grid)
         return (logs - torch.logsumexp(logs, dim=1, keepdim=True)).exp() / _cell(grid)
@@ -184,10 +184,10 @@ def ascend(
     steps: int = 10,
     decay: float = 0.5,
 ) -> Tensor:
-    """Climb by gradients, accepting only what is higher (DCTD, algorithm 1).
+    """Climb by gradients, accepting only higher energies (DCTD, algorithm 1).
 
-    A step that does not lead higher is not taken, and the next ones are `decay` times as long:
-    for each element of a batch by itself. So the energy never falls.
+    A step that does not lead higher is rejected, and the next steps are `decay` times as long,
+    separately for each element of a batch. So the energy never decreases.
 
     Parameters
     ----------
@@ -239,9 +239,9 @@ def climb(
     steps : int, default 5
         T.
     least_change, largest_fall : float, default 1e-3, -1e-2
-        Omega 1 and 2: an element ends once its energy changes less, or falls more.
+        Omega 1 and 2: an element stops when its energy changes less, or falls more.
     revert : bool, default False
-        Whether a step that fell so far is taken back. The paper's algorithm keeps it.
+        Whether a step with such a fall is reverted. The paper's algorithm keeps it.
     """
     _check_steps(step, steps)
     y = initial.detach().clone()
@@ -285,6 +285,6 @@ def _cell(grid: Tensor) -> float:
 
 
 def _is_even(side: Tensor) -> bool:
-    """Return whether rising numbers are two or more, at equal distances."""
+    """Return whether increasing numbers are at least two, at equal distances."""
     steps = side.diff()
     return len(steps) > 0 and bool((steps - steps.mean()).abs().max() <= 1e-3 * steps.mean())

@@ -1,4 +1,4 @@
-"""Heads that model a density of a fixed form and are trained by its likelihood."""
+"""Heads that model a density of a fixed form, trained by likelihood."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sr_arn.age.heads.base import Head, layers, set_last_bias
 
 __all__ = ["Gaussian", "Laplace"]
 
-TINY = 1e-6  # spread of labels that are all the same
+TINY = 1e-6  # spread of equal labels
 
 
 class Gaussian(Head):
@@ -21,9 +21,9 @@ class Gaussian(Head):
     ----------
     features : int
     targets : int, default 1
-        Independent of each other, given the features.
+        Their dimensions are independent, given the features.
     hidden : int or sequence of int, optional
-        Units of a layer, or several, before the last, in each of two networks.
+        Units of one or several layers before the last, in each of two networks.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Gaussian(Head):
         self.log_variance = layers(features, targets, hidden)
 
     def _prepare(self, labels: Tensor) -> None:
-        """Begin at the mean and variance of the labels [n, targets]."""
+        """Start at the mean and variance of the labels [n, targets]."""
         set_last_bias(self.mean, labels.mean(dim=0))
         set_last_bias(self.log_variance, labels.var(dim=0, correction=0).clamp_min(TINY).log())
 
@@ -62,9 +62,9 @@ class Laplace(Head):
     ----------
     features : int
     targets : int, default 1
-        With more than one, S10, which for one is another loss than S6.
+        Several use the loss S10, which differs from S6 even for one dimension.
     hidden : int or sequence of int, optional
-        Units of a layer, or several, before the last, in each of two networks.
+        Units of one or several layers before the last, in each of two networks.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Laplace(Head):
         self.log_scale = layers(features, targets, hidden)
 
     def _prepare(self, labels: Tensor) -> None:
-        """Begin at the median of the labels [n, targets] and their mean distance from it."""
+        """Start at the median of the labels [n, targets] and their mean distance from it."""
         median = labels.median(dim=0).values
         set_last_bias(self.mean, median)
         distance = (labels - median).abs().mean(dim=0).clamp_min(TINY)
@@ -92,7 +92,7 @@ class Laplace(Head):
         return mean
 
     def density(self, features: Tensor, grid: Tensor) -> Tensor:
-        """Return the density [n, g] at points [g, 1]; for several targets S9 has no constant."""
+        """Return the density [n, g] at points [g, 1]; for several targets, S9 is not normalised."""
         if self.targets > 1:
             return super().density(features, grid)
         self._check_grid(grid)

@@ -1,10 +1,10 @@
-"""Progressive margin loss: classification whose margins follow from the classes' statistics.
+"""Progressive margin loss: classification with margins from statistics of the classes.
 
 References
 ----------
 Z. Deng, H. Liu, Y. Wang, C. Wang, Z. Yu, X. Sun, "PML: Progressive margin loss for long-tailed age
-classification", CVPR 2021, equations 1 to 13. The authors' code differs from the paper: both are
-here, as variants.
+classification", CVPR 2021, equations 1 to 13. The authors' code differs from the paper; both are
+supported, as variants.
 """
 
 import math
@@ -24,26 +24,26 @@ __all__ = ["ClassStatistics", "ProgressiveMargin", "cosine_distance", "curricula
 
 Variant = Literal["paper", "released"]
 LOWEST_SIGMA = 0.5  # of an ordinal margin, in classes
-HIDDEN = 128  # units of what learns margins
-FEWEST = 32  # features that outlast the strides of the released network
-RELEASED_WEIGHTS = 0.1, 0.01  # of the variational margin, and of all once standardised
+HIDDEN = 128  # units of the networks for margins
+FEWEST = 32  # features that are left after the strides of the released network
+RELEASED_WEIGHTS = 0.1, 0.01  # of the variational margin, and of all standardised margins
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Return 1 - cos [...] of vectors [..., d], 0 to 2; 1 where one is 0."""
+    """Return 1 - cos [...] of vectors [..., d], 0 to 2; 1 if one of them is 0."""
     cosine = (F.normalize(a, dim=-1) * F.normalize(b, dim=-1)).sum(dim=-1)
     return (1 - cosine).clamp(0, 2)
 
 
 class ClassStatistics(nn.Module):
-    """Centres, and spread within and between classes, kept up to date sample by sample.
+    """Centres, and spread within and between classes, updated sample by sample.
 
     Parameters
     ----------
     features, classes : int
     mean : bool, default False
-        Whether the spread within a class is divided by its samples; the paper's grows with them.
+        Whether the spread within a class is divided by its number of samples; not in the paper.
 
     Attributes
     ----------
@@ -67,13 +67,14 @@ class ClassStatistics(nn.Module):
 
     @torch.no_grad()
     def update(self, features: Tensor, classes: Tensor) -> None:
-        """Take in features [n, d] of samples of `classes` [n], one after another.
+        """Update with features [n, d] of samples of `classes` [n], one after another.
 
-        All at once: what has come of a class before a sample is a difference of running sums.
+        Computed for all at once: the samples of a class before a sample are a difference of running
+        sums.
         """
         order = classes.argsort(stable=True)
         x, k = features.detach()[order].double(), classes[order]
-        firsts = torch.searchsorted(k, k)  # where each sample's class begins
+        firsts = torch.searchsorted(k, k)  # start of each sample's class
         ends = torch.searchsorted(k, k, right=True) - 1
         counts = self.counts[k] + torch.arange(1, len(k) + 1, device=k.device) - firsts
         earlier = x.cumsum(dim=0) - x
@@ -88,7 +89,7 @@ class ClassStatistics(nn.Module):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Begin anew, as at the start of an epoch."""
+        """Reset all statistics, as at the start of an epoch."""
         for buffer in (self.centres, self.spread, self.counts):
             buffer.zero_()
 
@@ -104,23 +105,23 @@ class ClassStatistics(nn.Module):
 
 
 class ProgressiveMargin(Softmax):
-    """Classification by label distributions, with margins that the classes' statistics give.
+    """Classification by label distributions, with margins from statistics of the classes.
 
-    In evaluation there are no margins. Statistics take no gradient to the backbone.
+    There are no margins in evaluation. The statistics pass no gradient to the backbone.
 
     Parameters
     ----------
     features : int
     values : Tensor [c], optional
-        What the classes stand for; by default ages 0 to 100.
+        Values of the classes; by default ages 0 to 100.
     variant : {"paper", "released"}, default "paper"
-        "paper": equation 4, margins in a class's own numerator and denominator. "released": as the
-        authors' code, one softmax of logits less margins that are standardised over the
-        classes, and the expectation's absolute error besides.
+        "paper": equation 4, margins in a class's own numerator and denominator. "released": the
+        authors' code, one softmax of logits minus margins that are standardised over the classes,
+        plus the absolute error of the expectation.
     sigma : float, default 2.0
         Of the label distributions.
     ordinal_weight, variational_weight : float, default 0.1, 0.01
-        lambda and beta of equation 11; the paper does not give them.
+        lambda and beta of equation 11; the paper does not specify them.
     mean_spread : bool, default False
         See `ClassStatistics`.
     normalize : bool, default True
@@ -129,7 +130,7 @@ class ProgressiveMargin(Softmax):
     Raises
     ------
     InputError
-        If the variant is another.
+        If the variant is unknown.
     """
 
     frozen: Tensor
@@ -165,12 +166,12 @@ class ProgressiveMargin(Softmax):
         self.register_buffer("has_frozen", torch.tensor(False))
 
     def begin_epoch(self) -> None:
-        """Gather the classes' statistics anew, as the authors' code does."""
+        """Reset the statistics of the classes, as in the authors' code."""
         self.statistics.reset()
 
     @torch.no_grad()
     def end_curriculum(self) -> None:
-        """From now on, margins vary with the change since this curriculum (equation 13)."""
+        """Save the statistics; later margins depend on the change since then (equation 13)."""
         self.frozen.copy_(self.statistics.table())
         self.has_frozen.fill_(True)
 
@@ -185,7 +186,7 @@ class ProgressiveMargin(Softmax):
             return ordinal + self.variational_weight * varying
         raw = self.margin_network(now[:, : now.shape[1] - len(self.values)])
         scaled = (raw - raw.min()) / (raw.max() - raw.min()).clamp_min(1e-12)
-        sigma = torch.where(raw.abs() < 1e-3, 1e-3, raw)  # the released one may divide by 0
+        sigma = torch.where(raw.abs() < 1e-3, 1e-3, raw)  # the released code may divide by 0
         margins = _gaussians(len(self.values) * scaled, sigma)
         margins = margins + RELEASED_WEIGHTS[0] * self.margin_network(change)
         centred = margins - margins.mean(dim=1, keepdim=True)
@@ -210,7 +211,7 @@ class ProgressiveMargin(Softmax):
 
 
 def _rows(width: int, outputs: int) -> nn.Sequential:
-    """Return a network that sees each class's statistics by themselves."""
+    """Return a network for the statistics of each class separately."""
     return nn.Sequential(nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs))
 
 
@@ -222,7 +223,7 @@ def _gaussians(mean: Tensor, sigma: Tensor) -> Tensor:
 
 
 class _ReleasedMargins(nn.Module):
-    """The network of the authors' code, over columns, with classes as channels: [c, w] to [c]."""
+    """The network of the authors' code, with classes as channels: [c, w] to [c]."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -252,24 +253,24 @@ class _ReleasedMargins(nn.Module):
 
 
 def curricula(classes: Tensor, shares: Sequence[float] = SHARES, seed: int = 0) -> list[Tensor]:
-    """Return the samples of each curriculum, as sorted indices: nested, the last holds all.
+    """Return the samples of each curriculum, as sorted indices; each contains the one before.
 
-    Classes are sorted by their number of samples. Of share d, the smallest d K classes are kept
-    whole, and of every other as many samples as the largest of those has (equation 12).
+    Classes are sorted by their number of samples. A share d keeps the smallest d K classes
+    completely, and as many samples of every other class as the largest of these has (equation 12).
 
     Parameters
     ----------
     classes : Tensor of int [n]
         From 0.
     shares : sequence of float, default (0.2, 0.4, 0.6, 0.8, 1.0)
-        Rising, above 0 to 1.
+        Increasing, above 0, up to 1.
     seed : int, default 0
         Draws the samples.
 
     Raises
     ------
     InputError
-        If the shares do not rise, or there are no samples, or classes are no numbers from 0.
+        If the shares do not increase, there are no samples, or classes are not numbers from 0.
     """
     check_integer(seed, "seed", 0)
     if classes.ndim != 1 or classes.is_floating_point() or bool((classes < 0).any()):
@@ -280,7 +281,7 @@ def curricula(classes: Tensor, shares: Sequence[float] = SHARES, seed: int = 0) 
     order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))
     counts = torch.bincount(classes)
     sizes = counts[counts > 0].sort().values
-    # the how-manieth of its class a sample is, in the order drawn
+    # the rank of each sample in its class, in the order drawn
     ranks = torch.empty(len(classes), dtype=torch.long)
     for k in counts.nonzero()[:, 0]:
         own = order[classes[order] == k]

@@ -14,17 +14,17 @@ __all__ = ["DEX", "LabelDistribution", "Softmax"]
 
 
 class Softmax(Head):
-    """Classification of a target, predicted by its expectation (DEX and its relatives).
+    """Classification of a target, predicted by its expectation (DEX and related methods).
 
     Parameters
     ----------
     features : int
     values : Tensor [c], optional
-        What the classes stand for, rising; by default ages 0 to 100.
+        Values of the classes, increasing; by default ages 0 to 100.
     square_weight, variance_weight : float, default 0.1, 0.05
         See `losses.mean_variance_loss`.
     hidden : int or sequence of int, optional
-        Units of a layer, or several, before the last.
+        Units of one or several layers before the last.
     """
 
     values: Tensor
@@ -50,7 +50,7 @@ class Softmax(Head):
         self.network = layers(features, len(values), hidden)
 
     def _check_target(self, target: Tensor) -> None:
-        """Raise `InputError` for targets farther out than the widest class is wide."""
+        """Raise `InputError` for targets outside by more than the width of the widest class."""
         widest = self.values.diff().max()
         least, most = float(self.values[0] - widest), float(self.values[-1] + widest)
         low, high = float(target.min()), float(target.max())
@@ -68,7 +68,7 @@ class Softmax(Head):
         return losses.expectation(self.network(features), self.values)[:, None]
 
     def density(self, features: Tensor, grid: Tensor) -> Tensor:
-        """Return the density [n, g] at points [g, 1]: each class spread evenly about its value."""
+        """Return the density [n, g] at points [g, 1], with classes spread about their values."""
         self._check_grid(grid)
         p = self.network(features).softmax(dim=1)
         edges = (self.values[1:] + self.values[:-1]) / 2
@@ -87,9 +87,9 @@ class DEX(Softmax):
     ----------
     features : int
     values : Tensor [c], optional
-        What the classes stand for; by default ages 0 to 100.
+        Values of the classes; by default ages 0 to 100.
     hidden : int or sequence of int, optional
-        Units of a layer, or several, before the last.
+        Units of one or several layers before the last.
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class LabelDistribution(Softmax):
     ----------
     features : int
     values : Tensor [c], optional
-        What the classes stand for; by default ages 0 to 100.
+        Values of the classes; by default ages 0 to 100.
     sigma : float, default 2.0
-        Of the distribution around a label.
+        Standard deviation of the distribution around a label.
     weight : float, default 1.0
-        Of the L1 loss.
+        Weight of the L1 loss.
     hidden : int or sequence of int, optional
-        Units of a layer, or several, before the last.
+        Units of one or several layers before the last.
     """
 
     def __init__(

@@ -18,17 +18,17 @@ SMALLEST_WIDTH = 1e-3  # of a bin, in units of its unscaled width
 class StagewiseRegression(Head):
     """Soft stagewise regression on any features (Yang et al. 2018, SSR-Net, equations 3 to 7).
 
-    `sr_arn.age.backbones.SSRNet` is the network of the paper, with streams of its own.
+    `sr_arn.age.backbones.SSRNet` is the complete network of the paper, with its streams.
 
     Parameters
     ----------
     features : int
     bins : tuple of int, default (3, 3, 3)
-        Of each stage.
+        Number of bins of each stage.
     largest : float, default 101.0
         V: targets lie in 0 to V.
     activation : {"softmax", "relu"}, default "softmax"
-        Of p; the released network has "relu", whose units may die.
+        Activation of p; the released network has "relu", whose units may die.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ def stagewise(
     largest : float
         V.
     local, dynamic : float, default 1.0
-        Of shifted bins and of scaled widths, 0 to 1.
+        Weights of shifted bins and of scaled widths, 0 to 1.
     """
     total: Tensor | float = 0.0
     width: Tensor | float = 1.0
