@@ -74,7 +74,7 @@ def read_parts(data: str) -> dict[str, Part]:
     name, _, folder = data.partition(":")
     parts = {}
     for split in SPLITS:
-        faces = DATASETS[name](folder, split)
+        faces = DATASETS[name].load(folder, split)
         parts[split] = Part(to_tensor(read_faces(faces.paths, SIDE)), faces.ages)
     return parts
 

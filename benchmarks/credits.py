@@ -1,4 +1,4 @@
-"""Write the credits of the photos that the networks in the box were trained on.
+"""Write the credits of the photos that the bundled networks were trained on.
 
     python benchmarks/credits.py DATA_DIR/open_photos/MANIFEST.tsv -o sr_arn/weights/CREDITS.md
 

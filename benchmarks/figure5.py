@@ -4,7 +4,7 @@
 
 A+, global ARN and ARN with 16 to 1024 anchors are trained at x3 on every tenth pair of
 DATA_DIR/T91, global ARN with a rank of at most 128, ARN in 2 epochs, and scored on
-DATA_DIR/Set14: a smaller training than that of the models in the box, the same for all
+DATA_DIR/Set14: a smaller training than that of the bundled models, the same for all
 points. Points that the JSON file has already are not measured again.
 """
 

@@ -43,7 +43,7 @@ from sr_arn import imresize, load_model, psnr_y
 from sr_arn.datasets.folders import find_set, read_luminances
 from sr_arn.kernels.rows import map_rows, strongest
 from sr_arn.models.conv import ConvModel
-from sr_arn.models.files import models_in_the_box
+from sr_arn.models.files import bundled_models
 from sr_arn.models.patch import PatchModel
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image
@@ -292,13 +292,13 @@ def plot(result: dict[str, Any], path: Path) -> None:
 def main() -> None:
     """Measure each model and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--models", help="default: all in the box for x3")
+    parser.add_argument("--models", help="default: all bundled for x3")
     parser.add_argument("--data", type=Path, help="folder of Set5: measures other resizers, too")
     parser.add_argument("--json", type=Path)
     parser.add_argument("-o", "--output", type=Path, help="plot of PSNR against time")
     args = parser.parse_args()
     lr = np.tile(luminance(read_image(PHOTO).pixels), (1, 2))
-    names = args.models.split(",") if args.models else models_in_the_box(3)
+    names = args.models.split(",") if args.models else bundled_models(3)
     result = {name: measure(name, lr) for name in names}
     print("| model | Set5, dB | us per LR pixel | beside | its us | ratio |")
     print("|---|---|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""Print Table 5 of the ARN paper with our column beside it, from the models in the box.
+"""Print Table 5 of the ARN paper with our column beside it, from the bundled models.
 
     python benchmarks/table5.py --data DATA_DIR
 

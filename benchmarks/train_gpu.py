@@ -1,4 +1,4 @@
-"""Train the convolutional ARNs of the box on a GPU: for clean pictures, then for others.
+"""Train the bundled convolutional ARNs on a GPU: for clean pictures, then for others.
 
     python benchmarks/train_gpu.py pack --data DATA_DIR -o planes.npz
     python benchmarks/train_gpu.py train planes.npz -o OUT [NAME ...] [--steps N]
@@ -7,16 +7,16 @@
 `pack` runs where the pictures are: DATA_DIR holds open_photos, T91 and BSD200, parts of which are
 held out (`gpu_planes.splits`). `train` runs where a GPU is; it needs one file beside the package,
 and runs on a processor too, slowly. All six networks take about 25 minutes on an NVIDIA H100.
-`install` writes what was trained into the box, without scores and time on the test sets, which
+`install` bundles what was trained, without scores and time on the test sets, which
 `train_models.py --measure` adds.
 
 A network has two sets of weights. The clean set of x3 starts from a model that was trained on the
-91 images alone: `conv-arn-x3-91` in the box, and `teacher-x3-tiny` in `checkpoints/`, where
+91 images alone: `conv-arn-x3-91`, bundled, and `teacher-x3-tiny` in `checkpoints/`, where
 `train_models.py` leaves it. Those of x2 and x4 start from the clean set of x3, and every restoring
 set from the clean set of its network. OUT has a file for each set, in float32. A set that another
 starts from is read from there, so the networks can be trained one by one.
 
-The rounds are those that the networks in the box were trained with, but x2 and x4 started when x3
+The rounds are those that the bundled networks were trained with, but x2 and x4 started when x3
 had one round behind it. Sums on a GPU are not in order: what is trained again is not the same to
 the last bit.
 """
@@ -43,7 +43,7 @@ from safetensors.numpy import load_file, save
 from sr_arn.errors import InputError
 from sr_arn.models.conv import ConvModel
 from sr_arn.models.conv_network import ConvAnchoredNetwork
-from sr_arn.models.files import BOX, SUFFIX
+from sr_arn.models.files import BUNDLED, SUFFIX
 from sr_arn.system.devices import find_device
 from sr_arn.system.files import write_whole
 from sr_arn.training.conv_arn import plain
@@ -71,7 +71,7 @@ class Recipe(NamedTuple):
     Attributes
     ----------
     start : str
-        Whose clean set it starts from: one of `RECIPES`, or a model in the box or `checkpoints/`.
+        Whose clean set it starts from: one of `RECIPES`, a bundled model, or one in `checkpoints/`.
     clean, restoring : tuple of Round
         How each set of weights is trained, one round after another.
     """
@@ -215,7 +215,7 @@ def start_arrays(name: str, out: Path) -> Arrays:
         if not path.exists():
             raise InputError(f"start: {path} is missing; train {name} first")
         return load_file(path)
-    path = BOX / f"{name}{SUFFIX}"
+    path = BUNDLED / f"{name}{SUFFIX}"
     model = load_model(path if path.exists() else CHECKPOINTS / path.name).model
     if not isinstance(model, ConvModel):
         raise InputError(f"start: expected a convolutional ARN, received {name}")
@@ -230,7 +230,7 @@ def set_path(out: Path, name: str, kind: str) -> Path:
 # --- model files -------------------------------------------------------------------
 
 
-def install(out: Path, box: Path = BOX) -> list[str]:
+def install(out: Path, folder: Path = BUNDLED) -> list[str]:
     """Write every network that has both sets in a folder to a model file; return their names."""
     kinds = "clean", "restoring"
     paths = {name: [set_path(out, name, kind) for kind in kinds] for name in RECIPES}
@@ -245,7 +245,7 @@ def install(out: Path, box: Path = BOX) -> list[str]:
             training[kind] = {key: value for key, value in entry.items() if key not in SEEN}
         model = ConvModel(RECIPES[name].scale, clean, restoring)
         upscaler = Upscaler(model, {"training": training})
-        save_model(box / f"{name}{SUFFIX}", upscaler, licence=LICENCE)
+        save_model(folder / f"{name}{SUFFIX}", upscaler, licence=LICENCE)
     return whole
 
 
@@ -279,7 +279,7 @@ def train_command(parser: argparse.ArgumentParser, arguments: list[str]) -> None
 
 
 def install_command(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
-    """Write trained networks into the box."""
+    """Bundle trained networks."""
     parser.add_argument("output", type=Path, help="the folder that train wrote")
     print(*install(parser.parse_args(arguments).output), sep="\n")
 

@@ -1,9 +1,9 @@
-r"""Train the models in the box, score and time them, write them where the package finds them.
+r"""Train the bundled models, score and time them, write them where the package finds them.
 
     python benchmarks/train_models.py --data DATA_DIR [NAME ...] [--measure]
 
 DATA_DIR holds T91 (training) and Set5, Set14, B100 (scoring only; nothing is chosen on them).
-Without names, every model of the 91 images is trained, and then all of the box are scored and
+Without names, every model of the 91 images is trained, and then all that are bundled are scored and
 timed; `benchmarks/train_gpu.py` trains the others.
 Each of them is, but for its scores, time and licence, what a command like these writes:
 
@@ -27,7 +27,7 @@ from typing import Any
 
 from sr_arn.datasets.folders import find_set
 from sr_arn.evaluation.evaluate import evaluate, table
-from sr_arn.models.files import BOX, SUFFIX, models_in_the_box
+from sr_arn.models.files import BUNDLED, SUFFIX, bundled_models
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image
 from sr_arn.regressors.in_epochs import TrainedInEpochs
@@ -57,7 +57,7 @@ CONV = {"anchors": 16, "precision": "bfloat16", "random_state": 0}
 BASE = CONV | {"channels": 48, "layers": 18}
 TINY = CONV | {"channels": 32, "layers": 8, "anchors": 8, "equivariant": False}  # see docs
 TEACHER = CONV | {"channels": 48, "layers": 16, "equivariant": False}
-AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a model in the box
+AGAIN = {"epochs": 15, "learning_rate": 0.001}  # from a bundled model
 RECIPES |= {
     "teacher-x3": ("conv-arn", 3, TEACHER | {"epochs": 60, "learning_rate": 0.002}),
     "conv-arn-x3-91": ("conv-arn", 3, BASE | {"epochs": 40, "teacher": "teacher-x3"}),
@@ -65,7 +65,7 @@ RECIPES |= {
     "conv-arn-x4-91": ("conv-arn", 4, BASE | AGAIN | {"start": "conv-arn-x3-91"}),
     "teacher-x3-tiny": ("conv-arn", 3, TINY | {"epochs": 80, "learning_rate": 0.0015}),
 }
-CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"  # and models that are not for the box
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"  # and models that are not to be bundled
 TEST_SETS = ("Set5", "Set14", "B100")
 LICENCE = "BSD-3-Clause"
 PHOTO = Path(__file__).parents[1] / "data" / "camera.png"
@@ -73,7 +73,7 @@ REPEATS = 5
 
 
 def train(name: str, data: Path) -> None:
-    """Train one model, score it, and put it into the box."""
+    """Train one model, score it, and bundle it."""
     regressor_name, scale, parameters = RECIPES[name]
     start = time.perf_counter()
     for role in ("start", "teacher"):
@@ -95,8 +95,8 @@ def train(name: str, data: Path) -> None:
 
 
 def _path(name: str) -> Path:
-    """Return the file of a model: in the box, but for teachers."""
-    return (CHECKPOINTS if name.startswith("teacher") else BOX) / f"{name}{SUFFIX}"
+    """Return the file of a model: bundled, but for teachers."""
+    return (CHECKPOINTS if name.startswith("teacher") else BUNDLED) / f"{name}{SUFFIX}"
 
 
 def score(name: str, upscaler: Upscaler, data: Path) -> dict[str, dict[str, float]]:
@@ -107,7 +107,7 @@ def score(name: str, upscaler: Upscaler, data: Path) -> dict[str, dict[str, floa
 
 
 def measure_models(names: list[str], data: Path) -> None:
-    """Score models in the box, time them in turns, and write both into each."""
+    """Score bundled models, time them in turns, and write both into each."""
     lr = luminance(read_image(PHOTO).pixels)
     upscalers = {name: load_model(name) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in upscalers}
@@ -122,7 +122,7 @@ def measure_models(names: list[str], data: Path) -> None:
         spent = round(statistics.median(seconds[name]) / megapixels, 3)
         print(f"{name}: {spent} s per megapixel")
         save_model(
-            BOX / f"{name}{SUFFIX}",
+            BUNDLED / f"{name}{SUFFIX}",
             upscaler,
             licence=LICENCE,
             scores=score(name, upscaler, data),
@@ -134,7 +134,7 @@ def main() -> None:
     """Train what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of T91 and the test sets")
-    names = [*RECIPES, *models_in_the_box(), []]
+    names = [*RECIPES, *bundled_models(), []]
     parser.add_argument("names", nargs="*", choices=names, help="models (default: all)")
     parser.add_argument(
         "--measure", action="store_true", help="only score models, and time them: be quiet"
@@ -148,7 +148,7 @@ def main() -> None:
         for name in args.names or RECIPES:
             train(name, args.data)
     if args.measure or not args.names:
-        measure_models(args.names or models_in_the_box(), args.data)
+        measure_models(args.names or bundled_models(), args.data)
 
 
 if __name__ == "__main__":

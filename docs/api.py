@@ -6,6 +6,7 @@ python docs/api.py
 import inspect
 from importlib import import_module
 from pathlib import Path
+from typing import get_origin
 
 PAGE = Path(__file__).with_name("api.md")
 MODULES = (
@@ -42,11 +43,10 @@ def page() -> str:
     seen: set[int] = set()
     for name in MODULES:
         module = import_module(name)
-        summary = (module.__doc__ or "").partition("\n")[0]
-        lines += [f"## {name}", "", summary, "", "```{eval-rst}"]
+        lines += [f"## {name}", "", "```{eval-rst}"]
         for member in module.__all__:
             found = getattr(module, member)
-            if id(found) not in seen and not inspect.ismodule(found):
+            if id(found) not in seen and get_origin(found) is None:  # nor is it a type's alias
                 lines += _directive(f"{name}.{member}", found)
             seen.add(id(found))
         lines[-1:] = ["```", ""]

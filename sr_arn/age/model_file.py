@@ -24,7 +24,7 @@ import torch
 from sr_arn.age.model import AgeModel, Plan
 from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.system.files import local_copy, write_whole
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 from sr_arn.system.safetensors_header import read_entry
 
 __all__ = ["SavedModel", "load_age_model", "save_age_model"]
@@ -88,7 +88,7 @@ def load_age_model(path: str | os.PathLike[str]) -> SavedModel:
     InputError
         If the file cannot be read or is not a sound model.
     """
-    path = place(path)
+    path = location(path)
     where = f"model {display(path)}"
     try:
         with path.open("rb") as file:

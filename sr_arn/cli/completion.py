@@ -4,9 +4,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from sr_arn.cli.age.options import DATA_SETS
 from sr_arn.cli.learners import LITERALS
-from sr_arn.cli.options import LateParser, fill_in, path_or_url
+from sr_arn.cli.options import LateParser, face_sets, fill_in, path_or_url
 
 SUMMARY = "Print a script that lets a shell complete sr-arn's options."
 EXAMPLE = 'eval "$(sr-arn completion bash)"'
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             action.choices = choices[action.dest]
         elif getattr(action, LITERALS, None):
             action.choices = getattr(action, LITERALS)
-    words = {"models": " ".join(list_models()), "faces": DATA_SETS.replace(",", "")}
+    words = {"models": " ".join(list_models()), "faces": face_sets().replace(",", "")}
     preamble = PREAMBLE.get(args.shell, "").format(**words)
     print(shtab.complete(args.parser, args.shell, preamble=preamble))
 

@@ -65,10 +65,10 @@ def _verify(folder: Path) -> int:
     sets = known_sets()
     states = [verify(folder, name) for name in sets]
     for state in states:
-        where = "not found" if state.place is None else display(state.place)
+        where = "not found" if state.folder is None else display(state.folder)
         use = sets[state.name].use
         print(row(state.name, use, f"{state.known}/{state.wanted}", where))
-        if state.place is not None and state.known < state.wanted:
+        if state.folder is not None and state.known < state.wanted:
             print(f"         missing: {state.wanted - state.known}")
         for what, names in (("others", state.others), ("damaged", state.damaged)):
             if names:
@@ -77,6 +77,6 @@ def _verify(folder: Path) -> int:
         print("all pictures are those that the tables were made with")
         return 0
     print("figures may differ from the tables for sets that are not whole")
-    if all(state.place is None for state in states) and is_set(folder):
+    if all(state.folder is None for state in states) and is_set(folder):
         print(f"{display(folder)} is a set itself: give the folder that it lies in")
     return 1

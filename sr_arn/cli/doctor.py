@@ -108,14 +108,14 @@ def _cache() -> str:
 
 
 def _models() -> str:
-    """Tell of the models in the box, or raise what is wrong with one."""
-    from sr_arn.models.files import models_in_the_box
+    """Count the bundled models, or raise what is wrong with one."""
+    from sr_arn.models.files import bundled_models
     from sr_arn.upscaling.loading import load_model
 
-    names = models_in_the_box()
+    names = bundled_models()
     for name in names:
         load_model(name)
-    return f"{len(names)} in the box, all sound"
+    return f"{len(names)} bundled, all sound"
 
 
 def _data(given: str | None) -> str:

@@ -4,7 +4,7 @@ import argparse
 
 from sr_arn.cli.options import path_or_url
 
-SUMMARY = "List the models in the box, describe one, or draw what it knows."
+SUMMARY = "List the bundled models, describe one, or draw what it knows."
 EXAMPLE = "sr-arn models; sr-arn models show conv-arn-x3"
 
 
@@ -51,7 +51,7 @@ def _show(args: argparse.Namespace) -> None:
 def _describe(name: str) -> None:
     """Print what the header of a model says."""
     from sr_arn.errors import display
-    from sr_arn.models.files import models_in_the_box
+    from sr_arn.models.files import bundled_models
     from sr_arn.upscaling.loading import CREDITS, load_model
 
     upscaler = load_model(name)
@@ -69,7 +69,7 @@ def _describe(name: str) -> None:
             f"{s} {score['psnr']:.2f} dB" for s, score in header.get("scores", {}).items()
         ),
         "licence": header.get("licence"),
-        "credits": CREDITS if sets and name in models_in_the_box() else None,
+        "credits": CREDITS if sets and name in bundled_models() else None,
     }
     print(upscaler.name)
     for label, text in rows.items():
@@ -79,7 +79,7 @@ def _describe(name: str) -> None:
 
 def _list(args: argparse.Namespace) -> None:
     """Print name, scale, regressor, size, time and the measured PSNR of each model."""
-    from sr_arn.models.files import BOX, SUFFIX, models_in_the_box, read_header
+    from sr_arn.models.files import BUNDLED, SUFFIX, bundled_models, read_header
     from sr_arn.upscaling.loading import best_models, trained_scales
 
     row = "{:<22} {:>5}  {:<10} {:>7}  {:>11}  {}".format
@@ -87,8 +87,8 @@ def _list(args: argparse.Namespace) -> None:
     print(row("bicubic", "any", "-", "-", "-", "-"))
     defaults = {best_models(scale)[0] for scale in trained_scales()}
     cores: set[int] = set()
-    for name in models_in_the_box():
-        path = BOX / f"{name}{SUFFIX}"
+    for name in bundled_models():
+        path = BUNDLED / f"{name}{SUFFIX}"
         header = read_header(path)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         scores = ", ".join(f"{s} {score['psnr']:.2f}" for s, score in header["scores"].items())

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = [
     "check_page",
     "emit_json",
     "emit_page",
+    "face_sets",
     "fill_in",
     "names",
     "options_of",
@@ -101,7 +103,31 @@ def _qualities() -> str:
     return ", ".join(f"{known.name} ({known.quality})" for known in FORMATS if known.quality)
 
 
-FROM_REGISTRIES = {"$formats": _formats, "$qualities": _qualities}
+def face_sets(is_meant: Callable[[Any], object] = bool) -> str:
+    """Return the names of the data sets of faces that are meant; none without torch."""
+    if find_spec("torch") is None:
+        return ""
+    from sr_arn.age.datasets import DATASETS
+
+    return ", ".join(name for name, known in DATASETS.items() if is_meant(known))
+
+
+def _protocols() -> str:
+    if find_spec("torch") is None:
+        return ""
+    from sr_arn.age.datasets import DATASETS
+
+    ways = {name: ", ".join(known.protocols) for name, known in DATASETS.items()}
+    return "; ".join(f"of {name}: {text}" for name, text in ways.items() if text)
+
+
+FROM_REGISTRIES: dict[str, Callable[[], str]] = {
+    "$formats": _formats,
+    "$qualities": _qualities,
+    "$face_sets": face_sets,
+    "$protocols": _protocols,
+    "$folded": lambda: face_sets(lambda known: known.has_folds),
+}
 """Marks that stand in help texts for what a registry holds."""
 
 
@@ -222,10 +248,10 @@ def emit_page(path: Path, text: str) -> None:
 def path_or_url(text: str) -> Path:
     """Return the file or folder that an argument names: the type of arguments that do."""
     from sr_arn.errors import SrArnError
-    from sr_arn.system.locations import place
+    from sr_arn.system.locations import location
 
     try:
-        return place(text)
+        return location(text)
     except SrArnError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name under which browsers may ask for the page, beside localhost and numbers",
     )
     parser.add_argument(
-        "--models", metavar="A,B", help="names or files to choose from (default: all in the box)"
+        "--models", metavar="A,B", help="names or files to choose from (default: all bundled)"
     )
     parser.add_argument(
         "--max-upload", type=int, default=200, metavar="MB", help="of a picture (default: 200)"

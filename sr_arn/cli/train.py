@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sr_arn.training.train import TrainedUpscaler
 
 SUMMARY = "Train an up-scaler on folders of images."
-REGRESSOR = "aplus (default), global-arn; arn, deep-arn and conv-arn, which need torch"
 EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor deep-arn --scale 3"
 
 
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders of HR images, or one with folders HR and LR of both versions of each",
     )
     parser.add_argument("-o", "--output", required=True, metavar="MODEL")
-    parser.add_argument("--regressor", default="aplus", metavar="NAME", help=REGRESSOR)
     add_scale(parser, default=3)
     parser.add_argument(
         "--resume", metavar="CKPT", help="go on from a checkpoint of the same training"
@@ -45,7 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_late_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that the classes of what is trained, and of degradations, describe."""
     from sr_arn.datasets.degradation import COMPONENTS
+    from sr_arn.regressors.in_epochs import TrainedInEpochs
+    from sr_arn.training.trainers import learner_class, learner_names
 
+    names = learner_names()
+    by_torch = [name for name in names if issubclass(learner_class(name), TrainedInEpochs)]
+    others = [name for name in names if name not in by_torch]
+    parser.add_argument(
+        "--regressor",
+        default="aplus",
+        metavar="NAME",
+        help=f"{', '.join(others)} (default: aplus); {', '.join(by_torch)}, which need torch",
+    )
     components = COMPONENTS.values()
     known = " and ".join(f"{c.name}={c.metavar} ({c.help})" for c in components)
     parser.add_argument(
@@ -66,14 +75,14 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.regressors.in_epochs import TrainedInEpochs
     from sr_arn.system.cluster import open_cluster
     from sr_arn.system.files import check_output
-    from sr_arn.system.locations import place
+    from sr_arn.system.locations import location
     from sr_arn.training.curve import Curve
     from sr_arn.training.train import check_learns_from_parts, train_upscaler
     from sr_arn.training.trainers import learner_class
     from sr_arn.upscaling.loading import save_model
 
-    args.images, args.output = [place(folder) for folder in args.images], place(args.output)
-    args.resume = args.resume and place(args.resume)
+    args.images, args.output = [location(folder) for folder in args.images], location(args.output)
+    args.resume = args.resume and location(args.resume)
     if check_output(args.output).suffix != SUFFIX:
         raise InputError(
             f"output: expected a name ending in {SUFFIX}, received {display(args.output.name)}"
@@ -126,7 +135,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, upscaler: "TrainedUpscaler", degrade: "Degradation") -> None:
-    """Print how bicubic, the models in the box and the new one do on the images held out."""
+    """Print how bicubic, the bundled models and the new one do on the images held out."""
     from sr_arn.evaluation.evaluate import evaluate, table
     from sr_arn.models.features import SMALLEST
     from sr_arn.models.files import list_models

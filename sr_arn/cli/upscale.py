@@ -168,24 +168,24 @@ def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "File
 
 
 def _path_or_pipe(text: str) -> Path:
-    """Return a place; only the dash alone is `PIPE`, not a file that is called so."""
-    from sr_arn.system.locations import place
+    """Return a location; only the dash alone is `PIPE`, not a file that is called so."""
+    from sr_arn.system.locations import location
 
-    path = place(text)
+    path = location(text)
     return path.absolute() if path == Path("-") and text != "-" else path
 
 
 def _is_folder(inputs: list[str], output: str) -> bool:
     """Return whether results go to a folder: there may be many, or the output says so."""
-    from sr_arn.system.locations import is_pattern, place
+    from sr_arn.system.locations import is_pattern, location
 
     if output == "-":
         return len(inputs) > 1
-    first = place(inputs[0])
+    first = location(inputs[0])
     many = len(inputs) > 1 or first.is_dir()
     if not many and not first.exists():
         many = is_pattern(inputs[0])
-    return many or output.endswith(("/", "\\")) or place(output).is_dir()
+    return many or output.endswith(("/", "\\")) or location(output).is_dir()
 
 
 def _check_single(
@@ -223,11 +223,11 @@ def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     from sr_arn.errors import InputError, SrArnError, display
     from sr_arn.pictures.formats import SUFFIXES, format_named
     from sr_arn.system.files import check_folder
-    from sr_arn.system.locations import place
+    from sr_arn.system.locations import location
     from sr_arn.upscaling import batch
     from sr_arn.upscaling.naming import naming
 
-    folder = place(args.output)
+    folder = location(args.output)
     if "-" in (*args.inputs, args.output):
         raise InputError("input: stdin and stdout are for one picture; give -o a file, or -")
     is_picture = folder.suffix.lower() in SUFFIXES and not args.output.endswith(("/", "\\"))

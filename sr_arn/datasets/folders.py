@@ -17,7 +17,7 @@ from sr_arn.errors import InputError, display
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.formats import SUFFIXES
 from sr_arn.pictures.io import read_image
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = [
     "KnownSet",
@@ -54,7 +54,7 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
     InputError
         If the folder is missing or holds no picture.
     """
-    folder = place(folder)
+    folder = location(folder)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise InputError(f"images: expected a folder, {display(folder)} {what}")
@@ -70,7 +70,7 @@ def find_images(folder: str | os.PathLike[str]) -> list[Path]:
 
 def pair_folders(folder: str | os.PathLike[str]) -> tuple[Path, Path] | None:
     """Return the folders HR and LR within a folder, if both are there."""
-    below = {p.name.upper(): p for p in place(folder).iterdir() if p.is_dir()}
+    below = {p.name.upper(): p for p in location(folder).iterdir() if p.is_dir()}
     return (below["HR"], below["LR"]) if {"HR", "LR"} <= below.keys() else None
 
 
@@ -113,7 +113,7 @@ def data_folder(given: str | os.PathLike[str] | None) -> Path:
     named = given or os.environ.get(DATA_VARIABLE)
     if not named:
         raise InputError(f"data: give the folder of the sets, with --data or {DATA_VARIABLE}")
-    folder = place(named)
+    folder = location(named)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise InputError(f"data: expected a folder, {display(folder)} {what}")
@@ -197,7 +197,7 @@ class State(NamedTuple):
     """What became of looking for a set."""
 
     name: str
-    place: Path | None
+    folder: Path | None
     known: int
     """Of its pictures, how many are there."""
     wanted: int

@@ -9,7 +9,7 @@ regressor       the name of what was trained, as on the command line
 scale           HR pixels per LR pixel
 training        what it was trained on: images, their digest, samples, settings
 scores          {set: {"psnr": dB, "ssim": ...}} with the papers' border; may be empty
-time            {"seconds": per megapixel made, "cores": how many}; only of those in the box
+time            {"seconds": per megapixel made, "cores": how many}; only of bundled models
 licence         SPDX identifier of the weights' licence
 ==============  ==========================================================================
 
@@ -45,17 +45,17 @@ from sr_arn.models.base import (
 from sr_arn.models.features import SCALES
 from sr_arn.models.kinds import KINDS
 from sr_arn.system.files import local_copy, write_whole
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 from sr_arn.system.safetensors_header import read_entry
 
 __all__ = [
-    "BOX",
+    "BUNDLED",
     "CREDITS",
     "SUFFIX",
-    "box_listing",
+    "bundled_listing",
+    "bundled_models",
     "find_model",
     "list_models",
-    "models_in_the_box",
     "name_of",
     "read_header",
     "read_model",
@@ -65,8 +65,8 @@ __all__ = [
 FORMAT_VERSION = 1
 KEY = "sr_arn"
 SUFFIX = ".safetensors"
-BOX = Path(__file__).parents[1] / "weights"
-CREDITS = BOX / "CREDITS.md"
+BUNDLED = Path(__file__).parents[1] / "weights"
+CREDITS = BUNDLED / "CREDITS.md"
 LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1000
 
 
@@ -83,40 +83,40 @@ def list_models(*, scale: int | None = None) -> list[str]:
     >>> list_models(scale=4)[:2]
     ['bicubic', 'aplus-x4']
     """
-    return [BicubicModel.name, *models_in_the_box(scale)]
+    return [BicubicModel.name, *bundled_models(scale)]
 
 
-def models_in_the_box(scale: int | None = None) -> list[str]:
+def bundled_models(scale: int | None = None) -> list[str]:
     """Return the names of the trained models that came with the package, for a scale or all."""
-    paths = sorted(BOX.glob(f"*{SUFFIX}"))
+    paths = sorted(BUNDLED.glob(f"*{SUFFIX}"))
     return [p.stem for p in paths if scale is None or read_header(p)["scale"] == scale]
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Path:
-    """Return the file of a model given by its name in the box or its path."""
-    if str(name_or_path) in models_in_the_box():
-        return BOX / f"{name_or_path}{SUFFIX}"
-    path = place(name_or_path)
+    """Return the file of a model given by name, if it is bundled, or path."""
+    if str(name_or_path) in bundled_models():
+        return BUNDLED / f"{name_or_path}{SUFFIX}"
+    path = location(name_or_path)
     if not path.exists():
         raise InputError(
-            f"model: {display(name_or_path)} is neither a file nor in the box; {box_listing()}"
+            f"model: {display(name_or_path)} is neither a file nor bundled; {bundled_listing()}"
         )
     return path
 
 
-def box_listing() -> str:
-    """Return in words what is in the box."""
-    return f"the box has {', '.join(list_models())}"
+def bundled_listing() -> str:
+    """Return in words which models are bundled."""
+    return f"bundled are {', '.join(list_models())}"
 
 
 def name_of(path: Path) -> str:
-    """Return what to call the model of a file: its name in the box, or the file's."""
-    return path.stem if path.parent == BOX else display(path.name)
+    """Return what to call the model of a file: its own name if it is bundled, else the file's."""
+    return path.stem if path.parent == BUNDLED else display(path.name)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
     """Return the JSON header of a model file, checked; the arrays stay on disk."""
-    path = place(path)
+    path = location(path)
     try:
         with path.open("rb") as file:
             return _read_header(file, display(path))

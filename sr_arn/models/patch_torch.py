@@ -100,7 +100,7 @@ class TorchPatchModel:
 def in_half(device: torch.device, work: Callable[[], Tensor]) -> Tensor:
     """Return what `work` gives: of products in float16 where these are fast and do not overflow.
 
-    Of the ARN models in the box, that changes a pixel by a level of 255 at most; bfloat16, with
+    In the bundled ARN models, that changes a pixel by a level of 255 at most; bfloat16, with
     three bits less, by two (`benchmarks/half.py`).
     """
     if device.type in HALF_ON:

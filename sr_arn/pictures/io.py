@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError, display
 from sr_arn.pictures.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
 from sr_arn.pictures.formats.base import DAMAGE, TooManyPixels
-from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.files import check_output, write_whole
-from sr_arn.system.locations import is_place, place
+from sr_arn.system.locations import is_location, location
 from sr_arn.system.threads import available_cores
 
 __all__ = [
@@ -59,8 +59,8 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     InputError
         If it is missing, no picture, damaged or of another kind; `TooManyPixels` if too large.
     """
-    if isinstance(source, str | os.PathLike) or is_place(source):
-        name, path = display(source), place(source)
+    if isinstance(source, str | os.PathLike) or is_location(source):
+        name, path = display(source), location(source)
         try:
             with path.open("rb") as file:
                 return _decode(file, name, max_pixels, path.suffix.lower())
@@ -140,25 +140,25 @@ def write_image(
         If the suffix, the folder, the size, the depth or the channels do not allow it.
     """
     picture = as_it_fits(format_of(check_output(path)), picture)
-    write_strips(path, picture.frame, [picture.pixels], threads)
+    write_strips(path, picture.info, [picture.pixels], threads)
 
 
 def write_strips(
     path: str | os.PathLike[str],
-    frame: Frame,
+    info: PictureInfo,
     strips: Iterable[NDArray[Any]],
     threads: int | None = None,
     quality: int | None = None,
 ) -> None:
     """Write a picture as its pixels come: `encode_strips`, to a file that is whole or absent."""
-    target = format_of(place(path))
-    write_whole(path, lambda file: encode_strips(file, target, frame, strips, threads, quality))
+    target = format_of(location(path))
+    write_whole(path, lambda file: encode_strips(file, target, info, strips, threads, quality))
 
 
 def encode_strips(
     file: IO[bytes],
     target: Format,
-    frame: Frame,
+    info: PictureInfo,
     strips: Iterable[NDArray[Any]],
     threads: int | None = None,
     quality: int | None = None,
@@ -172,13 +172,13 @@ def encode_strips(
     file : binary file
         Open for reading as well.
     target : Format
-        One that holds the frame: see `as_it_fits`.
-    frame : Frame
+        One that holds the picture: see `as_it_fits`.
+    info : PictureInfo
     strips : iterable of ndarray
     threads : int, optional
         That PNG and TIFF are deflated by; by default as many as the process may use.
     quality : int, optional
         1 to 100, of formats that lose something; by default that of the format.
     """
-    frame = replace(frame, metadata=target.fit(frame.metadata))
-    target.write(file, frame, strips, threads or available_cores(), quality)
+    info = replace(info, metadata=target.fit(info.metadata))
+    target.write(file, info, strips, threads or available_cores(), quality)

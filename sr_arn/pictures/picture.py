@@ -10,14 +10,14 @@ from sr_arn.errors import InputError
 from sr_arn.pictures.metadata import Metadata, checked_icc
 from sr_arn.planes import WHITE
 
-__all__ = ["MODES", "Frame", "Picture"]
+__all__ = ["MODES", "Picture", "PictureInfo"]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Mode by number of channels: grey or colour, with A for alpha. CMYK has four as well."""
 
 
 @dataclass(frozen=True)
-class Frame:
+class PictureInfo:
     """All of a picture but its pixels: they may not be there yet."""
 
     shape: tuple[int, ...]
@@ -31,8 +31,8 @@ class Frame:
         channels = 1 if len(self.shape) == 2 else self.shape[2]
         return "CMYK" if self.is_cmyk else MODES[channels]
 
-    def of_size(self, height: int, width: int) -> "Frame":
-        """Return the frame of the same picture in another size."""
+    def of_size(self, height: int, width: int) -> "PictureInfo":
+        """Return that of the same picture in another size."""
         metadata = self.metadata.for_picture(width, height)
         return replace(self, shape=(height, width, *self.shape[2:]), metadata=metadata)
 
@@ -51,14 +51,14 @@ class Picture:
     """Quality of the JPEG file that the pixels were read from, 1 to 100."""
 
     @property
-    def frame(self) -> Frame:
+    def info(self) -> PictureInfo:
         """All but the pixels."""
-        return Frame(self.pixels.shape, self.pixels.dtype, self.metadata, self.is_cmyk)
+        return PictureInfo(self.pixels.shape, self.pixels.dtype, self.metadata, self.is_cmyk)
 
     @property
     def mode(self) -> str:
         """What the channels are: L, LA, RGB, RGBA or CMYK."""
-        return self.frame.mode
+        return self.info.mode
 
     def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
         """Return the same picture with other pixels, of any size, which no file holds."""

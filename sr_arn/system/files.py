@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import IO, Any
 
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import is_local, place
+from sr_arn.system.locations import is_local, location
 
 __all__ = ["check_folder", "check_output", "local_copy", "write_whole"]
 
@@ -26,7 +26,7 @@ def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
     InputError
         If it is a folder, or its folder is missing or not writable.
     """
-    path = place(path)
+    path = location(path)
     if path.is_dir():
         raise InputError(f"{name}: expected a file, {display(path)} is a folder")
     if not is_local(path):
@@ -48,7 +48,7 @@ def check_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
     InputError
         If it is not a folder, or cannot be written to or created.
     """
-    path = place(path)
+    path = location(path)
     if not is_local(path) and not path.is_file():
         return _check_store(path, name)
     there = next(p for p in (path, *path.absolute().parents) if p.exists())

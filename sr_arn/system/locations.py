@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from sr_arn.errors import UnavailableError, display
 
-__all__ = ["identity", "is_local", "is_pattern", "is_place", "is_same", "place"]
+__all__ = ["identity", "is_local", "is_location", "is_pattern", "is_same", "location"]
 
 URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://", re.IGNORECASE)  # C:// is not a URL
 NEEDED = ("upath", "fsspec", "pathlib_abc")
 
 
-def place(given: Any) -> Path:
+def location(given: Any) -> Path:
     """Return the location of a file or folder.
 
     Parameters
@@ -50,8 +50,8 @@ def place(given: Any) -> Path:
     return cast(Path, Store.of(given))
 
 
-def is_place(value: object) -> bool:
-    """Whether `place` accepts a value; imports no library for URLs."""
+def is_location(value: object) -> bool:
+    """Whether `location` accepts a value; imports no library for URLs."""
     upath = sys.modules.get("upath")
     return isinstance(value, str | os.PathLike) or (
         upath is not None and isinstance(value, upath.UPath)

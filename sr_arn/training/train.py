@@ -15,7 +15,7 @@ from sr_arn.models.base import BicubicModel, LuminanceModel
 from sr_arn.models.features import check_patch_scale
 from sr_arn.regressors.in_epochs import TrainedInEpochs
 from sr_arn.system.cluster import Cluster
-from sr_arn.system.locations import identity, is_place, place
+from sr_arn.system.locations import identity, is_location, location
 from sr_arn.training.curve import Curve
 from sr_arn.training.trainer import TrainingSet
 from sr_arn.training.trainers import Learner, trainer_of
@@ -109,8 +109,8 @@ def train_upscaler(
     if cluster is not None:
         check_learns_from_parts(regressor)
     # 1. images
-    folders = cast(Sequence[Any], [images] if is_place(images) else images)
-    if len({identity(place(folder)) for folder in folders}) < len(folders):
+    folders = cast(Sequence[Any], [images] if is_location(images) else images)
+    if len({identity(location(folder)) for folder in folders}) < len(folders):
         raise InputError("images: a folder is given twice")
     files, held_out = hold_out(training_images(folders, scale, degrade), validation)
     validation_set = Validation((one.read(scale) for one in held_out), scale, degrade)
@@ -173,7 +173,7 @@ def training_images(
         for in spite of them.
     """
     for folder in folders:
-        if not place(folder).is_dir():
+        if not location(folder).is_dir():
             find_images(folder)  # which tells what it is instead
     known = [pair_folders(folder) for folder in folders]
     if not any(known):

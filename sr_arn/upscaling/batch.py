@@ -14,7 +14,7 @@ from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.formats import SUFFIXES
 from sr_arn.pictures.io import TooManyPixels
 from sr_arn.system.cluster import Cluster, ClusterLost, asks_if_wanted
-from sr_arn.system.locations import identity, is_local, is_pattern, place
+from sr_arn.system.locations import identity, is_local, is_pattern, location
 from sr_arn.system.threads import hush_readers, in_order
 from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, FileUpscaler, Stopped, preview_of
 from sr_arn.upscaling.naming import Naming
@@ -53,8 +53,8 @@ class Outcome:
     @classmethod
     def of(cls, job: Job, enlarged: Enlarged, seconds: float) -> "Outcome":
         """Return the outcome of a finished job."""
-        (frame, model, restored), spent = enlarged, round(seconds, 3)
-        height, width = frame.shape[:2]
+        (info, model, restored), spent = enlarged, round(seconds, 3)
+        height, width = info.shape[:2]
         source, target = str(job.source), str(job.target)
         return cls(source, target, "done", None, width, height, model, spent, restored)
 
@@ -106,7 +106,7 @@ def find_jobs(
     others: list[Path] = []
     for text in inputs:
         for source, below in _files(text, recursive, identity(folder)):
-            is_preview = source.name.endswith(PREVIEW) and source != place(text)
+            is_preview = source.name.endswith(PREVIEW) and source != location(text)
             is_picture = source.suffix.lower() in SUFFIXES and not source.is_dir()
             if is_picture and not is_preview:
                 jobs.append(Job(source, folder.joinpath(*below.parts, naming.name_of(source))))
@@ -128,7 +128,7 @@ def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
     Sub-folders that are not read are yielded themselves. The folder `but`, where results go, is
     skipped.
     """
-    path = place(text)
+    path = location(text)
     if path.is_dir():
         yield from _files_of(path, Path(), recursive, but)
     elif path.exists():

@@ -15,7 +15,7 @@ from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
-from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.cluster import Cluster
 from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
@@ -46,7 +46,7 @@ class Stopped(Exception):
 class Enlarged(NamedTuple):
     """The result of enlarging a file."""
 
-    frame: Frame
+    info: PictureInfo
     """Of the result."""
     model: str
     """The name of the model."""
@@ -170,13 +170,13 @@ class FileUpscaler:
         if self.size.given:
             size = self.size.of(height, width)
         original, picture = picture, as_it_fits(kind, picture, size)
-        frame, threads = picture.frame.of_size(*size), self.schedule.threads
+        info, threads = picture.info.of_size(*size), self.schedule.threads
         strips = upscaler.upscale_strips(picture, size, watch, strengths)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
             whole = BytesIO()
-            encode_strips(whole, kind, frame, strips, threads, self.quality)
+            encode_strips(whole, kind, info, strips, threads, self.quality)
             try:
                 sys.stdout.buffer.write(whole.getbuffer())
                 sys.stdout.buffer.flush()
@@ -185,12 +185,12 @@ class FileUpscaler:
         else:
             write_whole(
                 target,
-                lambda file: encode_strips(file, kind, frame, strips, threads, self.quality),
+                lambda file: encode_strips(file, kind, info, strips, threads, self.quality),
             )
         if self.preview and target != PIPE:
             shown = preview(original, upscaler.restored(strengths))
             write_image(preview_of(target), Picture(shown))
-        return Enlarged(frame, upscaler.name, strengths)
+        return Enlarged(info, upscaler.name, strengths)
 
     def _chosen_for(self, picture: Picture) -> tuple[Upscaler, Strengths]:
         """Return the up-scaler for a picture, and the strengths to restore.

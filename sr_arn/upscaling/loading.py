@@ -8,9 +8,9 @@ from sr_arn.models.base import BicubicModel
 from sr_arn.models.features import SCALES
 from sr_arn.models.files import (
     CREDITS,
-    box_listing,
+    bundled_listing,
+    bundled_models,
     find_model,
-    models_in_the_box,
     name_of,
     read_model,
     write_model,
@@ -20,7 +20,7 @@ from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["CREDITS", "DEFAULT_SCALE", "best_models", "load_model", "save_model", "trained_scales"]
 
-BEST = ("conv-arn-x{}", "conv-arn-x{}-tiny", "deep-arn-x{}")  # the first in the box is taken
+BEST = ("conv-arn-x{}", "conv-arn-x{}-tiny", "deep-arn-x{}")  # the first that is bundled is taken
 DEFAULT_SCALE = 3
 LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 
@@ -54,7 +54,7 @@ def load_model(
         found = best_models(scale or DEFAULT_SCALE)
         if not found:
             raise InputError(
-                f"scale: no trained model for {scale}; {box_listing()}, "
+                f"scale: no trained model for {scale}; {bundled_listing()}, "
                 "of which bicubic takes any scale"
             )
         name_or_path = found[0]
@@ -66,7 +66,7 @@ def load_model(
     if scale not in (None, upscaler.scale):
         raise InputError(
             f"scale: the model {display(name_or_path)} is for {upscaler.scale}, received {scale}; "
-            f"{box_listing()}"
+            f"{bundled_listing()}"
         )
     return upscaler
 
@@ -114,5 +114,5 @@ def trained_scales() -> list[int]:
 
 def best_models(scale: int) -> list[str]:
     """Return the names of the best models for a scale, the best first."""
-    box = models_in_the_box()
-    return [name.format(scale) for name in BEST if name.format(scale) in box]
+    bundled = bundled_models()
+    return [name.format(scale) for name in BEST if name.format(scale) in bundled]

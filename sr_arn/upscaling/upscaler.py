@@ -136,7 +136,7 @@ class Upscaler:
         model = self.model
         if not (isinstance(model, TrainedModel) and model.runs_by_torch):
             raise InputError(
-                f"device: {model.name} runs on the CPU only; take a model of the box, not "
+                f"device: {model.name} runs on the CPU only; take a bundled model, not "
                 "refined, or one like those"
             )
         find_device(device)

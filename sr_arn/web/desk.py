@@ -239,8 +239,8 @@ class Desk:
             return
         item.status, start = "working", time.perf_counter()
         try:
-            frame, model, restored = item.enlarge(item.source, item.result, watch=watch)
-            height, width = frame.shape[:2]
+            info, model, restored = item.enlarge(item.source, item.result, watch=watch)
+            height, width = info.shape[:2]
             item.outcome = {
                 "width": width,
                 "height": height,

@@ -1,6 +1,7 @@
 """`sr-arn age`: train, evaluate, predict, and what is wrong told in one line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def few_held_out(monkeypatch):
     def few(folder, split):
         return utkface(folder, split, validation=6)
 
-    monkeypatch.setitem(DATASETS, "utkface", few)
+    monkeypatch.setitem(DATASETS, "utkface", replace(DATASETS["utkface"], load=few))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ def test_no_face_is_said_not_guessed(trained, tmp_path, capsys):
 BAD = {
     "no model": (["predict", "p.png"], "the following arguments are required: --model"),
     "pickle": (["predict", "PHOTO", "--model", "pickle.pt"], "is a pickle or PyTorch file"),
-    "SR model": (["predict", "PHOTO", "--model", "BOX"], "has no 'sr_arn_age' entry"),
+    "SR model": (["predict", "PHOTO", "--model", "SUPER"], "has no 'sr_arn_age' entry"),
     "plot": (["predict", "PHOTO", "--model", "MODEL", "--plot", "a.jpg"], "plot: expected a name"),
     "photo": (["predict", "pickle.pt", "--model", "MODEL"], "pickle.pt: "),
     "data": (["evaluate", "--data", "faces", "--model", "MODEL"], "data: expected NAME:FOLDER"),
@@ -211,7 +212,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line(folder, trained, tmp_path, monkeypatch, capsys, case):
-    from sr_arn.models.files import BOX
+    from sr_arn.models.files import BUNDLED
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pickle.pt").write_bytes(b"\x80\x04" + bytes(50))
@@ -220,7 +221,7 @@ def test_bad_input_is_one_line(folder, trained, tmp_path, monkeypatch, capsys, c
     names = {
         "PHOTO": "photo.png",
         "MODEL": str(trained),
-        "BOX": str(BOX / "conv-arn-x3-tiny.safetensors"),
+        "SUPER": str(BUNDLED / "conv-arn-x3-tiny.safetensors"),
     }
     arguments, message = BAD[case]
     arguments = [names.get(a, a) for a in arguments]

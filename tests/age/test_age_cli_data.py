@@ -1,5 +1,6 @@
 """`sr-arn age`: small sets, faces of other sizes, lists without their training part, folds."""
 
+import argparse
 import struct
 import zlib
 
@@ -9,7 +10,9 @@ from PIL import Image
 
 pytest.importorskip("torch", reason='needs the extra "torch"')
 
+from sr_arn.age.datasets import DATASETS, FaceSet
 from sr_arn.cli import main
+from sr_arn.cli.age.options import open_data
 
 SMALL = ["--backbone", "residual", "--width", "2", "--epochs", "1", "--batch-size", "8"]
 
@@ -92,3 +95,27 @@ def test_a_face_whose_chunks_are_cut_off(tmp_path, capsys, place):
     capsys.readouterr()
     assert main(["age", "evaluate", *data, "--model", str(model)]) == 2
     assert "0.png: damaged or missing" in capsys.readouterr().err
+
+
+def test_a_new_set_of_faces_declares_all_that_the_command_line_needs(monkeypatch, capsys):
+    def toy(folder, split, **options):
+        return folder, split, options
+
+    declared = FaceSet(
+        name="toy", load=toy, protocols=("a", "b"), has_folds=True, validation=0.3,
+        with_validation=("b",), margin=0.1,
+    )  # fmt: skip
+    monkeypatch.setitem(DATASETS, "toy", declared)
+    for given, expected in (
+        ({}, {"validation": 0.3}),
+        ({"protocol": "b", "fold": 2}, {"protocol": "b", "fold": 2}),
+    ):
+        args = argparse.Namespace(data="toy:here", **{"protocol": None, "fold": None, **given})
+        assert open_data(args, "train") == ("here", "train", expected)
+    with pytest.raises(SystemExit):
+        main(["age", "train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for text in ("utkface, toy) and", "of toy: a, b", "of fgnet, morph2, toy, from 0"):
+        assert text in told
+    assert main(["completion", "bash"]) == 0
+    assert "utkface toy" in capsys.readouterr().out

@@ -191,7 +191,7 @@ def test_names_within_the_folder():
 
 def test_loaders_by_name(tmp_path):
     assert list(DATASETS) == ["fgnet", "imdb-wiki", "lap", "megaage-asian", "morph2", "utkface"]
-    for loader in DATASETS.values():
+    for loader in (face_set.load for face_set in DATASETS.values()):
         assert list(inspect.signature(loader).parameters)[:2] == ["folder", "split"]
         with pytest.raises(InputError, match="split: expected train, validation, test, received x"):
             loader(tmp_path, "x")

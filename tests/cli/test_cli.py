@@ -17,7 +17,7 @@ from PIL import Image
 
 from sr_arn import InputError, imresize
 from sr_arn.cli import main
-from sr_arn.models.files import models_in_the_box, read_header
+from sr_arn.models.files import bundled_models, read_header
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image, write_image
 from sr_arn.pictures.picture import Picture
@@ -127,7 +127,7 @@ def test_train_each_form_of_arn(tmp_path, capsys, photo, folder_of_parts, name):
     assert first == f"{model}: {name} x3"
     assert [cell.strip() for cell in header.split("|")[1:3]] == ["model", "the one held out"]
     scores = {row.split()[1]: float(row.split()[3]) for row in rows}
-    assert scores.keys() == {"bicubic", *models_in_the_box(3), "m"}
+    assert scores.keys() == {"bicubic", *bundled_models(3), "m"}
     assert scores["conv-arn-x3"] > scores["bicubic"]
     assert "images: 2, 1 held out, x3" in captured.err
     assert re.search(rf"held out: bicubic [\d.]+ dB, {name} [\d.]+ dB", captured.err)
@@ -162,7 +162,7 @@ def test_train_conv_arn_from_a_model(tmp_path, monkeypatch, photo, folder_of_par
     [
         (("--start", "aplus-x3"), "start: aplus-x3 is no convolutional ARN"),
         (("--teacher", "deep-arn-x3"), "teacher: deep-arn-x3 is no convolutional ARN"),
-        (("--start", "nothing"), "model: nothing is neither a file nor in the box"),
+        (("--start", "nothing"), "model: nothing is neither a file nor bundled"),
         (("--layers", "3"), "layers: expected an even number, received 3"),
         (("--channels", "0"), "channels: expected an integer of at least 1"),
         (("--learning-rate", "nan"), "learning_rate: expected a finite number above 0"),
@@ -312,7 +312,7 @@ BAD_INPUT = [  # command lines, run where the pictures lie, and what the one lin
     (("upscale", "words.png", *OUT), "expected a picture (PNG, TIFF, "),
     (("upscale", "cut.jpg", *OUT), "damaged or cut off"),
     (("upscale", "empty.png", *OUT), "expected a picture (PNG, TIFF, "),
-    ((*UP, "--model", "magic"), "neither a file nor in the box"),
+    ((*UP, "--model", "magic"), "neither a file nor bundled"),
     ((*UP, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); take"),
     ((*UP, "--model", "pickled.safetensors"), "is a pickle or PyTorch file"),
     ((*UP, "--model", "nothing"), "Is a directory"),
@@ -343,7 +343,7 @@ BAD_INPUT = [  # command lines, run where the pictures lie, and what the one lin
         "name: expected {stem}, {source}, ",
     ),
     (("upscale", "photo.jpg", "-o", ".", "--name", "{"), "is no template"),
-    (("upscale", "photo.jpg", "-o", ".", "--model", "magic"), "neither a file nor in the box"),
+    (("upscale", "photo.jpg", "-o", ".", "--model", "magic"), "neither a file nor bundled"),
     ((*UP, "--threads", "0"), "threads: expected an integer of at least 1"),
     (("upscale", "photo.jpg", "-o", "gone/out.png"), "does not exist; create it"),
     (("upscale", "photo.jpg", "-o", "photo.jpg"), "is the input; take another name"),

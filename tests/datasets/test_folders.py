@@ -195,7 +195,7 @@ def test_the_doctor_tells_what_is_there(monkeypatch, tmp_path, capsys):
     told = capsys.readouterr().out
     for line in ("sr-arn ", "numpy ", "processor ", "compiled code     kept in ", "all sound"):
         assert line in told
-    monkeypatch.setattr("sr_arn.models.files.BOX", tmp_path)
+    monkeypatch.setattr("sr_arn.models.files.BUNDLED", tmp_path)
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["doctor"]) == 1

@@ -16,7 +16,7 @@ from sr_arn import InputError
 from sr_arn.cli import main
 from sr_arn.pictures.formats import format_named
 from sr_arn.pictures.io import read_image
-from sr_arn.pictures.picture import Frame
+from sr_arn.pictures.picture import PictureInfo
 from sr_arn.pictures.tiff_tags import Field, block_of
 from sr_arn.pictures.tiff_tags import short as short_of
 
@@ -46,7 +46,9 @@ def by_pillow(kind, mode, **options):
 def by_us(name, shape, dtype):
     file = io.BytesIO()
     levels = RNG.random(shape) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
-    format_named(name).write(file, Frame(shape, np.dtype(dtype)), [levels.astype(dtype)], threads=1)
+    format_named(name).write(
+        file, PictureInfo(shape, np.dtype(dtype)), [levels.astype(dtype)], threads=1
+    )
     return file.getvalue()
 
 

@@ -48,7 +48,7 @@ def test_strips_and_threads_do_not_change_a_byte(tmp_path, coffee, suffix, dtype
         np.testing.assert_array_equal(read_image(whole).pixels, pixels)
     for cuts, threads in (([1, 2, 90], 1), (range(0, 337, 50), 3), ([336], 2)):
         parts = tmp_path / f"parts{suffix}"
-        write_strips(parts, picture.frame, iter(np.split(pixels, cuts)), threads)
+        write_strips(parts, picture.info, iter(np.split(pixels, cuts)), threads)
         assert parts.read_bytes() == whole.read_bytes()
 
 
@@ -90,7 +90,7 @@ def test_upscaled_strips_are_the_upscaled_picture(coffee, kind):
 def test_the_frame_of_the_larger_picture(coffee):
     upscaler = load_model("bicubic", scale=2)
     picture = Picture(coffee[:9, :8], Metadata(dpi=(72, 72)))
-    larger = upscaler.upscale_picture(picture).frame
-    frame = picture.frame.of_size(18, 16)
-    assert frame == larger
-    assert (frame.shape, frame.dtype, frame.mode) == ((18, 16, 3), np.uint8, "RGB")
+    larger = upscaler.upscale_picture(picture).info
+    info = picture.info.of_size(18, 16)
+    assert info == larger
+    assert (info.shape, info.dtype, info.mode) == ((18, 16, 3), np.uint8, "RGB")

@@ -41,8 +41,8 @@ class Toy(Format):
         shape = (height, width, channels) if channels > 1 else (height, width)
         return Picture(np.frombuffer(file.read(), np.uint8).reshape(shape))
 
-    def write(self, file, frame, strips, threads, quality=None):
-        height, width, *channels = frame.shape
+    def write(self, file, info, strips, threads, quality=None):
+        height, width, *channels = info.shape
         file.write(self.header.pack(b"TOY\n", height, width, *(channels or [1])))
         for strip in strips:
             file.write(strip.tobytes())

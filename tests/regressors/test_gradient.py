@@ -384,10 +384,10 @@ def test_checkpoints_are_checked(tmp_path, samples, checkpoint, change):
 
 
 def test_a_model_is_no_checkpoint(samples):
-    from sr_arn.models.files import BOX
+    from sr_arn.models.files import BUNDLED
 
     with pytest.raises(InputError, match="is no checkpoint of sr-arn"):
-        clone(REGRESSORS[0]).fit(*samples, resume=BOX / "aplus-x2.safetensors")
+        clone(REGRESSORS[0]).fit(*samples, resume=BUNDLED / "aplus-x2.safetensors")
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, samples):

@@ -18,7 +18,7 @@ from sr_arn.datasets.folders import find_images
 from sr_arn.errors import display
 from sr_arn.pictures.io import read_image, write_image
 from sr_arn.system.files import check_output, local_copy, write_whole
-from sr_arn.system.locations import identity, is_local, is_pattern, place
+from sr_arn.system.locations import identity, is_local, is_pattern, location
 from sr_arn.upscaling.batch import find_jobs
 from sr_arn.upscaling.naming import Naming
 
@@ -104,8 +104,8 @@ def told(capsys, *parts):
     "name", ["a.png", "./s3://a.png", "C://a.png", "C:\\a.png", "a:b/c://d", "/x/memory://a"]
 )
 def test_names_of_this_machine_are_paths(name):
-    assert place(name) == Path(name)
-    assert is_local(place(name))
+    assert location(name) == Path(name)
+    assert is_local(location(name))
 
 
 def test_a_file_that_is_called_as_a_url_is_given_with_its_folder(tmp_path, monkeypatch, coffee):
@@ -118,28 +118,30 @@ def test_a_file_that_is_called_as_a_url_is_given_with_its_folder(tmp_path, monke
 
 
 def test_files_by_url_are_paths(tmp_path):
-    assert place(f"file://{tmp_path}/a.png") == place(f"FILE://{tmp_path}/a.png")
-    assert place(f"file://{tmp_path}/a.png") == place(f"local://{tmp_path}/a.png")
-    assert place(UPath(tmp_path)) == tmp_path
-    assert is_local(place(f"file://{tmp_path}"))
+    assert location(f"file://{tmp_path}/a.png") == location(f"FILE://{tmp_path}/a.png")
+    assert location(f"file://{tmp_path}/a.png") == location(f"local://{tmp_path}/a.png")
+    assert location(UPath(tmp_path)) == tmp_path
+    assert is_local(location(f"file://{tmp_path}"))
 
 
 def test_a_store_has_the_interface_of_a_path():
-    url = place("memory://photos/deep/a.tar.png")
+    url = location("memory://photos/deep/a.tar.png")
     assert not is_local(url)
-    assert place(url) is url
+    assert location(url) is url
     assert (str(url), url.name, url.stem, url.suffix) == (
         *("memory://photos/deep/a.tar.png", "a.tar.png", "a.tar", ".png"),
     )
-    assert url.parent / "b.png" == url.with_name("b.png") == place("memory:///photos/deep/b.png")
-    assert identity(place("memory://photos/x/../a.png")) == identity(
-        place("MEMORY:///photos/a.png")
+    assert url.parent / "b.png" == url.with_name("b.png") == location("memory:///photos/deep/b.png")
+    assert identity(location("memory://photos/x/../a.png")) == identity(
+        location("MEMORY:///photos/a.png")
     )
-    assert identity(place("memory://photos/a.png")) != identity(place("memory://photos/A.png"))
+    assert identity(location("memory://photos/a.png")) != identity(
+        location("memory://photos/A.png")
+    )
 
 
 def test_jobs_of_urls_survive_pickling(photos):
-    jobs, _ = find_jobs(["memory://photos"], place("memory://out"), NAMING)
+    jobs, _ = find_jobs(["memory://photos"], location("memory://out"), NAMING)
     again = pickle.loads(pickle.dumps(jobs))  # noqa: S301 - our own
     assert again == jobs
     assert str(again[0].target) == "memory://out/B two_x2.JPG"
@@ -426,7 +428,7 @@ def test_a_driver_that_is_missing_is_told(monkeypatch, capsys, tmp_path):
     assert cli("upscale", "gs://bucket/a.png", "-o", tmp_path / "a.png", *FAST) == 2
     told(capsys, "gs://bucket/a.png: ", "install gcsfs")
     with pytest.raises(UnavailableError):
-        place("gs://bucket/a.png")
+        location("gs://bucket/a.png")
 
 
 def test_without_the_extra_it_is_told_and_files_need_none(photos, tmp_path):
@@ -525,9 +527,9 @@ def test_strange_names_lead_nowhere(photos, tmp_path, memory, capsys):
 
 
 def test_a_model_is_loaded_from_a_store(memory, photos, tmp_path, capsys):
-    from sr_arn.models.files import BOX, read_header
+    from sr_arn.models.files import BUNDLED, read_header
 
-    data = (BOX / "aplus-x2.safetensors").read_bytes()
+    data = (BUNDLED / "aplus-x2.safetensors").read_bytes()
     memory["/models/mine.safetensors"] = MemoryFile(None, None, data)
     url = "memory://models/mine.safetensors"
     upscaler = load_model(url)
@@ -540,7 +542,7 @@ def test_a_model_is_loaded_from_a_store(memory, photos, tmp_path, capsys):
     memory["/models/mine.safetensors"] = MemoryFile(None, None, data[:-9])
     with pytest.raises(InputError, match=r"^model memory://.*: is damaged or cut off"):
         load_model(url)
-    with pytest.raises(InputError, match="model: memory://gone is neither a file nor in the box"):
+    with pytest.raises(InputError, match="model: memory://gone is neither a file nor bundled"):
         load_model("memory://gone")
 
 
@@ -615,7 +617,7 @@ def test_a_copy_of_this_machine_is_the_file_itself(tmp_path, memory):
     with local_copy(tmp_path / "a") as copy:
         assert copy == tmp_path / "a"
     memory["/a"] = MemoryFile(None, None, b"whole")
-    with local_copy(place("memory://a")) as copy:
+    with local_copy(location("memory://a")) as copy:
         assert copy.read_bytes() == b"whole"
     assert not copy.exists()
 

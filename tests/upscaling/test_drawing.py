@@ -128,7 +128,7 @@ def test_models_show(tmp_path, capsys):
     assert capsys.readouterr().out.endswith(f"g.png: {size[0]} x {size[1]} pixels\n")
     for arguments, reason in (
         (("conv-arn-x3", "-o", tmp_path / "h.png"), "has no anchors to draw"),
-        (("nothing", "-o", tmp_path / "h.png"), "neither a file nor in the box"),
+        (("nothing", "-o", tmp_path / "h.png"), "neither a file nor bundled"),
         (("aplus-x2", "-o", tmp_path / "h.txt"), "expected a name ending in"),
     ):
         assert run("models", "show", *arguments) == 2

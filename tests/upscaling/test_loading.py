@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save
 
 from sr_arn import InputError, load_model, save_model
-from sr_arn.models.files import BOX, models_in_the_box, read_header
+from sr_arn.models.files import BUNDLED, bundled_models, read_header
 from sr_arn.system.safetensors_header import LARGEST_HEADER
 
 NAME = "aplus-x2"
@@ -16,7 +16,7 @@ NAME = "aplus-x2"
 
 @pytest.fixture(scope="module")
 def data():
-    return (BOX / f"{NAME}.safetensors").read_bytes()
+    return (BUNDLED / f"{NAME}.safetensors").read_bytes()
 
 
 OF_ONE_SCALE = {"global-arn-x3", "arn-x3"}
@@ -24,7 +24,7 @@ OF_ONE_SCALE = {"global-arn-x3", "arn-x3"}
 
 @pytest.fixture(scope="module")
 def header():
-    return read_header(BOX / f"{NAME}.safetensors")
+    return read_header(BUNDLED / f"{NAME}.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def write(tmp_path, arrays, header):
 def test_the_box_holds_a_model_for_every_scale_of_the_tables():
     kinds = ("aplus-x{}", "deep-arn-x{}", "conv-arn-x{}-tiny", "conv-arn-x{}", "conv-arn-x{}-91")
     expected = {kind.format(scale) for kind in kinds for scale in (2, 3, 4)}
-    assert set(models_in_the_box()) == expected | OF_ONE_SCALE
-    for name in models_in_the_box():
+    assert set(bundled_models()) == expected | OF_ONE_SCALE
+    for name in bundled_models():
         upscaler = load_model(name)
         plain = name.removesuffix("-91").removesuffix("-tiny")
         assert plain == f"{upscaler.model.name}-x{upscaler.scale}"
@@ -113,7 +113,7 @@ def test_a_small_model_works(write):
 
 def test_by_default_the_best_model_of_the_scale():
     for scale in (2, 3, 4):
-        usual = [name for name in models_in_the_box(scale) if "-large" not in name]
+        usual = [name for name in bundled_models(scale) if "-large" not in name]
         headers = [load_model(name).header for name in usual]
         best = max(header["scores"]["B100"]["psnr"] for header in headers)
         assert load_model(None, scale=scale).header["scores"]["B100"]["psnr"] == best
@@ -219,12 +219,12 @@ def test_names_paths_and_scales(tmp_path, write):
     assert load_model("bicubic", scale=7).scale == 7
     assert load_model(str(write()), scale=2).scale == 2
     with pytest.raises(
-        InputError, match="scale: the model aplus-x2 is for 2, received 3; the box has"
+        InputError, match="scale: the model aplus-x2 is for 2, received 3; bundled are"
     ):
         load_model("aplus-x2", scale=3)
-    with pytest.raises(InputError, match="no trained model for 5; the box has"):
+    with pytest.raises(InputError, match="no trained model for 5; bundled are"):
         load_model(scale=5)
-    with pytest.raises(InputError, match="model: nonsense is neither a file nor in the box"):
+    with pytest.raises(InputError, match="model: nonsense is neither a file nor bundled"):
         load_model("nonsense")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         load_model(tmp_path)

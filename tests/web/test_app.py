@@ -110,7 +110,7 @@ def test_sizes_and_formats(client, small, query, size, name):
         ({"name": ""}, "no picture"),
         ({"model": "nothing"}, "there is no nothing"),
         ({"model": "../../etc/passwd"}, "there is no"),
-        ({"model": "deep-arn-x3"}, "there is no"),  # in the box, but not on this desk
+        ({"model": "deep-arn-x3"}, "there is no"),  # bundled, but not on this desk
         ({"size": "scale", "value": "0"}, "above 0"),
         ({"size": "scale", "value": "nan"}, "above 0"),
         ({"size": "scale", "value": ""}, "expected a number"),

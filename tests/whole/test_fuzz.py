@@ -15,7 +15,7 @@ from guard import BESIDE, Memory, guarded
 from mutations import VALUES, mutated, mutated_header, safetensors_of
 
 from sr_arn import InputError, load_model
-from sr_arn.models.files import BOX
+from sr_arn.models.files import BUNDLED
 from sr_arn.pictures.io import read_image
 from sr_arn.regressors import APlusRegressor
 from sr_arn.training.train import train_upscaler
@@ -56,7 +56,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     upscaler = train_upscaler(ROOT / "data", APlusRegressor(anchors=4), scale=2, max_samples=2000)
     save_model(folder / "patch.safetensors", upscaler)
-    files = [folder / "patch.safetensors", BOX / "conv-arn-x2-tiny.safetensors"]
+    files = [folder / "patch.safetensors", BUNDLED / "conv-arn-x2-tiny.safetensors"]
     return [path.read_bytes() for path in files]
 
 

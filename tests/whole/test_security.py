@@ -12,7 +12,7 @@ from PIL import Image
 
 from sr_arn import InputError
 from sr_arn.cli import main
-from sr_arn.models.files import BOX, read_header
+from sr_arn.models.files import BUNDLED, read_header
 from sr_arn.pictures.io import read_image
 from sr_arn.upscaling.loading import load_model
 
@@ -37,7 +37,7 @@ def zeros(count):
 @pytest.fixture
 def nasty_model(tmp_path):
     """A model that works, whose name and every text are markup and a terminal's commands."""
-    header, numbers = split_safetensors((BOX / "conv-arn-x2-tiny.safetensors").read_bytes())
+    header, numbers = split_safetensors((BUNDLED / "conv-arn-x2-tiny.safetensors").read_bytes())
     own = json.loads(header["__metadata__"]["sr_arn"])
     own["licence"] = own["training"]["images"] = MARKUP + COMMANDS_OF_A_TERMINAL
     own["scores"] = {MARKUP + COMMANDS_OF_A_TERMINAL: {"psnr": 30.0, "ssim": 0.9}}
@@ -186,7 +186,7 @@ def test_templates_lead_nowhere(name, coffee, tmp_path, capfd):
 
 
 def test_the_arrays_of_a_model_that_claims_gigabytes(tmp_path):
-    content = (BOX / "conv-arn-x2-tiny.safetensors").read_bytes()
+    content = (BUNDLED / "conv-arn-x2-tiny.safetensors").read_bytes()
     header, numbers = split_safetensors(content)
     name = next(key for key in header if key != "__metadata__")
     header[name]["shape"] = [1 << 20, 1 << 20]

@@ -1,7 +1,7 @@
 """Faces with ages, and heads with poses, as they lie on people's disks."""
 
-from collections.abc import Callable
-
+from sr_arn.age.datasets import fg_net, imdb, lap, megaage, morph, utk
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces, read_faces
 from sr_arn.age.datasets.fg_net import fgnet, fgnet_folds
 from sr_arn.age.datasets.head_pose import Poses, biwi
@@ -13,6 +13,7 @@ from sr_arn.age.datasets.utk import utkface
 
 __all__ = [
     "DATASETS",
+    "FaceSet",
     "Faces",
     "Poses",
     "biwi",
@@ -26,12 +27,7 @@ __all__ = [
     "utkface",
 ]
 
-DATASETS: dict[str, Callable[..., Faces]] = {
-    "fgnet": fgnet,
-    "imdb-wiki": imdb_wiki,
-    "lap": chalearn_lap,
-    "megaage-asian": megaage_asian,
-    "morph2": morph2,
-    "utkface": utkface,
+DATASETS: dict[str, FaceSet] = {
+    module.FACE_SET.name: module.FACE_SET for module in (fg_net, imdb, lap, megaage, morph, utk)
 }
-"""By the names that a command line knows; each takes a folder and a split first."""
+"""By the names that the command line knows."""

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sr_arn.age.datasets.face_set import HELD_OUT, FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split, check_fold, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import pictures_folder
 from sr_arn.errors import display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["fgnet", "fgnet_folds"]
 
@@ -50,7 +51,7 @@ def fgnet(
         If a name is malformed, there is no such fold, or a part would be empty.
     """
     check_split(split)
-    faces = _faces(place(folder))
+    faces = _faces(location(folder))
     people, person = np.unique(np.asarray(faces.subjects), return_inverse=True)
     left_out = person == check_fold(fold, len(people))
     if split == "test":
@@ -73,9 +74,12 @@ def fgnet_folds(folder: str | Path) -> int:
     InputError
         If a name is malformed, or there is no picture.
     """
-    return len(np.unique(np.asarray(_faces(place(folder)).subjects)))
+    return len(np.unique(np.asarray(_faces(location(folder)).subjects)))
 
 
 def _faces(folder: Path) -> Faces:
     pictures = pictures_folder(folder)
     return named_faces(pictures, scan(pictures, NAMING), NAMING, display(pictures))
+
+
+FACE_SET = FaceSet(name="fgnet", load=fgnet, has_folds=True, validation=HELD_OUT)

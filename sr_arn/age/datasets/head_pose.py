@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sr_arn.age.datasets.parts import Split, check_split, hold_out
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["Poses", "biwi"]
 
@@ -55,7 +55,7 @@ def biwi(
     """
     check_split(split)
     part = "test" if split == "test" else "train"
-    images, poses = _read(place(folder) / f"BIWI_{part}.npz")
+    images, poses = _read(location(folder) / f"BIWI_{part}.npz")
     chosen = np.ones(len(images), bool)
     if split != "test":
         chosen = hold_out(len(images), validation, seed) == (split == "validation")

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["ages_on_photos", "imdb_wiki"]
 
@@ -58,7 +59,7 @@ def imdb_wiki(
     check_split(split)
     if split == "test":
         raise InputError("split: expected train, validation, received test: IMDB-WIKI has none")
-    parts = [_kept(table, score, second, ages, known_gender) for table in _tables(place(folder))]
+    parts = [_kept(table, score, second, ages, known_gender) for table in _tables(location(folder))]
     faces = Faces(
         tuple(path for part in parts for path in part.paths),
         np.concatenate([part.ages for part in parts]),
@@ -137,3 +138,6 @@ def _fields(table: Path) -> dict[str, NDArray[Any]]:
             f"{', '.join(FIELDS)}; received {display(error)}"
         ) from error
     return fields
+
+
+FACE_SET = FaceSet(name="imdb-wiki", load=imdb_wiki)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split
 from sr_arn.age.datasets.tables import check_present, is_file, read_table
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["chalearn_lap"]
 
@@ -56,7 +57,7 @@ def chalearn_lap(
         If a list or a listed file is missing, several lists are there, or a number is none.
     """
     check_split(split)
-    folder, part = place(folder), PARTS[split]
+    folder, part = location(folder), PARTS[split]
     path = _list(folder, part) if table is None else folder / table
     first = _first_line(path)
     if delimiter is None:
@@ -99,3 +100,6 @@ def _pictures(folder: Path, part: str, name: str) -> Path:
     candidates = [folder / part, folder / part.capitalize(), folder / "images", folder]
     within = [candidate for candidate in candidates if candidate.is_dir()]
     return next((candidate for candidate in within if is_file(candidate / name)), within[0])
+
+
+FACE_SET = FaceSet(name="lap", load=chalearn_lap)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sr_arn.age.datasets.face_set import HELD_OUT, FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_name, check_present, parse_number, read_lines
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["megaage_asian"]
 
@@ -41,7 +42,7 @@ def megaage_asian(
     """
     check_split(split)
     part = "test" if split == "test" else "train"
-    folder = place(folder)
+    folder = location(folder)
     lists = folder / "list"
     table, numbers = lists / f"{part}_name.txt", lists / f"{part}_age.txt"
     names, texts = read_lines(table), read_lines(numbers)
@@ -58,3 +59,6 @@ def megaage_asian(
     if split == "test":
         return faces
     return train_or_validation(faces, split, hold_out(len(names), validation, seed))
+
+
+FACE_SET = FaceSet(name="megaage-asian", load=megaage_asian, validation=HELD_OUT)

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.age.datasets import parts, tables
+from sr_arn.age.datasets.face_set import HELD_OUT, FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.names import Naming, named_faces, scan
 from sr_arn.age.datasets.parts import Split
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["Protocol", "morph2"]
 
@@ -24,6 +25,7 @@ NAMING = Naming(
     re.compile(r"^(?P<subject>[0-9]{1,9})_[0-9]+[MF](?P<age>[0-9]{2})\.(?i:jpe?g|png)$"),
     "009055_1M54.JPG",
 )
+HAVE_VALIDATION = ("subjects", "coral")  # a part for it of their own
 ARN_IMAGES = 5475  # that ARN and DEX took; which ones was not published
 SSR_NET_SEED = 1024
 CORAL_FIRST = 16  # the age that coral's lists count from
@@ -74,8 +76,8 @@ def morph2(
     """
     _check(split, protocol, fold, seed, validation, subset)
     if protocol == "coral":
-        return _coral(place(folder), split)
-    faces = _faces(place(folder), subset)
+        return _coral(location(folder), split)
+    faces = _faces(location(folder), subset)
     if protocol == "subjects":
         return faces.take(_of_subjects(faces, split, fold, seed))
     if protocol == "arn" and subset is None and len(faces.paths) > ARN_IMAGES:
@@ -102,7 +104,7 @@ def _check(
         raise InputError(f"protocol: expected {', '.join(FOLDS)}, received {display(protocol)}")
     parts.check_fold(fold, FOLDS[protocol])
     check_integer(seed, "seed", 0)
-    if protocol in ("subjects", "coral") and validation != 0:
+    if protocol in HAVE_VALIDATION and validation != 0:
         raise InputError(f"validation: {protocol} has its own, expected 0, received {validation}")
     if protocol == "coral" and subset is not None:
         raise InputError(f"subset: coral has its own lists, expected none, received {subset}")
@@ -113,12 +115,12 @@ def _faces(folder: Path, subset: str | Path | None) -> Faces:
     pictures = tables.pictures_folder(folder)
     if subset is None:
         return named_faces(pictures, scan(pictures, NAMING), NAMING, display(pictures))
-    names = sorted(tables.read_lines(place(subset)))
+    names = sorted(tables.read_lines(location(subset)))
     twice = next((a for a, b in pairwise(names) if a == b), None)
     if twice is not None:  # it could come into two parts
         raise InputError(f"subset: {display(subset)} lists {display(twice)} twice")
     faces = named_faces(pictures, names, NAMING, display(subset))
-    tables.check_present(faces.paths, place(subset))
+    tables.check_present(faces.paths, location(subset))
     return faces
 
 
@@ -156,3 +158,13 @@ def _coral(folder: Path, split: Split) -> Faces:
     faces = named_faces(tables.pictures_folder(folder), names, NAMING, display(own))
     tables.check_present(faces.paths, own)
     return faces._replace(ages=ages[:, 0])
+
+
+FACE_SET = FaceSet(
+    name="morph2",
+    load=morph2,
+    protocols=tuple(FOLDS),
+    has_folds=True,
+    validation=HELD_OUT,
+    with_validation=HAVE_VALIDATION,
+)

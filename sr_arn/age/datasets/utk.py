@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from sr_arn.age.datasets.face_set import FaceSet
 from sr_arn.age.datasets.faces import Faces
 from sr_arn.age.datasets.parts import Split, check_split, hold_out, train_or_validation
 from sr_arn.age.datasets.tables import check_present, pictures_folder, read_table
 from sr_arn.errors import InputError, display
-from sr_arn.system.locations import place
+from sr_arn.system.locations import location
 
 __all__ = ["utkface"]
 
@@ -40,7 +41,7 @@ def utkface(
         If a list or a listed file is missing, an age is none, or a part would be empty.
     """
     check_split(split)
-    folder = place(folder)
+    folder = location(folder)
     part = "test" if split == "test" else "train"
     own, released = folder / f"{part}.csv", folder / f"utk_{part}.csv"
     table = next((path for path in (own, released) if path.is_file()), None)
@@ -55,3 +56,6 @@ def utkface(
     if validation is None:
         validation = VALIDATION if len(names) >= 2 * VALIDATION else len(names) // 8
     return train_or_validation(faces, split, hold_out(len(names), validation, seed))
+
+
+FACE_SET = FaceSet(name="utkface", load=utkface, margin=0.0)

@@ -6,11 +6,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sr_arn.age.datasets import Faces
 
-DATA_SETS = "fgnet, imdb-wiki, lap, megaage-asian, morph2, utkface"
-HELD_OUT = 0.1  # of training faces, where a data set's papers drew none
-DRAWS_NONE = ("fgnet", "megaage-asian", "morph2")
-HAVE_THEIR_OWN = ("subjects", "coral")  # protocols
-
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add `--data NAME:FOLDER`, and which part of it."""
@@ -18,12 +13,10 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="NAME:FOLDER",
-        help=f"a data set as it was published ({DATA_SETS}) and its folder",
+        help="a data set as it was published ($face_sets) and its folder",
     )
-    parser.add_argument(
-        "--protocol", metavar="P", help="of morph2: arn, setting-1, ssr-net, subjects, coral"
-    )
-    parser.add_argument("--fold", type=int, metavar="N", help="of morph2 and fgnet, from 0")
+    parser.add_argument("--protocol", metavar="P", help="$protocols")
+    parser.add_argument("--fold", type=int, metavar="N", help="of $folded, from 0")
     parser.add_argument(
         "--resize", action="store_true", help="make square faces of another size fit the model"
     )
@@ -44,18 +37,19 @@ def open_data(args: argparse.Namespace, split: str) -> "Faces":
     name, colon, folder = args.data.partition(":")
     if name not in DATASETS or not colon or not folder:
         raise InputError(
-            f"data: expected NAME:FOLDER with a name of {DATA_SETS}, received {display(args.data)}"
+            f"data: expected NAME:FOLDER with a name of {', '.join(DATASETS)}, "
+            f"received {display(args.data)}"
         )
-    options = {}
-    for option, sets in {"protocol": ("morph2",), "fold": ("morph2", "fgnet")}.items():
+    known, options = DATASETS[name], {}
+    for option, is_there in (("protocol", known.protocols), ("fold", known.has_folds)):
         value = getattr(args, option)
-        if value is not None and name not in sets:
+        if value is not None and not is_there:
             raise InputError(f"{option}: {name} has none")
         if value is not None:
             options[option] = value
-    if name in DRAWS_NONE and args.protocol not in HAVE_THEIR_OWN:
-        options["validation"] = HELD_OUT
-    return DATASETS[name](folder, split, **options)
+    if known.validation is not None and args.protocol not in known.with_validation:
+        options["validation"] = known.validation
+    return known.load(folder, split, **options)
 
 
 def chosen(args: argparse.Namespace) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _plots(args: argparse.Namespace) -> Sequence[Path | None]:
         folder.mkdir(parents=True, exist_ok=True)
     for plot in plots:
         if any(is_same(plot, photo) for photo in args.inputs):
-            raise InputError(f"plot: {display(plot)} is one of the photos; give another place")
+            raise InputError(f"plot: {display(plot)} is one of the photos; give another location")
     return plots
 
 

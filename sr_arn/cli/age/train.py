@@ -20,7 +20,6 @@ EXAMPLE = "sr-arn age train --data utkface:DIR --backbone ssrnet --head arn -o a
 SIDE = 64  # pixels of a face, of backbones that take any
 ENERGY = {"samples": 256, "hidden": [256]}  # less than DCTD's, which takes gigabytes
 LARGEST_SEED = 2**32
-MARGINS = {"utkface": 0.0}  # around the faces of a data set; of others DEX's
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read the faces, train, save."""
     check_torch(args.device)
-    from sr_arn.age.datasets import read_faces
-    from sr_arn.age.faces import MARGIN
+    from sr_arn.age.datasets import DATASETS, read_faces
     from sr_arn.age.metrics import mean_absolute_error
     from sr_arn.age.model_file import SavedModel, save_age_model
     from sr_arn.age.training import predict_ages, to_tensor, train_ages
@@ -106,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
         return
     last = error()
     told = chosen(args) | {"faces": len(faces), "epochs": args.epochs, "seed": args.seed}
-    margin = MARGINS.get(told["data"], MARGIN)
+    margin = DATASETS[told["data"]].margin
     save_age_model(args.output, SavedModel(model, plan, side, margin, told, last))
     checkpoint.unlink(missing_ok=True)
     if not args.quiet:

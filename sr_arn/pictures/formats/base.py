@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
 from sr_arn.pictures.metadata import ICC_SPACE, ICC_SPACES, Metadata, exif_dpi
-from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.memory import check_memory
 
 __all__ = [
@@ -113,18 +113,18 @@ class Format(ABC):
     def write(
         self,
         file: IO[bytes],
-        frame: Frame,
+        info: PictureInfo,
         strips: Iterable[NDArray[Any]],
         threads: int,
         quality: int | None = None,
     ) -> None:
-        """Write a picture as its pixels come, whose frame the format holds.
+        """Write a picture that the format holds, as its pixels come.
 
         Parameters
         ----------
         file : binary file
             Open for reading as well.
-        frame : Frame
+        info : PictureInfo
             With metadata that `fit`.
         strips : iterable of ndarray
             Rows [h, w, ...] from the top.

@@ -20,7 +20,7 @@ from sr_arn.pictures.formats.base import (
 )
 from sr_arn.pictures.jpeg import quality_of_table
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
-from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.memory import check_memory
 
 __all__ = ["PillowFormat", "from_pil", "is_cut_to_8_bits", "opened", "picture_of", "to_pil"]
@@ -55,19 +55,19 @@ class PillowFormat(Format):
     def write(
         self,
         file: IO[bytes],
-        frame: Frame,
+        info: PictureInfo,
         strips: Iterable[NDArray[Any]],
         threads: int,
         quality: int | None = None,
     ) -> None:
         """Write a picture when its pixels are all there; Pillow takes one thread."""
-        size = math.prod(frame.shape) * frame.dtype.itemsize
+        size = math.prod(info.shape) * info.dtype.itemsize
         check_memory(COPIES * size, f"output: {self.name} is written as a whole")
-        pixels, filled = np.empty(frame.shape, frame.dtype), 0
+        pixels, filled = np.empty(info.shape, info.dtype), 0
         for strip in strips:
             pixels[filled : filled + len(strip)] = strip
             filled += len(strip)
-        image = to_pil(Picture(pixels, frame.metadata, frame.is_cmyk))
+        image = to_pil(Picture(pixels, info.metadata, info.is_cmyk))
         options = {key: image.info[key] for key in METADATA if key in image.info}
         if self.quality is not None:
             options["quality"] = quality or self.quality

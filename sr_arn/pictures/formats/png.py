@@ -19,7 +19,7 @@ from sr_arn.errors import InputError
 from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
 from sr_arn.pictures.formats.pillow import is_cut_to_8_bits, opened, picture_of
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
-from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
 from sr_arn.system.threads import in_order
 
@@ -90,7 +90,7 @@ class PNG(Format):
     def write(
         self,
         file: IO[bytes],
-        frame: Frame,
+        info: PictureInfo,
         strips: Iterable[Pixels],
         threads: int,
         quality: int | None = None,
@@ -100,12 +100,12 @@ class PNG(Format):
         Each row less the one above it, deflated by so many threads in blocks that do not refer to
         each other: how fine the strips are and how many threads there are does not change a byte.
         """
-        height, width, *channels = frame.shape
-        colour, size = COLOURS[math.prod(channels)], frame.dtype.itemsize
+        height, width, *channels = info.shape
+        colour, size = COLOURS[math.prod(channels)], info.dtype.itemsize
         header = struct.pack(">IIBBBBB", width, height, 8 * size, colour, 0, 0, 0)
         file.write(SIGNATURE)
         file.write(_chunk(b"IHDR", header))
-        for kind, content in _written(frame.metadata):
+        for kind, content in _written(info.metadata):
             file.write(_chunk(kind, content))
         length = width * math.prod(channels) * size
         blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)

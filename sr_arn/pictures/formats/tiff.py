@@ -18,7 +18,7 @@ from sr_arn.errors import InputError
 from sr_arn.pictures import exif
 from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
 from sr_arn.pictures.metadata import Metadata, sane_dpi
-from sr_arn.pictures.picture import Frame, Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
 from sr_arn.pictures.tiff_tags import BYTE, Directory, Field, Tiff, block_of, serialise
 from sr_arn.system.threads import in_order
@@ -70,7 +70,7 @@ class TIFF(Format):
     def write(
         self,
         file: IO[bytes],
-        frame: Frame,
+        info: PictureInfo,
         strips: Iterable[Pixels],
         threads: int,
         quality: int | None = None,
@@ -78,9 +78,9 @@ class TIFF(Format):
         """Write pixels of any kind, a strip at a time, deflated by so many threads."""
         from tifffile import imwrite
 
-        shape, dtype, metadata = frame.shape, frame.dtype, frame.metadata
+        shape, dtype, metadata = info.shape, info.dtype, info.metadata
         channels = shape[2] if len(shape) == 3 else 1
-        colours = "separated" if frame.is_cmyk else "rgb" if channels > 2 else "minisblack"
+        colours = "separated" if info.is_cmyk else "rgb" if channels > 2 else "minisblack"
         source = exif.read(metadata.exif) if metadata.exif else None
         order = source.order if source else "<"
         rows = max(1, STRIP // (math.prod(shape[1:]) * dtype.itemsize))
@@ -95,7 +95,7 @@ class TIFF(Format):
             byteorder=order,
             photometric=colours,
             planarconfig="contig" if channels > 1 else None,
-            extrasamples=["unassalpha"] if channels in (2, 4) and not frame.is_cmyk else None,
+            extrasamples=["unassalpha"] if channels in (2, 4) and not info.is_cmyk else None,
             compression="zlib",
             predictor=True,
             iccprofile=metadata.icc_profile,
