@@ -1,10 +1,12 @@
 """The public names: one list, loaded when they are asked for, with options by keyword only."""
 
 import inspect
+import re
 import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
 import sr_arn
 from sr_arn import InputError, SrArnError, UnavailableError
@@ -72,3 +74,14 @@ def test_models_that_are_listed_can_be_loaded():
     assert {*sr_arn.list_models(scale=4)} < {*names}
     for name in sr_arn.list_models(scale=4):
         assert sr_arn.load_model(name, scale=4).scale == 4
+
+
+def test_every_hint_how_to_install_names_an_extra():
+    hints = [
+        hint
+        for path in (ROOT / "sr_arn").rglob("*.py")
+        for hint in re.findall("pip install (.*)", path.read_text())
+    ]
+    assert len(hints) >= 8
+    for hint in hints:
+        assert re.match(r'"sr-arn\[(torch|distributed|web|\{extra\})\]"', hint), hint

@@ -162,7 +162,9 @@ def add_precision(parser: argparse.ArgumentParser, default: str | None = "float3
 
 def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add `--workers` and `--scheduler`."""
-    group = parser.add_argument_group('many processes or machines, by Dask: ".[distributed]"')
+    group = parser.add_argument_group(
+        'many processes or machines, by Dask: pip install "sr-arn[distributed]"'
+    )
     group.add_argument("--workers", type=int, metavar="N", help="processes on this machine")
     group.add_argument(
         "--scheduler", metavar="URL", help="join its workers, such as tcp://10.0.0.1:8786"
