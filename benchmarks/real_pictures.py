@@ -1,7 +1,7 @@
 """Measure pictures as they really are: JPEG, noise, blur, shrunk by other filters.
 
     python benchmarks/real_pictures.py --data DATA_DIR --sets Set5,Set14 [--scales 2,3,4]
-        [--model NAME] [--crop N] [--no-grid] [--json FILE]
+        [--model NAME] [--crop N] [--colour] [--no-grid] [--json FILE]
 
 Tables of PSNR on Y and on RGB by bicubic, by the model without restoring ("off") and by the model
 as it is by default ("auto"), for LR pictures by bicubic as they are, as JPEG and with noise. Then
@@ -130,7 +130,7 @@ class Models:
                 yield method, np.array(self.model.upscale(lr, restore=method))
 
 
-def pictures(data: Path, name: str, crop: int) -> Iterator[tuple[str, Pixels]]:
+def pictures(data: Path, name: str, crop: int, colour: bool) -> Iterator[tuple[str, Pixels]]:
     """Yield the HR pictures of a set or of a part of it: their middle, so many pixels a side."""
     base, *cuts = re.split(r"[\[\]]+", name.rstrip("]"))
     paths = find_set(data, base)
@@ -138,6 +138,8 @@ def pictures(data: Path, name: str, crop: int) -> Iterator[tuple[str, Pixels]]:
         paths = paths[slice(*(int(n) if n else None for n in cut.split(":")))]
     for path in paths:
         with Image.open(path) as image:
+            if colour and image.mode == "L":
+                continue
             pixels = np.array(image if image.mode == "L" else image.convert("RGB"))
         top, left = (max(0, (n - crop) // 2) for n in pixels.shape[:2])
         yield path.stem, pixels[top : top + crop, left : left + crop]
@@ -218,6 +220,7 @@ def main() -> None:
     parser.add_argument("--scales", default="2,3,4")
     parser.add_argument("--model", help="such as conv-arn-x{}-tiny (default: the best)")
     parser.add_argument("--crop", type=int, default=1 << 20, help="HR pixels a side, at most")
+    parser.add_argument("--colour", action="store_true", help="leave out grey pictures")
     parser.add_argument("--no-table", action="store_true", help="the grid alone")
     parser.add_argument("--no-grid", action="store_true", help="the tables alone")
     parser.add_argument("--json", type=Path)
@@ -226,7 +229,7 @@ def main() -> None:
     for scale in map(int, args.scales.split(",")):
         models = Models(scale, args.model)
         for name in args.sets.split(","):
-            images = list(pictures(args.data, name, args.crop))
+            images = list(pictures(args.data, name, args.crop, args.colour))
             own: dict[str, Any] = {}
             results[name][scale] = own
             if not args.no_table:

@@ -1,4 +1,4 @@
-"""Planes of pixels: their levels, and the rim of one, which is only seen."""
+"""Planes of pixels: their levels, and their rim, which serves as context only."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ WHITE = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 
 
 class Rim(NamedTuple):
-    """LR pixels at each edge of a plane that are only seen: their result is not wanted."""
+    """Widths, in LR pixels, of the edges of a plane that serve as context and get no result."""
 
     top: int
     bottom: int
@@ -26,11 +26,11 @@ class Rim(NamedTuple):
         return plane[rows, self.left * scale : width - self.right * scale]
 
     def narrowed(self, pixels: int) -> "Rim":
-        """Return the rim less some pixels at each edge, or less all there are."""
+        """Return the rim reduced by some pixels at each edge, at least 0."""
         return Rim(*(max(0, width - pixels) for width in self))
 
     def without(self, inner: "Rim") -> "Rim":
-        """Return what is left of the rim once another is cut off."""
+        """Return the rim that remains after another is cut off."""
         return Rim(*(width - part for width, part in zip(self, inner, strict=True)))
 
     def turned(self) -> "Rim":

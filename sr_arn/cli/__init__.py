@@ -49,6 +49,12 @@ COMMANDS = (
 class OneLineParser(LateParser):
     """A parser that reports an error in one line."""
 
+    def fill(self) -> None:
+        """Add the late arguments, if there is memory for what they import."""
+        if self.late is not None and (lack := _lack_of_memory()):
+            self.exit(USER_ERROR, lack)
+        super().fill()
+
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and leave with exit code 2."""
         line = "".join(c if c.isprintable() else " " for c in message)
@@ -64,20 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 fine, 1 some of many pictures failed, 2 user error, 130 interrupted.
     """
-    args, code = _parser().parse_args(argv), 0
-    for least, limit, where in (
-        (LEAST_ADDRESSES, _limit_of_memory(), "of address space (ulimit -v)"),
-        (LEAST_MEMORY, memory_left(), "that the container leaves"),
-    ):
-        if limit < least:
-            print(
-                f"sr-arn: error: memory: expected at least {least // 10**6} MB, the limit is "
-                f"{limit // 10**6} MB {where}; raise it",
-                file=sys.stderr,
-            )
-            return USER_ERROR
+    code = 0
     _prepare_process()
     try:
+        args = _parser().parse_args(argv)
+        if lack := _lack_of_memory():
+            print(lack, end="", file=sys.stderr)
+            return USER_ERROR
         with _log_to_stderr(quiet=getattr(args, "quiet", False)):
             code = args.run(args) or 0
         if sys.stdout is not None:  # it is None where it was closed
@@ -165,6 +164,20 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(parser, COMMANDS)
     parser.set_defaults(parser=parser)
     return parser
+
+
+def _lack_of_memory() -> str:
+    """Return a line about a limit below which nothing can be loaded; it is empty without one."""
+    for least, limit, where in (
+        (LEAST_ADDRESSES, _limit_of_memory(), "of address space (ulimit -v)"),
+        (LEAST_MEMORY, memory_left(), "that the container leaves"),
+    ):
+        if limit < least:
+            return (
+                f"sr-arn: error: memory: expected at least {least // 10**6} MB, the limit is "
+                f"{limit // 10**6} MB {where}; raise it\n"
+            )
+    return ""
 
 
 def _limit_of_memory() -> float:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sr_arn.training.train import TrainedUpscaler
 
 SUMMARY = "Train an up-scaler on folders of images."
-REGRESSOR = "aplus (default), global-arn; arn, deep-arn and conv-arn, which need torch"
 EXAMPLE = "sr-arn train IMAGES_DIR -o my.safetensors --regressor deep-arn --scale 3"
 
 
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders of HR images, or one with folders HR and LR of both versions of each",
     )
     parser.add_argument("-o", "--output", required=True, metavar="MODEL")
-    parser.add_argument("--regressor", default="aplus", metavar="NAME", help=REGRESSOR)
     add_scale(parser, default=3)
     parser.add_argument(
         "--resume", metavar="CKPT", help="go on from a checkpoint of the same training"
@@ -45,7 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_late_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that the classes of what is trained, and of degradations, describe."""
     from sr_arn.datasets.degradation import COMPONENTS
+    from sr_arn.regressors.in_epochs import TrainedInEpochs
+    from sr_arn.training.trainers import learner_class, learner_names
 
+    names = learner_names()
+    by_torch = [name for name in names if issubclass(learner_class(name), TrainedInEpochs)]
+    others = [name for name in names if name not in by_torch]
+    parser.add_argument(
+        "--regressor",
+        default="aplus",
+        metavar="NAME",
+        help=f"{', '.join(others)} (default: aplus); {', '.join(by_torch)}, which need torch",
+    )
     components = COMPONENTS.values()
     known = " and ".join(f"{c.name}={c.metavar} ({c.help})" for c in components)
     parser.add_argument(

@@ -99,14 +99,17 @@ class Noise(Component):
         return lr + rng.normal(0, self.strength / 255, lr.shape).astype(np.float32)
 
 
-COMPONENTS: Registry[Component] = Registry("name", {})
+COMPONENTS: Registry[Component] = Registry(
+    "name",
+    {
+        "blur": "sr_arn.datasets.degradation:Blur",
+        "noise": "sr_arn.datasets.degradation:Noise",
+    },
+)
 """Classes of the components by name, in the order in which they apply."""
 
 register = COMPONENTS.register
 """Make a component known to `Degradation` and to the command line: it is a decorator."""
-
-for _component in (Blur, Noise):
-    register(_component)
 
 
 class Degradation:
@@ -164,7 +167,7 @@ class Degradation:
         """Keep the components that do something, in their order."""
         order = list(COMPONENTS)
         active = [component for component in given if not component.is_off]
-        self.components = sorted(active, key=lambda component: order.index(component.name))
+        self.components = tuple(sorted(active, key=lambda component: order.index(component.name)))
 
     def __call__(self, hr: Plane, scale: int) -> Plane:
         """Return the LR plane [h / s, w / s] of an HR plane [h, w] in [0, 1], not clipped."""

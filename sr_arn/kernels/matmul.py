@@ -28,7 +28,7 @@ __all__ = [
 
 FloatArray = NDArray[np.floating[Any]]
 Length = tuple[int, ...]
-"""A number that code is compiled for: numba tells tuples apart by their lengths."""
+"""A number that code is compiled for: the length of a tuple is part of its type."""
 
 
 class Registers(NamedTuple):

@@ -30,6 +30,8 @@ __all__ = [
 
 LARGEST_NOISE = 100.0  # levels of 255
 QUALITIES = (1, 100)
+FINE_JPEG = 94
+"""Quality from which the weights for clean pictures are better than those that restore."""
 
 RESTORING_AXES = {
     "hidden_weight": "k2",
@@ -95,8 +97,8 @@ class Strengths:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether there is JPEG or noise."""
-        return self.jpeg is not None or self.noise > 0
+        """Whether there is noise, or JPEG that is worth restoring: of a quality below 94."""
+        return self.noise > 0 or (self.jpeg is not None and self.jpeg < FINE_JPEG)
 
     @property
     def degradation(self) -> str:

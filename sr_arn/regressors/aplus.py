@@ -51,8 +51,8 @@ class APlusRegressor(Regressor):
     regularisation : float, default 0.1
         lambda of the ridge regression, above 0.
     norm_floor : float, default 0.1
-        Samples are scaled to unit norm, and their targets by the same factor; targets of
-        samples with a smaller norm than this are not scaled.
+        Norm of a sample below which its targets are not scaled. Samples are scaled to unit
+        norm, and other targets by the same factor.
     dictionary_samples : int, default 135_000
         Maximum number of samples that K-SVD learns from, drawn at random.
     random_state : int, RandomState, Generator or None, default 0

@@ -33,6 +33,10 @@ class Parameters:
             for names, text in ENTRY.findall(section[1] if section else "")
             for name in names.split(", ")
         }
+        try:
+            signature = inspect.signature(cls, eval_str=True)
+        except NameError:  # of a type that is imported for type checkers alone
+            signature = inspect.signature(cls)
         return [
             Parameter(
                 p.name,
@@ -40,7 +44,7 @@ class Parameters:
                 p.default,
                 helps.get(p.name, ""),
             )
-            for p in inspect.signature(cls, eval_str=True).parameters.values()
+            for p in signature.parameters.values()
         ]
 
     @classmethod

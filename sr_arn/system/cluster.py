@@ -183,7 +183,7 @@ def _version() -> str:
 
 
 def asks_if_wanted() -> Callable[[], bool]:
-    """Return, within a task, a function that tells whether its result is still wanted."""
+    """Return, within a task, a function that returns whether its result is still wanted."""
     from distributed import get_worker
 
     worker = get_worker()

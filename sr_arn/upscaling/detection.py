@@ -33,6 +33,7 @@ FLATTEST = 0.1  # share of the cells that noise is looked for in
 NEXT, SAME = 4.0, 3.0  # how much more energy detail has than noise: a scale above, along an axis
 LEAST_NOISE = 1.0  # levels of the full range: below, it may be detail
 MOST_SPREAD = 0.45  # of the cells' energies, standard deviation by mean: of noise about 0.2
+STRONG_NOISE, MOST_BETWEEN = 3.0, 0.6  # levels from which the quartiles, by the median, decide
 
 LEAST_DETAIL = 0.25  # energy, in levels squared, below which there is nothing to be aliased
 SAFETY, LEAST_ABOVE_NOISE = 1.3, 1.0  # of the energy of noise: taken off; of detail, at least
@@ -176,6 +177,9 @@ def _noise(details: _Details) -> float:
     energies = np.square(details.diagonal[0][flat]).mean(axis=(1, 2))
     noise = float(np.sqrt(max(0.0, min(finest, (by_scale + by_direction) / 2))))
     is_even = energies.std() <= MOST_SPREAD * energies.mean()
+    if not is_even and noise >= STRONG_NOISE:  # a cell or two may have detail
+        low, middle, high = np.percentile(energies, [25, 50, 75])
+        is_even = high - low <= MOST_BETWEEN * middle
     return min(noise, LARGEST_NOISE) if noise >= LEAST_NOISE and is_even else 0.0
 
 

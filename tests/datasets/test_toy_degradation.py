@@ -58,7 +58,8 @@ def test_train_takes_it(tmp_path, parts, capsys):
     assert "| bicubic" in capsys.readouterr().out
 
 
-def test_the_help_describes_it(capsys):
+def test_the_help_describes_it(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # help in long lines
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())

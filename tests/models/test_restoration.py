@@ -257,3 +257,11 @@ def test_jpegs_are_restored_nearer_to_the_original(coffee):
 
     assert error("auto") < 0.9 * error("off")
     assert error("auto") < error(50) < error("off")
+
+
+@pytest.mark.parametrize(("jpeg", "is_clean"), [(93, False), (94, True), (100, True)])
+def test_jpeg_of_high_quality_is_enlarged_as_a_clean_picture(network, jpeg, is_clean):
+    strengths = Strengths(jpeg=jpeg)
+    assert strengths.is_clean == is_clean
+    assert (network.restored(strengths) is network) == is_clean
+    assert not Strengths(jpeg=jpeg, noise=3).is_clean

@@ -147,7 +147,8 @@ def test_models_describes_and_draws_it(model, tmp_path, capsys):
     assert opened(tmp_path / "drawn.png").height == 36 + 2 * 4
 
 
-def test_completion_and_help_know_it(capsys):
+def test_completion_and_help_know_it(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # help in long lines
     assert main(["completion", "bash"]) == 0
     completed = capsys.readouterr().out
     assert NAME in completed

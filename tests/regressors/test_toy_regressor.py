@@ -90,7 +90,8 @@ def test_benchmark_takes_it(model, parts, capsys):
     assert own["psnr"] > bicubic["psnr"]
 
 
-def test_completion_and_help_know_it(capsys):
+def test_completion_and_help_know_it(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # help in long lines
     assert main(["completion", "bash"]) == 0
     completed = capsys.readouterr().out
     assert NAME in completed
@@ -98,6 +99,7 @@ def test_completion_and_help_know_it(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
+    assert "global-arn, faded (default: aplus); arn, deep-arn, conv-arn, which need torch" in said
     assert "--gain R Factor of the predictions; of faded (default: 1.0)" in said
     assert "--hasty Likewise; of faded" in said
 

@@ -76,3 +76,11 @@ def test_of_large_pictures_a_sample_tells(coffee):
     lr = imresize(coffee, 1 / 2)
     large = noisy(np.tile(lr, (8, 4, 1)), 8)  # 1600 x 1200
     assert found_in(large).noise == pytest.approx(SHARE_OF_RGB * 8, rel=0.15)
+
+
+def test_one_cell_of_detail_does_not_hide_noise():
+    rng = np.random.default_rng(0)
+    pixels = 120 + rng.normal(0, 8, (128, 128))
+    pixels[16:32, 48:64] += 40 * (-1) ** np.add.outer(np.arange(16), np.arange(16))  # finest detail
+    found = found_in(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+    assert found.noise == pytest.approx(8, rel=0.15)

@@ -107,7 +107,7 @@ def test_what_is_removed_while_it_is_handed_in_is_gone(address, window, photos):
             "**/pictures?*name=*", lambda route: (tab.wait_for_timeout(300), route.continue_())
         )
         tab.set_input_files("#files", photos)
-        tab.locator(".item", has_text="handing in").locator(".remove").click()
+        tab.locator(".item", has_text="uploading").locator(".remove").click()
         tab.locator(".item.done").wait_for()
         assert tab.locator(".item").count() == 1
         assert tab.locator("#all").is_hidden()

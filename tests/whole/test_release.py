@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 LARGEST = 35e6  # bytes of the wheel
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-BESIDE = {"LICENSE", "README.md", "pyproject.toml", "setup.cfg"}  # the package, in the sdist
+BESIDE = {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg"}  # in the sdist
 
 
 def run(*command, **options):

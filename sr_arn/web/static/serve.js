@@ -17,7 +17,7 @@ get("size").addEventListener("change", () => {
 });
 function showPercent() {
   const percent = get("restore").valueAsNumber;
-  get("percent").textContent = { 0: "off", 100: "what is found" }[percent] ?? `${percent} % of it`;
+  get("percent").textContent = { 0: "off", 100: "automatic" }[percent] ?? `${percent} %`;
 }
 get("restore").addEventListener("input", showPercent);
 addEventListener("pageshow", () => { // a browser may have filled in what was chosen before
@@ -69,7 +69,7 @@ async function ask(address, options) {
     answer = await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("the server does not answer; has it ended?");
+    throw new Error("the server does not answer; is it still running?");
   }
   const text = await answer.text();
   let data;
@@ -127,11 +127,11 @@ class Item {
     this.part("compare").addEventListener("click", () => this.compare());
     this.part("remove").addEventListener("click", () => this.remove());
     get("pictures").prepend(this.element);
-    this.show({ status: "to be handed in" });
+    this.show({ status: "waiting for upload" });
   }
 
   async handIn(file, query) {
-    this.show({ status: "handing in" });
+    this.show({ status: "uploading" });
     const most = Number(document.body.dataset.maxUpload);
     try {
       if (file.size > most) throw new Error(`upload: expected at most ${most / 1e6} MB`);
