@@ -117,13 +117,10 @@ class Degradation:
 
     Parameters
     ----------
-    blur : float, default 0
-        Standard deviation in HR pixels, 0 to 20.
-    noise : float, default 0
-        Standard deviation in levels of 255, 0 to 100. It depends on the pixels alone: the same
-        plane gets the same noise.
-    **strengths
-        Of other components, by their names in `COMPONENTS`.
+    **strengths : float
+        Of components, by their names in `COMPONENTS`; of others 0. `blur` is a standard deviation
+        in HR pixels, 0 to 20; `noise` one in levels of 255, 0 to 100, which depends on the pixels
+        alone: the same plane gets the same noise.
 
     Raises
     ------

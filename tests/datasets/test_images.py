@@ -33,7 +33,7 @@ def test_equal_hr_planes_may_have_different_lr_planes(planes):
     lr = imresize(hr, 0.5)
     pair = [TrainingImage(hr, lr), TrainingImage(hr, 0 * lr)]
     both, first = Validation(pair, 2), Validation(pair[:1], 2)
-    bicubic = load_model("bicubic", 2)
+    bicubic = load_model("bicubic", scale=2)
     assert both.psnr(bicubic) < first.psnr(bicubic) - 5
 
 
