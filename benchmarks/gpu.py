@@ -37,7 +37,7 @@ from sr_arn.regressors.closed_form_torch import nearest_by_torch, sums_by_torch
 from sr_arn.regressors.global_arn import sums
 from sr_arn.regressors.gradient import GradientRegressor
 from sr_arn.regressors.neighbours import nearest
-from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.regressors.numpy_layer import NumpyAnchoredRegression
 from sr_arn.regressors.predict_torch import Strongest
 from sr_arn.training import conv_arn
 from sr_arn.training.conv_arn import ConvARN
@@ -107,7 +107,7 @@ def operations(model: ConvModel | PatchModel) -> float:
     return 2 * d * (m + t)
 
 
-def multiplications(layer: SoftLayer) -> int:
+def multiplications(layer: NumpyAnchoredRegression) -> int:
     """Return those of one row."""
     parts = layer.mixing, layer.basis
     shared = sum(part.size for part in parts if part is not None)

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     from sr_arn.pictures.io import MAX_PIXELS
     from sr_arn.upscaling.loading import load_model
     from sr_arn.upscaling.schedule import Schedule
-    from sr_arn.web.desk import Desk
+    from sr_arn.web.job_queue import JobQueue
 
     try:
         import uvicorn
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("models: expected files of different names, one at least")
     logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
     with tempfile.TemporaryDirectory(prefix="sr-arn-") as folder, _listen(args) as listening:
-        desk = Desk(
+        queue = JobQueue(
             Path(folder),
             by_name,
             args.models is None,
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
             args.device,
             Schedule(threads=args.threads),
         )
-        app = application(desk, args.allow_host, args.max_upload * MEGABYTE)
+        app = application(queue, args.allow_host, args.max_upload * MEGABYTE)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
         except KeyboardInterrupt:  # the usual end
             pass
         finally:
-            desk.close()
+            queue.close()
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sr_arn.checks import check_integer, check_scale
 from sr_arn.errors import InputError, display
 from sr_arn.regressors.base import FloatArray, Regressor
-from sr_arn.regressors.numpy_layer import SIMILARITIES, SoftLayer
+from sr_arn.regressors.numpy_layer import SIMILARITIES, NumpyAnchoredRegression
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ class AnchoredRegressor(Regressor):
     ----------
     anchors_ : ndarray [m, d]
     mixing_ : ndarray [m, r]
-        With a rank only: see `sr_arn.regressors.numpy_layer.SoftLayer`.
+        With a rank only: see `sr_arn.regressors.numpy_layer.NumpyAnchoredRegression`.
     basis_ : ndarray [q, t]; without t if y was [n]
         With components only: likewise.
     weight_ : ndarray [m, t, d], or [r, t, d]; without t if y was [n]; q replaces t with
@@ -104,11 +104,11 @@ class AnchoredRegressor(Regressor):
         like = self.bias_ if self.components is None else self.basis_
         return rows.reshape(len(rows), *like.shape[1:])
 
-    def soft_layers(self) -> list[SoftLayer]:
+    def soft_layers(self) -> list[NumpyAnchoredRegression]:
         """Return the layers in order; all but the last are residual."""
         count, width = len(self.weight_), self.anchors_.shape[1]
         basis = None if self.components is None else self.basis_.reshape(len(self.basis_), -1)
-        layer = SoftLayer(
+        layer = NumpyAnchoredRegression(
             self.anchors_,
             self.weight_.reshape(count, -1, width),
             self.bias_.reshape(count, -1),

@@ -14,7 +14,7 @@ from sr_arn.checks import RandomState, check_integer
 from sr_arn.regressors.anchors import Anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.gradient import GradientRegressor
-from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.regressors.numpy_layer import NumpyAnchoredRegression
 
 if TYPE_CHECKING:
     from sr_arn.nn import AnchoredRegression
@@ -129,14 +129,14 @@ class DeepARNRegressor(GradientRegressor):
         check_integer(self.layers, "layers", 1)
         super().check_settings()
 
-    def soft_layers(self) -> list[SoftLayer]:
+    def soft_layers(self) -> list[NumpyAnchoredRegression]:
         """Return the layers in order; all but the last are residual."""
         last = super().soft_layers()
         if self.layers == 1:
             return last
         hidden = zip(self.hidden_anchors_, self.hidden_weight_, self.hidden_bias_, strict=True)
         alike: Any = {"similarity": self.similarity, "sharpness": self.sharpness}
-        return [*(SoftLayer(*arrays, **alike) for arrays in hidden), *last]
+        return [*(NumpyAnchoredRegression(*arrays, **alike) for arrays in hidden), *last]
 
     def _network(self, in_features: int, out_features: int, anchors: int, sharpness: float) -> Any:
         from sr_arn.nn import DeepAnchoredRegression
@@ -153,7 +153,7 @@ class DeepARNRegressor(GradientRegressor):
     def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":
         return [*module.hidden, module.last]
 
-    def _keep_hidden(self, layers: list[SoftLayer]) -> None:
+    def _keep_hidden(self, layers: list[NumpyAnchoredRegression]) -> None:
         if layers:
             self.hidden_anchors_ = np.stack([layer.anchors for layer in layers])
             self.hidden_weight_ = np.stack([layer.weight for layer in layers])

@@ -15,7 +15,7 @@ from sr_arn.regressors.anchored import AnchoredRegressor
 from sr_arn.regressors.anchors import Anchors, are_given, count_anchors, given_anchors
 from sr_arn.regressors.base import FloatArray
 from sr_arn.regressors.in_epochs import TrainedInEpochs
-from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.regressors.numpy_layer import NumpyAnchoredRegression
 
 if TYPE_CHECKING:
     from torch import nn
@@ -148,7 +148,7 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
     def _torch_layers(self, module: Any) -> "list[AnchoredRegression]":
         """Return its layers in order; all but the last are residual."""
 
-    def _keep_hidden(self, layers: list[SoftLayer]) -> None:
+    def _keep_hidden(self, layers: list[NumpyAnchoredRegression]) -> None:
         """Store the layers before the last."""
 
     def _count(self, samples: int) -> int:
@@ -274,7 +274,7 @@ def _directions(y: FloatArray, count: int) -> FloatArray:
     return np.ascontiguousarray(directions, y.dtype)
 
 
-def _arrays(layer: "AnchoredRegression") -> SoftLayer:
+def _arrays(layer: "AnchoredRegression") -> NumpyAnchoredRegression:
     """Return a copy of a torch layer as arrays."""
 
     def array(parameter: "nn.Parameter") -> FloatArray:
@@ -282,7 +282,7 @@ def _arrays(layer: "AnchoredRegression") -> SoftLayer:
 
     if layer.bias is None:
         raise ValueError("the layer has no bias")
-    return SoftLayer(
+    return NumpyAnchoredRegression(
         array(layer.anchors),
         array(layer.weight),
         array(layer.bias),

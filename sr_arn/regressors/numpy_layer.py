@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIMILARITIES", "SoftLayer", "assignments"]
+__all__ = ["SIMILARITIES", "NumpyAnchoredRegression", "assignments"]
 
 SIMILARITIES = ("dot", "abs_dot", "neg_sqdist", "abs_cosine")
 ABSOLUTE = ("abs_dot", "abs_cosine")
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class SoftLayer:
+class NumpyAnchoredRegression:
     """f(x) = sum_i alpha_i(x) (W_i x + b_i), alpha(x) = softmax_i(K s_i(x)).
 
     The same function as `sr_arn.nn.AnchoredRegression`, without its similarity bias.
@@ -73,7 +73,7 @@ class SoftLayer:
             cosine=self.similarity == "abs_cosine",
         )
 
-    def rescaled(self, x_scale: float, y_scale: float) -> "SoftLayer":
+    def rescaled(self, x_scale: float, y_scale: float) -> "NumpyAnchoredRegression":
         """Return the layer g with g(x) = f(x_scale * x) / y_scale."""
         anchors, sharpness = self.anchors, self.sharpness
         if self.similarity == "neg_sqdist":
@@ -89,7 +89,7 @@ def assignments(
 ) -> FloatArray:
     """Return alpha(x) [n, m], rows that sum to 1, for x [n, d] and anchors [m, d].
 
-    The arguments are those of `SoftLayer`. Computed by matrix products, for training.
+    The arguments are those of `NumpyAnchoredRegression`. Computed by matrix products, for training.
     """
     columns, offsets = _logit_columns(anchors, similarity, sharpness)
     if similarity == "abs_cosine":

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sr_arn.nn import AnchoredRegression
-from sr_arn.regressors.numpy_layer import SoftLayer
+from sr_arn.regressors.numpy_layer import NumpyAnchoredRegression
 
 __all__ = ["Layers", "Strongest"]
 
@@ -38,7 +38,7 @@ class Layers(nn.Module):
 
     in_half = True
 
-    def __init__(self, layers: list[SoftLayer], intercept: Array) -> None:
+    def __init__(self, layers: list[NumpyAnchoredRegression], intercept: Array) -> None:
         super().__init__()
         self.hidden = nn.ModuleList(_layer_of(layer) for layer in layers[:-1])
         self.last = _layer_of(layers[-1])
@@ -56,7 +56,7 @@ class Layers(nn.Module):
         return result
 
 
-def _layer_of(layer: SoftLayer) -> AnchoredRegression:
+def _layer_of(layer: NumpyAnchoredRegression) -> AnchoredRegression:
     """Return a layer of arrays as a torch layer."""
     (m, d), (count, q, _) = layer.anchors.shape, layer.weight.shape
     with torch.random.fork_rng(devices=[]):  # random initial values are not used

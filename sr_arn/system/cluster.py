@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster", "ClusterLost", "asks_if_wanted", "open_cluster"]
 
-AHEAD = 4  # tasks waiting for each thread of the workers, so that none is idle
-KNOCKING = 10  # seconds for the scheduler to answer
-PATIENCE = 60  # seconds for the first worker to join
+PREFETCH = 4  # tasks waiting for each thread of the workers, so that none is idle
+CONNECT_TIMEOUT = 10  # seconds for the scheduler to answer
+WORKER_TIMEOUT = 60  # seconds for the first worker to join
 LAST = 10  # seconds for tasks that still run at the end
 COUNTED = 2  # seconds for which a count of the workers, asked of the scheduler, is reused
 UNREADABLE = "deserialization of the task graph"  # the error of a scheduler without our modules
@@ -126,7 +126,7 @@ class Cluster:
         try:
             for item in items:
                 pending.append((item, self.keep(work, *item)))
-                if len(pending) > AHEAD * self.threads:
+                if len(pending) > PREFETCH * self.threads:
                     yield first()
             while pending:
                 yield first()
@@ -299,7 +299,7 @@ async def _knock(scheduler: str) -> None:
 
     try:
         secrets = Security().get_connection_args("client")
-        comm = await connect(scheduler, timeout=KNOCKING, **secrets)
+        comm = await connect(scheduler, timeout=CONNECT_TIMEOUT, **secrets)
         await comm.close()
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error) or type(error).__name__
@@ -312,7 +312,7 @@ def _with_workers(client: "Client") -> Cluster:
     """Wait for the first worker."""
     cluster = Cluster(client)
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
     except TimeoutError:
         raise UnavailableError(
             f"scheduler {cluster.address}: has no workers; start some with dask worker"

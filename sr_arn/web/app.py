@@ -25,8 +25,8 @@ from sr_arn.models.restoration import Restore
 from sr_arn.pictures.formats import FORMATS, SUFFIXES, format_named, option_names
 from sr_arn.upscaling.options import OPTIONS, SIZE
 from sr_arn.upscaling.sizes import Size
-from sr_arn.web.desk import MOST_BYTES, Desk
-from sr_arn.web.items import Order, Unknown
+from sr_arn.web.job_queue import MOST_BYTES, JobQueue
+from sr_arn.web.jobs import Order, Unknown
 from sr_arn.web.pages import local_page, static
 
 __all__ = ["application"]
@@ -103,12 +103,14 @@ class Guard:
         return True
 
 
-def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_000_000) -> ASGIApp:
+def application(
+    queue: JobQueue, hosts: Collection[str] = (), max_upload: int = 200_000_000
+) -> ASGIApp:
     """Return the page as an ASGI application.
 
     Parameters
     ----------
-    desk : Desk
+    queue : JobQueue
         Does the work.
     hosts : collection of str
         Names under which the page is served, besides localhost and IP addresses.
@@ -116,13 +118,13 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         Maximum bytes of a picture.
     """
     page = local_page(
-        models=list(desk.models),
-        any_model=desk.best,
+        models=list(queue.models),
+        any_model=queue.best,
         formats=option_names(),
         readable=[form.name for form in FORMATS],
         suffixes=list(SUFFIXES),
         max_upload=max_upload,
-        max_pixels=desk.max_pixels,
+        max_pixels=queue.max_pixels,
         most_bytes=MOST_BYTES,
     )
 
@@ -139,41 +141,41 @@ def application(desk: Desk, hosts: Collection[str] = (), max_upload: int = 200_0
         order = _order(request.query_params)
         if int(request.headers.get("content-length", 0)) > max_upload:
             raise _TooLarge(max_upload)
-        key = await run_in_threadpool(desk.open, order)  # it may load a model
+        key = await run_in_threadpool(queue.open, order)  # it may load a model
         try:
-            await _receive(request, desk.place_of(key), max_upload)
-            desk.start(key)
+            await _receive(request, queue.place_of(key), max_upload)
+            queue.start(key)
         except BaseException as error:  # also if the browser disconnects
-            desk.remove(key)
+            queue.remove(key)
             if isinstance(error, ClientDisconnect):
                 return Response(status_code=400)
             raise
-        return JSONResponse(desk.state(key), 201)
+        return JSONResponse(queue.state(key), 201)
 
     async def states(request: Request) -> Response:
-        return JSONResponse([desk.state(key) for key in _keys(request)])
+        return JSONResponse([queue.state(key) for key in _keys(request)])
 
     async def remove(request: Request) -> Response:
-        desk.remove(request.path_params["key"])
+        queue.remove(request.path_params["key"])
         return Response(status_code=204)
 
     def result(request: Request) -> Response:  # in a thread, as it is not async
-        path, name = desk.result(request.path_params["key"])
+        path, name = queue.result(request.path_params["key"])
         return FileResponse(path, media_type="application/octet-stream", filename=name)
 
     def shown(request: Request) -> Response:
         which = request.path_params["which"]
         if which not in ("before", "after"):
             raise Unknown("expected before or after")
-        path = desk.shown(request.path_params["key"], which)
+        path = queue.shown(request.path_params["key"], which)
         return FileResponse(path, media_type=SUFFIXES[path.suffix.lower()].mime)
 
     def archive(request: Request) -> Response:
-        with tempfile.NamedTemporaryFile(dir=desk.folder, suffix=".zip", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=queue.folder, suffix=".zip", delete=False) as file:
             target = Path(file.name)
         forget = BackgroundTask(target.unlink, missing_ok=True)
         try:
-            desk.zip(_keys(request), target)
+            queue.zip(_keys(request), target)
         except BaseException:
             target.unlink()
             raise

@@ -126,11 +126,11 @@ def test_the_page_takes_it(photo, tmp_path):
     pytest.importorskip("starlette")
     testclient = pytest.importorskip("starlette.testclient")
     from sr_arn.web.app import application
-    from sr_arn.web.desk import Desk
+    from sr_arn.web.job_queue import JobQueue
 
-    (tmp_path / "desk").mkdir()
-    desk = Desk(tmp_path / "desk", {"bicubic": "bicubic"}, best=False)
-    client = testclient.TestClient(application(desk), "http://127.0.0.1:8300")
+    (tmp_path / "queue").mkdir()
+    queue = JobQueue(tmp_path / "queue", {"bicubic": "bicubic"}, best=False)
+    client = testclient.TestClient(application(queue), "http://127.0.0.1:8300")
     try:
         page = client.get("/").text
         assert "<option>toy</option>" in page
@@ -138,9 +138,9 @@ def test_the_page_takes_it(photo, tmp_path):
         assert "GIF, Toy; up to" in page
         reply = client.post("/pictures?name=a.toy", content=photo.read_bytes())
         key = reply.json()["key"]
-        desk._worker.shutdown()  # waits for the work
+        queue._worker.shutdown()  # waits for the work
         assert read_image(client.get(f"/pictures/{key}/result").content).pixels.shape[2] == 3
         shown = client.get(f"/pictures/{key}/after")
         assert (shown.headers["content-type"], detect(shown.content).name) == ("image/png", "PNG")
     finally:
-        desk.close()
+        queue.close()

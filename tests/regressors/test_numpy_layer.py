@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sr_arn.regressors.numpy_layer import SIMILARITIES, SoftLayer, assignments
+from sr_arn.regressors.numpy_layer import SIMILARITIES, NumpyAnchoredRegression, assignments
 
 
 def random_layer(
@@ -15,7 +15,7 @@ def random_layer(
     basis = None if components is None else draw(components, t)
     count, q = rank or m, components or t
     regressors = draw(count, q, d), draw(count, q)
-    layer = SoftLayer(draw(m, d), *regressors, mixing, basis, similarity, sharpness)
+    layer = NumpyAnchoredRegression(draw(m, d), *regressors, mixing, basis, similarity, sharpness)
     x = draw(23, d)
     x[5] = 0
     return layer, x

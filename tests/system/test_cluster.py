@@ -172,7 +172,7 @@ def test_who_cannot_be_reached_is_told_of(monkeypatch):
         ("nonsense", "missing port"),
         ("foo://host:1", "unknown address scheme"),
     ):
-        monkeypatch.setattr("sr_arn.system.cluster.KNOCKING", 1)
+        monkeypatch.setattr("sr_arn.system.cluster.CONNECT_TIMEOUT", 1)
         refused = pytest.raises(UnavailableError, match=f"^scheduler: .*{reason}")
         with refused, open_cluster(None, url):
             pass

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 
 from sr_arn import load_model
 from sr_arn.errors import InputError
-from sr_arn.web import desk as desk_module
+from sr_arn.web import job_queue as queue_module
 from sr_arn.web.app import application
-from sr_arn.web.desk import Desk
-from sr_arn.web.items import Order
+from sr_arn.web.job_queue import JobQueue
+from sr_arn.web.jobs import Order
 
 MODELS = {"bicubic": "bicubic", "aplus-x3": "aplus-x3"}
 ENDED = ("done", "failed", "gone")
@@ -32,17 +32,17 @@ def png(pixels):
 
 
 @pytest.fixture
-def desk(tmp_path):
-    (tmp_path / "desk").mkdir()
-    desk = Desk(tmp_path / "desk", MODELS, max_pixels=50_000)
-    yield desk
-    desk.close()
+def queue(tmp_path):
+    (tmp_path / "queue").mkdir()
+    queue = JobQueue(tmp_path / "queue", MODELS, max_pixels=50_000)
+    yield queue
+    queue.close()
 
 
 @pytest.fixture
-def client(desk):
+def client(queue):
     with TestClient(
-        application(desk, ["photos.lan"], max_upload=1_000_000), base_url="http://127.0.0.1:8000"
+        application(queue, ["photos.lan"], max_upload=1_000_000), base_url="http://127.0.0.1:8000"
     ) as client:
         yield client
 
@@ -110,7 +110,7 @@ def test_sizes_and_formats(client, small, query, size, name):
         ({"name": ""}, "no picture"),
         ({"model": "nothing"}, "there is no nothing"),
         ({"model": "../../etc/passwd"}, "there is no"),
-        ({"model": "deep-arn-x3"}, "there is no"),  # bundled, but not on this desk
+        ({"model": "deep-arn-x3"}, "there is no"),  # bundled, but not on this queue
         ({"size": "scale", "value": "0"}, "above 0"),
         ({"size": "scale", "value": "nan"}, "above 0"),
         ({"size": "scale", "value": ""}, "expected a number"),
@@ -121,11 +121,11 @@ def test_sizes_and_formats(client, small, query, size, name):
         ({"restore": "50", "model": "bicubic"}, "bicubic knows clean pictures only"),
     ],
 )
-def test_what_cannot_be_is_told(client, desk, small, query, reason):
+def test_what_cannot_be_is_told(client, queue, small, query, reason):
     answer = hand_in(client, png(small), **query)
     assert answer.status_code == 400
     assert reason in answer.json()["reason"]
-    assert not os.listdir(desk.folder)
+    assert not os.listdir(queue.folder)
 
 
 @pytest.mark.parametrize(
@@ -179,22 +179,22 @@ def test_names_of_any_length_and_script(client, small):
 
 
 def test_a_desk_of_its_own_models_takes_the_first_by_default(tmp_path, small):
-    desk = Desk(tmp_path, {"aplus-x2": "aplus-x2"}, best=False)
-    with TestClient(application(desk), base_url="http://127.0.0.1") as client:
+    queue = JobQueue(tmp_path, {"aplus-x2": "aplus-x2"}, best=False)
+    with TestClient(application(queue), base_url="http://127.0.0.1") as client:
         assert "the best for the size" not in client.get("/").text
         key = hand_in(client, png(small)).json()["key"]
         (state,) = ended(client, key)
-    desk.close()
+    queue.close()
     assert state["model"] == "aplus-x2"
 
 
-def test_uploads_have_a_limit(client, desk):
+def test_uploads_have_a_limit(client, queue):
     assert hand_in(client, b"").json()["reason"] == "upload: the picture is empty"
     for body in (bytes(1_000_001), (bytes(300_000) for _ in range(4))):  # of known length, or not
         answer = hand_in(client, body)
         assert answer.status_code == 413
         assert "at most 1 MB" in answer.json()["reason"]
-    assert not os.listdir(desk.folder)
+    assert not os.listdir(queue.folder)
 
 
 @pytest.mark.parametrize(
@@ -228,17 +228,17 @@ def test_only_names_that_cannot_be_bent_here_are_served(client, host, is_served)
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_pages_of_other_sites_hand_nothing_in(client, desk, small, headers):
+def test_pages_of_other_sites_hand_nothing_in(client, queue, small, headers):
     key = hand_in(client, png(small)).json()["key"]
     ended(client, key)
-    there = sorted(os.listdir(desk.folder))
+    there = sorted(os.listdir(queue.folder))
     answer = client.post("/pictures", params={"name": "a.png"}, content=png(small), headers=headers)
     assert answer.status_code == 403
     assert client.delete(f"/pictures/{key}", headers=headers).status_code == 403
-    assert sorted(os.listdir(desk.folder)) == there
+    assert sorted(os.listdir(queue.folder)) == there
     own = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
     assert client.delete(f"/pictures/{key}", headers=own).status_code == 204
-    assert not os.listdir(desk.folder)
+    assert not os.listdir(queue.folder)
 
 
 def test_every_answer_is_guarded(client):
@@ -253,8 +253,8 @@ def test_every_answer_is_guarded(client):
 @pytest.mark.parametrize(
     "address",
     [
-        "/static/desk.py",
-        "/static/../desk.py",
+        "/static/queue.py",
+        "/static/../queue.py",
         "/static/..%2fdesk.py",
         "/static/%2fetc%2fpasswd",
         "/etc/passwd",
@@ -276,13 +276,13 @@ def test_no_file_of_the_machine_is_read(client, address):
     "name",
     ["../../up.png", "/etc/up.png", "..\\..\\up.png", "C:\\up.png", "up\r\nx: y.png", ".up.png"],
 )
-def test_names_lead_nowhere(client, desk, tmp_path, small, name):
+def test_names_lead_nowhere(client, queue, tmp_path, small, name):
     key = hand_in(client, png(small), name=name).json()["key"]
     other = hand_in(client, png(small), name=name).json()["key"]
     (state, _) = ended(client, key, other)
     assert state["status"] == "done"
     assert "/" not in state["result"]
-    assert sorted(os.listdir(tmp_path)) == ["desk"]
+    assert sorted(os.listdir(tmp_path)) == ["queue"]
     archive = client.get("/zip", params={"keys": f"{key},{other},missing"})
     with zipfile.ZipFile(io.BytesIO(archive.content)) as packed:
         assert packed.testzip() is None
@@ -292,20 +292,20 @@ def test_names_lead_nowhere(client, desk, tmp_path, small, name):
         assert packed_name == os.path.basename(packed_name)
         assert not packed_name.startswith(".")
         assert packed_name.isprintable()
-    assert sorted(os.listdir(desk.folder)) == sorted([key, other])  # the zip is not kept
+    assert sorted(os.listdir(queue.folder)) == sorted([key, other])  # the zip is not kept
 
 
-def test_what_is_removed_is_gone(client, desk, small):
+def test_what_is_removed_is_gone(client, queue, small):
     key = hand_in(client, png(small)).json()["key"]
     ended(client, key)
     client.delete(f"/pictures/{key}")
-    assert not os.listdir(desk.folder)
+    assert not os.listdir(queue.folder)
     assert client.get(f"/pictures/{key}/result").status_code == 404
     assert client.get("/pictures", params={"keys": key}).json() == [{"key": key, "status": "gone"}]
     assert client.get("/zip", params={"keys": key}).status_code == 404
 
 
-def test_work_on_what_is_removed_ends(desk, monkeypatch):
+def test_work_on_what_is_removed_ends(queue, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
 
     def enlarge(self, source, target, kind=None, watch=None):
@@ -314,43 +314,43 @@ def test_work_on_what_is_removed_ends(desk, monkeypatch):
         watch(0.5)
         raise AssertionError("it was not stopped")
 
-    monkeypatch.setattr(desk_module.FileUpscaler, "__call__", enlarge)
-    key = desk.open(Order("a.png"))
-    desk.place_of(key).write_bytes(b"x")
-    desk.start(key)
+    monkeypatch.setattr(queue_module.FileUpscaler, "__call__", enlarge)
+    key = queue.open(Order("a.png"))
+    queue.place_of(key).write_bytes(b"x")
+    queue.start(key)
     assert begun.wait(30)
-    assert desk.state(key)["status"] == "working"
-    desk.remove(key)
+    assert queue.state(key)["status"] == "working"
+    queue.remove(key)
     go_on.set()
-    desk.close()
-    assert not os.listdir(desk.folder)
+    queue.close()
+    assert not os.listdir(queue.folder)
 
 
-def test_the_oldest_results_make_room(desk, small, monkeypatch):
+def test_the_oldest_results_make_room(queue, small, monkeypatch):
     keys = []
     for name in ("a.png", "b.png", "c.png"):
-        key = desk.open(Order(name))
-        desk.place_of(key).write_bytes(png(small))
-        desk.start(key)
-        while desk.state(key)["status"] not in ENDED:
+        key = queue.open(Order(name))
+        queue.place_of(key).write_bytes(png(small))
+        queue.start(key)
+        while queue.state(key)["status"] not in ENDED:
             time.sleep(0.02)
         keys.append(key)
-        one = sum(path.stat().st_size for path in desk.place_of(keys[-1]).parent.iterdir())
-        monkeypatch.setattr(desk_module, "MOST_BYTES", 1.5 * one)
-    assert [desk.state(key)["status"] for key in keys] == ["gone", "done", "done"]
+        one = sum(path.stat().st_size for path in queue.place_of(keys[-1]).parent.iterdir())
+        monkeypatch.setattr(queue_module, "MOST_BYTES", 1.5 * one)
+    assert [queue.state(key)["status"] for key in keys] == ["gone", "done", "done"]
 
 
-def test_too_much_at_once_is_refused(desk, small, monkeypatch):
-    monkeypatch.setattr(desk, "start", lambda key: None)  # it stays waiting
-    key = desk.open(Order("a.png"))
-    desk.place_of(key).write_bytes(png(small))
-    monkeypatch.setattr(desk_module, "MOST_BYTES", 100)
+def test_too_much_at_once_is_refused(queue, small, monkeypatch):
+    monkeypatch.setattr(queue, "start", lambda key: None)  # it stays waiting
+    key = queue.open(Order("a.png"))
+    queue.place_of(key).write_bytes(png(small))
+    monkeypatch.setattr(queue_module, "MOST_BYTES", 100)
     with pytest.raises(InputError, match="too much is waiting"):
-        desk.open(Order("b.png"))
-    assert len(os.listdir(desk.folder)) == 1
+        queue.open(Order("b.png"))
+    assert len(os.listdir(queue.folder)) == 1
 
 
-def test_many_come_and_go_at_once(client, desk, small):
+def test_many_come_and_go_at_once(client, queue, small):
     data, codes = png(small[:5, :5]), []
 
     def come_and_go(number):
@@ -368,16 +368,16 @@ def test_many_come_and_go_at_once(client, desk, small):
     assert codes == [201] * 60
 
 
-def test_not_too_many_wait(desk, monkeypatch):
-    monkeypatch.setattr(desk_module, "MOST_WAITING", 2)
-    desk.open(Order("a.png"))
-    desk.open(Order("b.png"))
+def test_not_too_many_wait(queue, monkeypatch):
+    monkeypatch.setattr(queue_module, "MOST_WAITING", 2)
+    queue.open(Order("a.png"))
+    queue.open(Order("b.png"))
     with pytest.raises(InputError, match="2 pictures are waiting"):
-        desk.open(Order("c.png"))
+        queue.open(Order("c.png"))
 
 
 def test_large_results_are_not_shown_but_fetched(client, small, monkeypatch):
-    monkeypatch.setattr("sr_arn.web.items.MOST_SHOWN", 1000)
+    monkeypatch.setattr("sr_arn.web.jobs.MOST_SHOWN", 1000)
     key = hand_in(client, png(small)).json()["key"]
     (state,) = ended(client, key)
     assert state["status"] == "done"

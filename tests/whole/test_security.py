@@ -91,12 +91,12 @@ def test_names_of_models_on_the_local_page(nasty_model, tmp_path):
     from starlette.testclient import TestClient
 
     from sr_arn.web.app import application
-    from sr_arn.web.desk import Desk
+    from sr_arn.web.job_queue import JobQueue
 
-    desk = Desk(tmp_path, {nasty_model.name: str(nasty_model)}, best=False)
-    with TestClient(application(desk), base_url="http://127.0.0.1") as client:
+    queue = JobQueue(tmp_path, {nasty_model.name: str(nasty_model)}, best=False)
+    with TestClient(application(queue), base_url="http://127.0.0.1") as client:
         page = client.get("/").text
-    desk.close()
+    queue.close()
     assert "alert" in page
     assert is_harmless(page)
 

@@ -1,4 +1,4 @@
-"""A picture on the desk: its order, its files and its progress."""
+"""A picture in the queue: its order, its files and its progress."""
 
 import threading
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from sr_arn.pictures.formats import Format
 from sr_arn.upscaling.file_upscaler import FileUpscaler
 from sr_arn.upscaling.sizes import Size
 
-__all__ = ["Item", "Order", "Unknown", "plain_name"]
+__all__ = ["Job", "Order", "Unknown", "plain_name"]
 
 MOST_SHOWN = 50_000_000  # pixels that a browser gets to compare
 LONGEST_NAME = 150  # bytes
@@ -30,7 +30,7 @@ class Order:
     name : str
         Of the uploaded file.
     model : str, optional
-        One of the desk's models; by default the best for the size.
+        One of the queue's models; by default the best for the size.
     size : Size
     kind : Format, optional
         Of the result; by default the picture's.
@@ -45,8 +45,8 @@ class Order:
 
 
 @dataclass
-class Item:
-    """A picture on the desk: its files and its progress."""
+class Job:
+    """A picture in the queue: its files and its progress."""
 
     order: Order
     enlarge: FileUpscaler

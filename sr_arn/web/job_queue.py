@@ -26,9 +26,9 @@ from sr_arn.upscaling.naming import naming
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
-from sr_arn.web.items import Item, Order, Unknown, plain_name
+from sr_arn.web.jobs import Job, Order, Unknown, plain_name
 
-__all__ = ["Desk"]
+__all__ = ["JobQueue"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ MOST_WAITING = 200  # pictures
 MOST_BYTES = 4_000_000_000  # of all pictures; beyond, the oldest results go, or uploads fail
 
 
-class Desk:
+class JobQueue:
     """Enlarges uploaded pictures one after another, in its own folder.
 
     Parameters
@@ -73,7 +73,7 @@ class Desk:
         self.models = models
         self.best = best
         self.max_pixels = max_pixels
-        self._items: dict[str, Item] = {}
+        self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1)
 
@@ -109,46 +109,46 @@ class Desk:
         names = naming(None, order.size, enlarge.prepare(), order.kind)
         key = secrets.token_urlsafe(16)
         folder = self.folder / key
-        item = Item(replace(order, name=name), enlarge, folder, names.name_of(Path(name)))
+        job = Job(replace(order, name=name), enlarge, folder, names.name_of(Path(name)))
         if self._make_room() > MOST_BYTES:
             raise InputError("too much is waiting; try again when some are done")
         with self._lock:
-            waiting = sum(i.status in ("waiting", "working") for i in self._items.values())
+            waiting = sum(i.status in ("waiting", "working") for i in self._jobs.values())
             if waiting >= MOST_WAITING:
                 raise InputError(f"{waiting} pictures are waiting; try again when some are done")
             folder.mkdir()
-            self._items[key] = item
+            self._jobs[key] = job
         return key
 
     def place_of(self, key: str) -> Path:
         """Return the file that an upload is written to."""
-        return self._item(key).source
+        return self._job(key).source
 
     def start(self, key: str) -> None:
         """Queue a picture."""
-        self._worker.submit(self._work, self._item(key))
+        self._worker.submit(self._work, self._job(key))
 
     def state(self, key: str) -> dict[str, Any]:
         """Return the state of a picture, for JSON; an unknown one is "gone"."""
-        item = self._items.get(key)
-        if item is None:
+        job = self._jobs.get(key)
+        if job is None:
             return {"key": key, "status": "gone"}
         return {
             "key": key,
-            "name": item.order.name,
-            "status": item.status,
-            "share": round(item.share, 3),
-            "result": item.called,
-            "shown": item.is_shown,
-            **item.outcome,
+            "name": job.order.name,
+            "status": job.status,
+            "share": round(job.share, 3),
+            "result": job.called,
+            "shown": job.is_shown,
+            **job.outcome,
         }
 
     def result(self, key: str) -> tuple[Path, str]:
         """Return the file and the name of a result, or raise `Unknown`."""
-        item = self._item(key)
-        if item.status != "done":
-            raise Unknown(f"{display(item.order.name)}: is not done")
-        return item.result, item.called
+        job = self._job(key)
+        if job.status != "done":
+            raise Unknown(f"{display(job.order.name)}: is not done")
+        return job.result, job.called
 
     def shown(self, key: str, which: str) -> Path:
         """Return a file that browsers show: the result, or the picture by bicubic.
@@ -158,26 +158,26 @@ class Desk:
         Unknown
             If it is not done, or too large for a browser.
         """
-        item = self._item(key)
-        if not item.is_shown:
-            raise Unknown(f"{display(item.order.name)}: is not done, or too large to be shown")
+        job = self._job(key)
+        if not job.is_shown:
+            raise Unknown(f"{display(job.order.name)}: is not done, or too large to be shown")
         is_result = which == "after"
-        if is_result and format_of(item.result).shown_by_browsers:
-            return item.result
-        path = item.folder / f"{which}.png"
-        with item.lock:
+        if is_result and format_of(job.result).shown_by_browsers:
+            return job.result
+        path = job.folder / f"{which}.png"
+        with job.lock:
             if not path.exists():
                 whole = 1 << 62  # pixels: the file is ours
-                result = read_image(item.result, max_pixels=whole) if is_result else None
-                picture = result or self._by_bicubic(item)
+                result = read_image(job.result, max_pixels=whole) if is_result else None
+                picture = result or self._by_bicubic(job)
                 write_image(path, Picture(visible(picture), _colours_of(picture)))
         return path
 
-    def _by_bicubic(self, item: Item) -> Picture:
+    def _by_bicubic(self, job: Job) -> Picture:
         """Return an uploaded picture, enlarged to the size of its result."""
-        picture = read_image(item.source, max_pixels=self.max_pixels)
+        picture = read_image(job.source, max_pixels=self.max_pixels)
         height, width = picture.pixels.shape[:2]
-        size = item.outcome["height"], item.outcome["width"]
+        size = job.outcome["height"], job.outcome["width"]
         whole = size[0] % height == size[1] % width == 0
         scale = size[0] // height if whole and size[0] // height == size[1] // width else 1
         return Upscaler(BicubicModel(scale)).upscale_picture(picture, size, restore="off")
@@ -185,11 +185,11 @@ class Desk:
     def remove(self, key: str) -> None:
         """Remove a picture and stop the work on it."""
         with self._lock:
-            item = self._items.pop(key, None)
-        if item is not None:
-            item.gone.set()
-            if item.status != "working":  # else the worker removes it
-                shutil.rmtree(item.folder, ignore_errors=True)
+            job = self._jobs.pop(key, None)
+        if job is not None:
+            job.gone.set()
+            if job.status != "working":  # else the worker removes it
+                shutil.rmtree(job.folder, ignore_errors=True)
 
     def zip(self, keys: Iterable[str], target: Path) -> None:
         """Write results into a zip file; equal names get numbers.
@@ -199,80 +199,80 @@ class Desk:
         Unknown
             If none of them is done.
         """
-        items = [self._items.get(key) for key in dict.fromkeys(keys)]
-        done = [item for item in items if item is not None and item.status == "done"]
+        jobs = [self._jobs.get(key) for key in dict.fromkeys(keys)]
+        done = [job for job in jobs if job is not None and job.status == "done"]
         if not done:
             raise Unknown("none of these is done")
         taken: set[str] = set()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-            for item in done:
-                called, number = Path(item.called), 1
+            for job in done:
+                called, number = Path(job.called), 1
                 name = called.name
                 while name.casefold() in taken:
                     number += 1
                     name = f"{called.stem} ({number}){called.suffix}"
                 taken.add(name.casefold())
                 with suppress(FileNotFoundError):  # it was removed meanwhile
-                    archive.write(item.result, name)
+                    archive.write(job.result, name)
 
     def close(self) -> None:
         """End all work."""
-        for key in list(self._items):
+        for key in list(self._jobs):
             self.remove(key)
         self._worker.shutdown(cancel_futures=True)
 
-    def _item(self, key: str) -> Item:
+    def _job(self, key: str) -> Job:
         try:
-            return self._items[key]
+            return self._jobs[key]
         except KeyError:
             raise Unknown("no such picture: it was removed, or was never here") from None
 
-    def _work(self, item: Item) -> None:
+    def _work(self, job: Job) -> None:
         """Enlarge a picture; an error becomes its outcome and does not stop the others."""
 
         def watch(share: float) -> None:
-            item.share = share
-            if item.gone.is_set():
+            job.share = share
+            if job.gone.is_set():
                 raise Stopped
 
-        if item.gone.is_set():
+        if job.gone.is_set():
             return
-        item.status, start = "working", time.perf_counter()
+        job.status, start = "working", time.perf_counter()
         try:
-            info, model, restored = item.enlarge(item.source, item.result, watch=watch)
+            info, model, restored = job.enlarge(job.source, job.result, watch=watch)
             height, width = info.shape[:2]
-            item.outcome = {
+            job.outcome = {
                 "width": width,
                 "height": height,
                 "model": model,
                 "restored": str(restored),
                 "seconds": round(time.perf_counter() - start, 2),
-                "bytes": item.result.stat().st_size,
+                "bytes": job.result.stat().st_size,
             }
-            item.status = "done"
+            job.status = "done"
         except Stopped:
             pass
         except (SrArnError, OSError, MemoryError) as error:
-            item.outcome = {"reason": _reason(error, item)}
-            item.status = "failed"
+            job.outcome = {"reason": _reason(error, job)}
+            job.status = "failed"
         except Exception:  # a bug must not stop the others
             logger.exception("enlarging a picture")
-            item.outcome = {"reason": "an error of sr_arn's; the terminal tells more"}
-            item.status = "failed"
-        if item.gone.is_set():
-            shutil.rmtree(item.folder, ignore_errors=True)
+            job.outcome = {"reason": "an error of sr_arn's; the terminal tells more"}
+            job.status = "failed"
+        if job.gone.is_set():
+            shutil.rmtree(job.folder, ignore_errors=True)
 
     def _make_room(self) -> int:
         """Remove the oldest results while all take too many bytes; return how many are left."""
         with self._lock:
-            items = list(self._items.items())
-        sizes = {key: _bytes_in(item.folder) for key, item in items}
+            jobs = list(self._jobs.items())
+        sizes = {key: _bytes_in(job.folder) for key, job in jobs}
         total = sum(sizes.values())
         for key, size in sizes.items():
             if total <= MOST_BYTES:
                 break
-            item = self._items.get(key)
-            if item is not None and item.status in ("done", "failed"):
+            job = self._jobs.get(key)
+            if job is not None and job.status in ("done", "failed"):
                 self.remove(key)
                 total -= size
         return total
@@ -293,11 +293,11 @@ def _colours_of(picture: Picture) -> Metadata:
     return Metadata(icc_profile=None if picture.is_cmyk else picture.metadata.icc_profile)
 
 
-def _reason(error: Exception, item: Item) -> str:
+def _reason(error: Exception, job: Job) -> str:
     """Return the error of a picture, with the name that its owner gave it."""
     if isinstance(error, MemoryError):
         return "out of memory; take a smaller size"
     reason = display(error, 1000)
-    for path in (item.source, item.result):
-        reason = reason.replace(display(path), display(item.order.name))
+    for path in (job.source, job.result):
+        reason = reason.replace(display(path), display(job.order.name))
     return reason
