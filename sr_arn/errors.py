@@ -19,7 +19,7 @@ class SrArnError(Exception):
 
 
 class InputError(SrArnError, ValueError):
-    """A mistake in what the user gave: the line says what was expected and what was received."""
+    """Invalid input: the message names what was expected and what was received."""
 
 
 class UnavailableError(SrArnError, RuntimeError):

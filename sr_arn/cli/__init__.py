@@ -39,7 +39,7 @@ __all__ = ["main"]
 USER_ERROR = 2
 INTERRUPTED = 130
 LEAST_ADDRESSES = 600 * 10**6  # bytes, under which libraries hang or abort while they are loaded
-LEAST_MEMORY = 250 * 10**6  # under which a container ends us before anything can be told
+LEAST_MEMORY = 250 * 10**6  # with less, a container ends the process before it can print an error
 COMMANDS = (
     *(upscale, serve, train, benchmark, compare, score, models, data, age, doctor),
     completion,
@@ -81,11 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = args.run(args) or 0
         if sys.stdout is not None:  # it is None where it was closed
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has gone, `| head` say
+    except BrokenPipeError:  # the reader of our output has gone, `| head` for example
         _discard_output()
     except KeyboardInterrupt:
         return _interrupted()
-    except Exception as error:  # told in one line if it is the user's or the machine's
+    except Exception as error:  # one line if it is the user's or the machine's
         if Interrupt.came:  # and an import that it broke off made something else of it
             return _interrupted()
         from sr_arn.errors import SrArnError, UnavailableError, display
@@ -119,7 +119,7 @@ class Interrupt:
 
     @classmethod
     def watch(cls) -> None:
-        """Listen, unless the process was told to ignore it, as shells tell background jobs."""
+        """Listen, unless the process ignores the signal, as background jobs of shells do."""
         cls.came = False
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, cls._come)
@@ -208,12 +208,12 @@ def _prepare_process() -> None:
 
 
 def _leave(number: int, frame: object) -> NoReturn:
-    """End by an exception, so that what is half-written is removed."""
+    """End by an exception, so that half-written files are removed."""
     sys.exit(128 + number)
 
 
 def _discard_output() -> None:
-    """Let what is still to be printed, which cannot be, go nowhere."""
+    """Discard output that can no longer be printed."""
     if sys.stdout is sys.__stdout__ and sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

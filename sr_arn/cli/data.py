@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _entry(folder: Path) -> dict[str, Any]:
-    """Return what the manifest `data_sets.json` says of a set."""
+    """Return the entry of a set in `data_sets.json`."""
     from sr_arn.datasets.folders import KnownSet, digest_of_pixels, find_images
 
     pictures = [digest_of_pixels(path) for path in find_images(folder)]

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-SUMMARY = "Tell what is installed, and what is missing for what."
+SUMMARY = "Print what is installed, and what each feature still requires."
 EXAMPLE = "sr-arn doctor"
 NEEDED = (
     *("numpy", "scipy", "numba", "pillow", "imagecodecs", "tifffile", "safetensors", "jinja2"),
@@ -108,7 +108,7 @@ def _cache() -> str:
 
 
 def _models() -> str:
-    """Count the bundled models, or raise what is wrong with one."""
+    """Count the bundled models; raise an error if one is damaged."""
     from sr_arn.models.files import bundled_models
     from sr_arn.upscaling.loading import load_model
 

@@ -1,4 +1,4 @@
-"""Options of `sr-arn train` that come from the parameters of what is trained."""
+"""Options of `sr-arn train`, made from the parameters of regressors and trainers."""
 
 import argparse
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
     for learner in learner_names():
         for parameter in learner_class(learner).described():
             owners.setdefault(parameter.name, {})[learner] = parameter
-    group = parser.add_argument_group("parameters of what is trained")
+    group = parser.add_argument_group("parameters of the regressor")
     for name, own in owners.items():
         shared = SHARED.get(name)
         parameter = next(iter(own.values()))
@@ -87,7 +87,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
 
 
 def set_parameters(learner: "Learner", args: argparse.Namespace) -> None:
-    """Give a learner what the command line says of it.
+    """Set the parameters of a learner from the command line.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def _option(name: str) -> str:
 
 
 def _help(own: "dict[str, Parameter]") -> str:
-    """Return what the first docstring says, whose parameter it is, and the defaults."""
+    """Return the first description, the learners that have the parameter, and the defaults."""
     parts = []
     for default, alike in groupby(own, lambda learner: own[learner].default):
         is_shown = isinstance(default, int | float | str) and not isinstance(default, bool)

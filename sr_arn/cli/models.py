@@ -49,7 +49,7 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _describe(name: str) -> None:
-    """Print what the header of a model says."""
+    """Print the header of a model."""
     from sr_arn.errors import display
     from sr_arn.models.files import bundled_models
     from sr_arn.upscaling.loading import CREDITS, load_model

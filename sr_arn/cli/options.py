@@ -140,7 +140,7 @@ def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
-    """Add `--device`; without a default, what is trained has its own."""
+    """Add `--device`; without a default, that of the regressor applies."""
     shown = "auto where torch trains, otherwise cpu" if default is None else default
     parser.add_argument(
         "--device",
@@ -151,7 +151,7 @@ def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") ->
 
 
 def add_precision(parser: argparse.ArgumentParser, default: str | None = "float32") -> None:
-    """Add `--precision`; without a default, what is trained has its own, or none."""
+    """Add `--precision`; without a default, that of the regressor applies, if it has one."""
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -222,7 +222,7 @@ def _check_suffix(path: Path | None, option: str, suffixes: tuple[str, ...]) -> 
 
     if path is None:
         return
-    if path.suffix.lower() not in suffixes:  # a picture, say, meant for the next argument
+    if path.suffix.lower() not in suffixes:  # a picture, for example, meant for the next argument
         raise InputError(
             f"{option}: expected a name ending in {suffixes[0]}, received {display(path)}"
         )

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"port: expected 0 to {LAST_PORT}, received {args.port}")
     chosen = list_models() if args.models is None else names(args.models)
     for name in chosen:
-        load_model(name)  # so that a mistake is told now
+        load_model(name)  # so that errors are raised now
     by_name = {Path(name).name: name for name in chosen}
     if len(by_name) < len(set(chosen)) or not chosen:
         raise InputError("models: expected files of different names, one at least")
@@ -96,12 +96,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:
-    """Return whether the server's log has more to tell than that a browser or we have gone."""
+    """Return whether a line of the server's log is about more than a closed connection."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _listen(args: argparse.Namespace) -> socket.socket:
-    """Return a socket that listens, or tell why none can."""
+    """Return a listening socket."""
     from sr_arn.errors import InputError, display
 
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
@@ -111,5 +111,5 @@ def _listen(args: argparse.Namespace) -> socket.socket:
         raise InputError(
             f"serve: cannot listen on {display(args.host)} port {args.port}: "
             f"{str(error.strerror or error).partition(' (')[0]}; "
-            "take another --port, 0 say"
+            "take another --port, for example 0"
         ) from None

@@ -20,13 +20,13 @@ def processes() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and tells."""
+    """Whether this process is the one that writes and prints."""
     return processes() == 1 or os.environ["RANK"] == "0"
 
 
 @cache
 def speaks() -> bool:
-    """Whether this process is to tell what ended it: the first of all that asks."""
+    """Whether this process prints why it ended: only the first that asks does."""
     if processes() == 1:
         return True
     _be_left_to_end()
@@ -60,7 +60,7 @@ def _be_left_to_end() -> None:
 
 @contextmanager
 def together(device: str, checkpoint: Path) -> Iterator[None]:
-    """Train with the other processes, if there are any; if it breaks off, tell how to go on."""
+    """Train with the other processes, if there are any; if it breaks off, print how to continue."""
     from sr_arn.errors import display
 
     how = f"go on with --resume {display(checkpoint)}"
@@ -78,7 +78,7 @@ def together(device: str, checkpoint: Path) -> Iterator[None]:
 
 @contextmanager
 def _joined(device: str, how: Callable[[], str]) -> Iterator[None]:
-    """Be one of the processes, and tell in one line if another is lost."""
+    """Be one of the processes, and report in one line if another is lost."""
     from sr_arn.errors import UnavailableError
     from sr_arn.nn.ranks import is_lost, join, leave
     from sr_arn.system.devices import find_device

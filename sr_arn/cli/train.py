@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_late_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that the classes of what is trained, and of degradations, describe."""
+    """Add the arguments that regressors, trainers and degradations describe."""
     from sr_arn.datasets.degradation import COMPONENTS
     from sr_arn.regressors.in_epochs import TrainedInEpochs
     from sr_arn.training.trainers import learner_class, learner_names

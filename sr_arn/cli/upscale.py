@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(size, options_of(SIZE))
     many = parser.add_argument_group("many pictures")
     many.add_argument("--recursive", action="store_true", help="folders within folders, too")
-    many.add_argument("--skip-existing", action="store_true", help="go on with what is missing")
+    many.add_argument("--skip-existing", action="store_true", help="skip those that are done")
     many.add_argument("--jobs", type=int, default=1, metavar="N", help="at a time (default: 1)")
     many.add_argument(
         "--name",
@@ -131,9 +131,9 @@ def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
         raise
     progress.clear()
     done = Outcome.of(Job(source, output), enlarged, time.perf_counter() - start)
-    told = sys.stderr if output == PIPE else sys.stdout
-    if not args.quiet and args.json != STDOUT and told is not None:
-        print(f"{display(output)}: {done.width} x {done.height} pixels, {done.how}", file=told)
+    stream = sys.stderr if output == PIPE else sys.stdout
+    if not args.quiet and args.json != STDOUT and stream is not None:
+        print(f"{display(output)}: {done.width} x {done.height} pixels, {done.how}", file=stream)
     if args.json:
         emit_report(args.json, [done])
     return 0
@@ -147,7 +147,7 @@ def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Pat
 
 
 def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "FileUpscaler":
-    """Return what enlarges as the options say."""
+    """Return a file up-scaler with these options."""
     from PIL import Image
 
     from sr_arn.system.threads import available_cores
@@ -176,7 +176,7 @@ def _path_or_pipe(text: str) -> Path:
 
 
 def _is_folder(inputs: list[str], output: str) -> bool:
-    """Return whether results go to a folder: there may be many, or the output says so."""
+    """Return whether results go to a folder: for many inputs, or an output that is a folder."""
     from sr_arn.system.locations import is_pattern, location
 
     if output == "-":
@@ -191,7 +191,7 @@ def _is_folder(inputs: list[str], output: str) -> bool:
 def _check_single(
     enlarge: "FileUpscaler", source: Path, output: Path, kind: "Format | None"
 ) -> None:
-    """Raise `InputError` for what is known to be wrong before the picture is read."""
+    """Check the arguments before the picture is read."""
     from sr_arn.errors import InputError, display
     from sr_arn.pictures.formats import format_of
     from sr_arn.system.files import check_output

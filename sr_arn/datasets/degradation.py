@@ -55,7 +55,7 @@ class Component(ABC):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the component of a strength in text; `ValueError` says that it is none."""
+        """Return the component for a strength in text, or raise `ValueError`."""
         return cls(float(text))
 
     @property
@@ -136,12 +136,12 @@ class Degradation:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return what a text such as "blur=1.2,noise=3" says; "bicubic" is no component.
+        """Parse a text such as "blur=1.2,noise=3"; "bicubic" has no component.
 
         Raises
         ------
         InputError
-            If it says something else.
+            If the text is not valid.
         """
         degradation = cls()
         if text == "bicubic":
@@ -196,7 +196,7 @@ class Degradation:
 
 
 def _expected(received: str) -> str:
-    """Return an error's text for what is no degradation."""
+    """Return the message for a text that is not a degradation."""
     known = ",".join(f"{c.name}={c.metavar}" for c in COMPONENTS.values())
     return f"degradation: expected bicubic, or {known}, received {display(received)}"
 

@@ -150,7 +150,7 @@ def _pictures_of(folder: Path, name: str, scale: int | None) -> list[Path]:
 
 
 def _what_it_is(folder: Path) -> str:
-    """Return in words what is in a folder that lacks a set."""
+    """Describe the content of a folder that lacks a set."""
     if is_set(folder):
         return "it is a set itself: give the folder that it lies in"
     known = [name for name in known_sets() if _pictures_of(folder, name, None)]
@@ -213,7 +213,7 @@ def known_sets() -> dict[str, KnownSet]:
 
 
 def verify(folder: Path, name: str) -> State:
-    """Look for a known set and compare each of its pictures with what is known."""
+    """Find a known set and compare each of its pictures with the manifest."""
     digests = known_sets()[name].pictures
     try:
         paths = find_set(folder, name)

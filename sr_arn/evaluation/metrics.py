@@ -85,5 +85,5 @@ def _shaved_levels(
 
 
 def _size(plane: NDArray[Any]) -> str:
-    """Return the size of a plane as people say it: width x height."""
+    """Return the size of a plane in words: width x height."""
     return f"{plane.shape[1]} x {plane.shape[0]}"

@@ -25,7 +25,7 @@ from sr_arn.planes import NO_RIM, Rim
 __all__ = ["ConvModel"]
 
 ROWS = 16  # that a layer does at a time: an even number
-LARGEST_RESULT = 1e6  # of noise; what is beyond it may not stay finite in float32
+LARGEST_RESULT = 1e6  # of noise; larger results may overflow in float32
 OF_RESTORING = "restore."  # begins the names of the arrays for pictures that are not clean
 KEPT = 5  # rows before them: two for the next layer, two for a shortcut over it, and its frame
 

@@ -1,4 +1,4 @@
-"""The convolutional ARN by torch, on a GPU say, where `ConvModel` is not fast enough."""
+"""The convolutional ARN by torch, on a GPU for example, where `ConvModel` is not fast enough."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ Array = NDArray[np.float32]
 
 @contextmanager
 def by_torch_alone() -> Iterator[None]:
-    """Predict by torch, one thread after another; `MemoryError` tells that a GPU has too little.
+    """Predict by torch, one thread after another; raise `MemoryError` if the GPU is full.
 
     Without TF32, which torch would take for convolutions on GPUs.
     """

@@ -137,7 +137,7 @@ def read_model(path: Path) -> tuple[TrainedModel, Header]:
 
 
 def write_model(path: str | os.PathLike[str], model: LuminanceModel, about: Header) -> None:
-    """Write a trained model and what is to be said about it: the header's last four fields."""
+    """Write a trained model, with the last four fields of its header."""
     from safetensors.numpy import save
 
     if not isinstance(model, TrainedModel):
@@ -173,7 +173,7 @@ def _read_header(file: IO[bytes], name: str) -> Header:
 
 @contextmanager
 def _errors_say(where: str) -> Iterator[None]:
-    """Begin what an `InputError` says with the file that it is about."""
+    """Prefix the message of an `InputError` with the file."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Patch models by torch, on a GPU say, where `PatchModel` is not fast enough."""
+"""Patch models by torch, on a GPU for example, where `PatchModel` is not fast enough."""
 
 from collections.abc import Callable
 from functools import partial

@@ -74,7 +74,7 @@ class BackProjection:
     ----------
     model : LuminanceModel
     steps : int
-        How often what is missing in the LR plane is enlarged by bicubic and added, 1 to 50.
+        How often the difference to the LR plane is enlarged by bicubic and added, 1 to 50.
 
     Raises
     ------

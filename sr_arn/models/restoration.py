@@ -160,14 +160,14 @@ STRONGEST = Strengths(jpeg=QUALITIES[0], noise=LARGEST_NOISE)
 
 @dataclass(frozen=True)
 class Restore:
-    """What a user wants to be restored: so many per cent of what is found, or of what is known.
+    """What to restore: a percentage of the detected or given strengths.
 
     Attributes
     ----------
     percent : float, optional
         0 to 100; None is all, for models that restore, and nothing for the others.
     jpeg, noise : float, optional
-        Replace what is found: see `Strengths`.
+        Replace the detected strengths: see `Strengths`.
     given : Strengths, optional
         Replaces all that is found.
 
@@ -217,7 +217,7 @@ class Restore:
         return not self.is_off and any(part is not None for part in parts)
 
     def strengths(self, find: Callable[[], Strengths]) -> Strengths:
-        """Return what is to be restored; `find` looks at the picture, if that is needed."""
+        """Return the strengths to restore; `find` examines the picture if necessary."""
         if self.is_off:
             return OFF
         if self.given is not None:

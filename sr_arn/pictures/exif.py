@@ -1,4 +1,4 @@
-"""EXIF blocks: what they tell of a picture, and their correction in place.
+"""EXIF blocks: reading them, and correcting them in place.
 
 [EXIF 2.32 (CIPA DC-008), section 4.6]
 """
@@ -48,7 +48,7 @@ DESCRIPTIVE = frozenset(
         *(EXIF_DIRECTORY, 0x8825),  # the directories of EXIF and GPS
     }
 )
-"""Tags of a TIFF file's first directory that tell of the photo, not of how it is stored."""
+"""Tags of a TIFF file's first directory that describe the photo, not its storage."""
 
 OF_PIXELS = frozenset({ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT})
 """Tags of how its pixels are to be shown."""
@@ -69,13 +69,13 @@ def read(block: bytes) -> Tiff:
 
 
 def orientation_of(tiff: Tiff) -> int:
-    """Return how the stored picture is to be turned, 1 to 8, or 0 if nothing is told."""
+    """Return the orientation of the stored picture, 1 to 8, or 0 if there is none."""
     number = tiff.integer(ORIENTATION)
     return number if number <= 8 else 0
 
 
 def resolution_of(tiff: Tiff) -> tuple[float, float]:
-    """Return dots per inch along x and y, 0 where nothing is told."""
+    """Return dots per inch along x and y, 0 if there are none."""
     unit = tiff.integer(RESOLUTION_UNIT) or INCH
     inches = {INCH: 1.0, CENTIMETRE: 2.54}.get(unit, 0.0)
     return tiff.rational(X_RESOLUTION) * inches, tiff.rational(Y_RESOLUTION) * inches
@@ -94,13 +94,13 @@ def portable(directory: Directory) -> tuple[Directory, bool]:
 
 
 def with_resolution(directory: Directory, order: Order, dpi: tuple[float, float]) -> Directory:
-    """Return a directory that tells dots per inch along x and y, up to 65,535."""
+    """Return a directory with dots per inch along x and y, up to 65,535."""
     x, y = (rational(number, order) for number in dpi)
     return {**directory, X_RESOLUTION: x, Y_RESOLUTION: y, RESOLUTION_UNIT: short(INCH, order)}
 
 
 def block_with_resolution(block: bytes | None, dpi: tuple[float, float]) -> bytes:
-    """Return a block, or a new one, that tells a resolution; unchanged if there is no way.
+    """Return a block, or a new one, with a resolution; unchanged if that is impossible.
 
     That is, if it has no fields for it and makers' notes that cannot move.
     """
@@ -158,7 +158,7 @@ def is_readable(block: bytes) -> bool:
 
 
 def without_orientation(block: bytes) -> bytes:
-    """Return a block whose first directory tells none; all else stays where it is."""
+    """Return a block whose first directory has no resolution; all else keeps its offset."""
     order = read(block).order
     out = bytearray(block)
     start = struct.unpack_from(order + "I", out, 4)[0]
@@ -181,7 +181,7 @@ def _all_fields(directory: Directory) -> list[tuple[int, Field]]:
 
 
 def _without_thumbnail(out: bytearray, block: bytes, tiff: Tiff) -> bytearray:
-    """Blank the thumbnail that the second directory tells of, if nothing else stands there."""
+    """Blank the thumbnail of the second directory, unless other data overlap it."""
     try:
         second = Tiff.read(BytesIO(block), tiff.next[1])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Picture files to arrays and back, with all that they tell.
+"""Picture files to arrays and back, with their metadata.
 
 The content of a file decides how it is read; the suffix of its name, how it is written. Both are
 done by the formats in `sr_arn.pictures.formats`.
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 MAX_PIXELS = 100_000_000
 """Pixels of a picture that is read without asking: 0.1 to 0.8 GB, or 3.2 GB of doubles."""
 
-HEAD = 64  # bytes that tell a format
+HEAD = 64  # bytes that identify a format
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
@@ -82,7 +82,7 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Picture:
-    """Read a picture from an open file; `name` says what to call it in a message."""
+    """Read a picture from an open file; messages call it `name`."""
     head = file.read(HEAD)
     file.seek(0)
     found = detect(head)

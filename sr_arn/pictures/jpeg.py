@@ -40,7 +40,7 @@ COUNTED = (ORDER > 0) & (ORDER <= 5)  # low and middle frequencies: higher ones 
 MEANS = TABLES[:, COUNTED].mean(axis=1)
 
 ROUNDING = 0.35  # of a decoder's pixels: standard deviation of their coefficients, in levels
-LEAST = 1.2  # levels: smaller coefficients were 0, which tells nothing
+LEAST = 1.2  # levels: smaller coefficients were 0, which carries no information
 STRAY = 0.02  # share of coefficients that agree with no table
 ENOUGH, MOST = 200, 2000  # coefficients that are looked at
 CERTAIN = 0.15  # of a table's log likelihood per coefficient, above that of a clean picture

@@ -1,4 +1,4 @@
-"""What a picture file says beside its pixels: ICC profile, EXIF, XMP, resolution."""
+"""The metadata of a picture file: ICC profile, EXIF, XMP, resolution."""
 
 import logging
 import re
@@ -44,7 +44,7 @@ class Metadata:
     def for_picture(self, width: int, height: int, name: str = "image") -> "Metadata":
         """Return the metadata of an upright picture of this size, without a thumbnail.
 
-        What is damaged is left out, which the log tells.
+        Damaged parts are left out with a warning in the log.
         """
         block, xmp = self.exif, self.xmp
         if block is not None:
@@ -58,7 +58,7 @@ class Metadata:
         return replace(self, exif=block, xmp=xmp)
 
     def orientation(self) -> int:
-        """Return how the stored pixels are to be turned, 1 to 8, as EXIF or else XMP says."""
+        """Return the orientation of the stored pixels, 1 to 8, by EXIF or otherwise by XMP."""
         try:
             number = exif.orientation_of(exif.read(self.exif)) if self.exif else 0
         except ValueError:
@@ -70,7 +70,7 @@ class Metadata:
 
 
 def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
-    """Return an ICC profile if it is one, for pixels of this mode; else None, told in the log."""
+    """Return an ICC profile if it is valid for pixels of this mode, else None and a warning."""
     if not profile:
         return None
     if len(profile) < ICC_HEADER or profile[ICC_SIGNATURE] != b"acsp":
@@ -119,7 +119,7 @@ def sane_dpi(dpi: Any) -> tuple[float, float] | None:
 
 
 def exif_dpi(block: bytes | None) -> tuple[float, float] | None:
-    """Return the resolution that an EXIF block tells."""
+    """Return the resolution in an EXIF block."""
     try:
         return sane_dpi(exif.resolution_of(exif.read(block))) if block else None
     except ValueError:

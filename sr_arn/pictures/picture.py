@@ -1,4 +1,4 @@
-"""A picture: pixels of any kind, upright, and what its file says beside them."""
+"""A picture: upright pixels of any kind, and the metadata of its file."""
 
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
@@ -39,7 +39,7 @@ class PictureInfo:
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels, upright, and what a file says beside them."""
+    """Upright pixels, and the metadata of a file."""
 
     pixels: NDArray[Any]
     """[h, w] grey, or [h, w, c]: grey and alpha, RGB, RGBA or CMYK. uint8, uint16, or float32
@@ -84,7 +84,7 @@ class Picture:
     def upright(self, orientation: int, name: str) -> "Picture":
         """Return it turned as EXIF's orientation says, with metadata that agree with the pixels.
 
-        What is damaged among these is left out, which the log tells; `name` says of whom.
+        Damaged metadata are left out with a warning in the log that begins with `name`.
         """
         icc_profile = checked_icc(self.metadata.icc_profile, self.mode, name)
         metadata = replace(self.metadata, icc_profile=icc_profile)
@@ -93,7 +93,7 @@ class Picture:
         return replace(self, pixels=pixels, metadata=metadata.for_picture(width, height, name))
 
     def seen(self, name: str) -> NDArray[Any]:
-        """Return what is seen of it, grey [h, w] or RGB [h, w, 3].
+        """Return its visible pixels, grey [h, w] or RGB [h, w, 3].
 
         Raises
         ------

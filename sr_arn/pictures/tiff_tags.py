@@ -13,7 +13,7 @@ __all__ = ["Directory", "Field", "Order", "Tiff", "block_of", "rational", "seria
 
 BYTE, SHORT, LONG, RATIONAL, IFD = 1, 3, 4, 5, 13  # types of fields
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""Bytes of a number, by type. Those that BigTIFF adds, which tell of storage, are not read."""
+"""Bytes of a number, by type. Those that BigTIFF adds describe storage and are not read."""
 
 INTEGERS = {BYTE: "B", SHORT: "H", LONG: "I", IFD: "I"}
 POINTERS = (0x8769, 0x8825, 0xA005)  # to the directories of EXIF, GPS and interoperability

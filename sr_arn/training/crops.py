@@ -89,7 +89,7 @@ class Crops:
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         """Yield LR crops [n, 1, c, c] and details [n, 1, s c, s c] of an epoch, counted from 0.
 
-        Of each batch only the crops `share` are cut; what is drawn does not depend on it.
+        Only the crops `share` of each batch are cut; the random numbers do not depend on it.
         """
         import torch
 

@@ -25,7 +25,7 @@ class Curve:
     resumed : bool, default False
         Whether the table of an interrupted training goes on.
     score : (str, str), default ("psnr", "held-out PSNR, dB")
-        What is measured on what is held out: its column and its axis.
+        The name of the held-out score: of its column and its axis.
     """
 
     def __init__(

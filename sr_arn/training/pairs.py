@@ -120,7 +120,7 @@ class Draw(NamedTuple):
 def plan(
     shapes: Sequence[tuple[int, ...]], scale: int, max_samples: int, sizes: int = SIZES
 ) -> list[Draw]:
-    """Return what is taken of planes of these shapes: see `training_pairs`."""
+    """Return the samples to take from planes of these shapes: see `training_pairs`."""
     check_integer(max_samples, "max_samples", 1)
     check_integer(sizes, "sizes", 1)
     jobs = [(n, SHRINKAGE**power) for power in range(sizes) for n in range(len(shapes))]

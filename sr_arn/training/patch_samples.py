@@ -68,7 +68,7 @@ def _look(
 def _pairs_of(
     files: list[ImageFiles], draws: list[Draw], features: GradientFeatures, degrade: Degradation
 ) -> tuple[Plane, Plane]:
-    """Return what is drawn of pictures: features [n, d] and residual patches [n, (3 s)^2]."""
+    """Return the samples of pictures: features [n, d] and residual patches [n, (3 s)^2]."""
     pairs = [
         draw.pairs(one.read(features.scale), features, degrade)
         for draw, one in zip(draws, files, strict=True)

@@ -65,7 +65,7 @@ def train_upscaler(
     Parameters
     ----------
     images : str, path or sequence of them
-        Folders; `sr_arn.datasets.folders.find_images` says what is taken from them. One that holds
+        Folders; `sr_arn.datasets.folders.find_images` lists their pictures. One that holds
         folders HR and LR gives pictures and their smaller versions: see
         `sr_arn.datasets.folders.lr_versions`.
     regressor : Regressor or Trainer
@@ -83,7 +83,7 @@ def train_upscaler(
     degrade : Degradation, default bicubic
         What makes LR planes of the images.
     curve : Curve, optional
-        Is told loss and held-out PSNR of every epoch.
+        Receives the loss and held-out PSNR of every epoch.
     cluster : Cluster, optional
         Whose workers read the images, keep the training pairs, and learn from them together: only
         with a regressor that is not trained in epochs. Any number of them gives the same result,
@@ -95,7 +95,7 @@ def train_upscaler(
     Returns
     -------
     TrainedUpscaler
-        Its header's "training" entry says what was done, its `held_out` what was not trained on.
+        Its header's "training" entry describes the training, `held_out` lists the held-out images.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def training_images(
     """
     for folder in folders:
         if not location(folder).is_dir():
-            find_images(folder)  # which tells what it is instead
+            find_images(folder)  # which raises an error that names the problem
     known = [pair_folders(folder) for folder in folders]
     if not any(known):
         return [ImageFiles(path) for folder in folders for path in find_images(folder)]

@@ -83,7 +83,7 @@ class Trainer(Parameters, ABC):
         Returns
         -------
         dict
-            What the header's "training" entry says beside images and parameters.
+            Entries for the header's "training", beside images and parameters.
         """
 
 

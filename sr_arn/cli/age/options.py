@@ -53,6 +53,6 @@ def open_data(args: argparse.Namespace, split: str) -> "Faces":
 
 
 def chosen(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the data set, protocol and fold, as a model's file tells them."""
+    """Return the data set, protocol and fold, as a model file records them."""
     name = args.data.partition(":")[0]
     return {"data": name, "protocol": args.protocol, "fold": args.fold}

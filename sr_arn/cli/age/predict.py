@@ -105,7 +105,7 @@ def _read(path: Path) -> "NDArray[np.uint8]":
 
 
 def _told(estimate: "Estimate", error: float | None) -> dict[str, Any]:
-    """Return what is said of a face: an age, and how sure it is."""
+    """Return the text for a face: an age, and its uncertainty."""
     return {
         "box": estimate.box._asdict(),
         "age": estimate.age,

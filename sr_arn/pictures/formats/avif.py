@@ -18,7 +18,7 @@ __all__ = ["AVIF"]
 
 logger = logging.getLogger(__name__)
 
-HEAD = 4096  # bytes that tell the depth
+HEAD = 4096  # bytes that hold the depth
 
 
 class AVIF(PillowFormat):

@@ -98,7 +98,7 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
     Raises
     ------
     InputError
-        If it is of a kind that would lose something; `name` says what to call it. Of colours
+        If it is of a kind that would lose something; messages call it `name`. Of colours
         of 16 bits that are loaded already, Pillow has lost half, which cannot be seen.
     """
     would_be_cut = image.mode not in GREY_16_MODES or "transparency" in image.info

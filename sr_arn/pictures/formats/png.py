@@ -1,4 +1,4 @@
-"""PNG files: what their chunks say, and the pixels that Pillow would cut down to 8 bits.
+"""PNG files: the metadata in their chunks, and pixels that Pillow would cut to 8 bits.
 
 [PNG specification, third edition, chapters 5 and 11]
 """
@@ -45,9 +45,9 @@ PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 RAW_PROFILE = b"Raw profile type "  # ImageMagick's keyword, in text chunks
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-LARGEST = 1 << 26  # bytes of all decompressed profiles and texts; what is beyond is left out
+LARGEST = 1 << 26  # bytes of all decompressed profiles and texts; more are left out
 METRES_PER_INCH = 0.0254
-GAMMA_OF_SRGB = range(43_000, 48_001)  # gAMA, 100,000 / 2.2 and what is near to it
+GAMMA_OF_SRGB = range(43_000, 48_001)  # gAMA, about 100,000 / 2.2
 CHRM_OF_SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 TOLD = (b"iCCP", b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"cICP", b"sRGB", *TEXTS)
@@ -235,7 +235,7 @@ def _written(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
 
 
 def metadata_of(data: bytes, name: str) -> Metadata:
-    """Return what a PNG file says beside its pixels; what is damaged is left out, and told."""
+    """Return the metadata of a PNG file; damaged parts are left out with a warning."""
     found: dict[str, Any] = {}
     as_text: dict[str, Any] = {}
     kinds: dict[bytes, bytes] = {}
@@ -257,7 +257,7 @@ def metadata_of(data: bytes, name: str) -> Metadata:
 
 
 def _looks_different(kinds: dict[bytes, bytes]) -> bool:
-    """Tell whether the colours that the chunks tell of are others than sRGB's."""
+    """Return whether the chunks describe other colours than sRGB's."""
     gamma = int.from_bytes(kinds.get(b"gAMA", b""), "big")
     primaries = kinds.get(b"cHRM", b"")
     if len(primaries) == len(CHRM_OF_SRGB) * 4:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TIFF", "decode", "first_page", "metadata_of"]
 
 XMP, ICC = 700, 34675  # tags
-MOST_CHANNELS = 5  # CMYK and one more; others would need more memory than the pixels tell
+MOST_CHANNELS = 5  # CMYK and one more; others would need more memory than the pixels suggest
 CHANNELS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "palette": 1, "separated": 4}
 INTEGERS, FLOATS = 1, 3  # TIFF's SampleFormat
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples: alpha, multiplied into the colour or not
@@ -39,7 +39,7 @@ PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
 STRIP = 1 << 18  # bytes of a strip: what readers take at a time
 LEVEL = 4  # of deflate
 LARGEST = (1 << 32) - (1 << 25)  # bytes of pixels that a TIFF file holds for sure; BigTIFF has more
-FIRST_DIRECTORY = 4  # where a TIFF file's header tells the place of its first directory
+FIRST_DIRECTORY = 4  # of the offset of the first directory in a TIFF file's header
 
 logger = logging.getLogger(__name__)
 
@@ -239,9 +239,9 @@ def metadata_of(file: IO[bytes], name: str) -> tuple[Metadata, int]:
 
 
 def _photo(tiff: Tiff, name: str) -> Directory:
-    """Return the fields that tell of the photo and may move to another place."""
+    """Return the fields that describe the photo and may move to another offset."""
     if tiff.is_damaged:
-        logger.warning("%s: left out what is damaged in its metadata", name)
+        logger.warning("%s: left out damaged metadata", name)
     fields = {tag: field for tag, field in tiff.directory.items() if tag in exif.DESCRIPTIVE}
     fields, is_all = exif.portable(fields)
     if not is_all:
