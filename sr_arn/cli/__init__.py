@@ -109,21 +109,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Interrupt:
-    """Ctrl-C, which must not be lost: native code that calls back into Python swallows exceptions.
+    """Ctrl-C and signals to end, which must not be lost.
 
-    Then it comes once more, until it is heard.
+    Callbacks of native code, and of Python's importer, swallow exceptions. A swallowed signal is
+    sent once more, until it is heard.
     """
 
     came = False
     AGAIN = 0.05  # seconds
+    LEAVE = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
     @classmethod
     def watch(cls) -> None:
-        """Listen, unless the process ignores the signal, as background jobs of shells do."""
+        """Listen; to Ctrl-C only if the process does not ignore it, as background jobs do."""
         cls.came = False
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, cls._come)
-            sys.unraisablehook = cls._swallowed
+        for name in cls.LEAVE:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), cls._leave)
+        sys.unraisablehook = cls._swallowed
 
     @classmethod
     def _come(cls, number: int, frame: object) -> NoReturn:
@@ -131,22 +136,32 @@ class Interrupt:
         raise KeyboardInterrupt
 
     @staticmethod
-    def _interrupt_main() -> None:
+    def _leave(number: int, frame: object) -> NoReturn:
+        """End by an exception, so that half-written files are removed."""
+        sys.exit(128 + number)
+
+    @staticmethod
+    def _signal_main(number: int) -> None:
         """Wake the main thread, which a signal to this one would not."""
         main = threading.main_thread().ident
         if hasattr(signal, "pthread_kill") and main is not None:
-            signal.pthread_kill(main, signal.SIGINT)
+            signal.pthread_kill(main, number)
         else:  # on Windows
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     @classmethod
     def _swallowed(cls, unraisable: "sys.UnraisableHookArgs") -> None:
+        code = getattr(unraisable.exc_value, "code", None)
         if unraisable.exc_type is KeyboardInterrupt:
-            again = threading.Timer(cls.AGAIN, cls._interrupt_main)
-            again.daemon = True
-            again.start()
+            number: int = signal.SIGINT
+        elif unraisable.exc_type is SystemExit and isinstance(code, int) and code > 128:
+            number = code - 128
         else:
             sys.__unraisablehook__(unraisable)
+            return
+        again = threading.Timer(cls.AGAIN, cls._signal_main, [number])
+        again.daemon = True
+        again.start()
 
 
 def _interrupted() -> int:
@@ -202,14 +217,6 @@ def _prepare_process() -> None:
     hush_readers()
     if threading.current_thread() is threading.main_thread():
         Interrupt.watch()
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):  # Windows has no SIGHUP
-                signal.signal(getattr(signal, name), _leave)
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    """End by an exception, so that half-written files are removed."""
-    sys.exit(128 + number)
 
 
 def _discard_output() -> None:

@@ -444,20 +444,24 @@ def test_interrupted(photo, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == "sr-arn: interrupted\n"
 
 
-def test_ctrl_c_is_heard_where_native_code_swallows_it():
-    code = """
+@pytest.mark.parametrize(
+    ("name", "error"), [("SIGINT", "KeyboardInterrupt"), ("SIGTERM", "SystemExit")]
+)
+def test_a_signal_is_heard_where_a_callback_swallows_it(name, error):
+    code = f"""
 import ctypes, signal, time
 from sr_arn.cli import Interrupt
 Interrupt.watch()
-callback = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+callback = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.{name}))
 callback()  # as when numba loads what it compiled
 try:
     time.sleep(30)
-except KeyboardInterrupt:
-    print("heard")
+except {error} as heard:
+    print("heard", getattr(heard, "code", ""))
 """
     result = python("-c", code)
-    assert (result.stdout, result.stderr) == ("heard\n", "")
+    expected = "heard 143\n" if name == "SIGTERM" else "heard \n"
+    assert (result.stdout, result.stderr) == (expected, "")
 
 
 def test_ctrl_c_that_a_library_made_something_else_of(photo, tmp_path, monkeypatch, capsys):

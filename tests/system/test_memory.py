@@ -14,7 +14,7 @@ from sr_arn import InputError, load_model
 from sr_arn.pictures import io as image_io
 from sr_arn.system import memory
 from sr_arn.system.memory import memory_left
-from sr_arn.upscaling import upscaler
+from sr_arn.upscaling import schedule
 
 MEGABYTE = 1_000_000
 VERSIONS = {
@@ -63,16 +63,16 @@ def test_without_groups(tmp_path, monkeypatch):
 def test_tiles_shrink_to_what_is_left_and_the_result_is_the_same(coffee, monkeypatch):
     model, image = load_model("aplus-x2"), coffee[:300]
     whole, sides = model.upscale(image), []
-    tiles = upscaler.Grid.tiles
+    tiles = schedule.Grid.tiles
     monkeypatch.setattr(
-        upscaler.Grid, "tiles", lambda self, *a: sides.append(a[1]) or tiles(self, *a)
+        schedule.Grid, "tiles", lambda self, *a: sides.append(a[1]) or tiles(self, *a)
     )
     for megabytes in (10_000, 60, 20):
-        monkeypatch.setattr(upscaler, "memory_left", lambda m=megabytes: m * MEGABYTE)
+        monkeypatch.setattr(schedule, "memory_left", lambda m=megabytes: m * MEGABYTE)
         np.testing.assert_array_equal(model.upscale(image), whole)
     assert sides == sorted(sides, reverse=True)
     assert len(set(sides)) == 3
-    monkeypatch.setattr(upscaler, "memory_left", lambda: MEGABYTE)
+    monkeypatch.setattr(schedule, "memory_left", lambda: MEGABYTE)
     with pytest.raises(InputError, match=r"memory: expected at least \d MB, the container leaves"):
         model.upscale(image)
 
