@@ -1,6 +1,7 @@
 """Super-resolution with anchored regression: A+ and Anchored Regression Networks."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sr_arn._version import __version__ as __version__
@@ -75,7 +76,7 @@ _ROOMS = ("age", "nn", "regressors")  # not in `__all__`: two of them need torch
 
 def __dir__() -> list[str]:
     """Return the public names, whose modules may not be loaded yet."""
-    return [*__all__, *_ROOMS]
+    return [*__all__, *(_ROOMS if find_spec("torch") else _ROOMS[2:])]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,15 @@
-"""Classes by name; those of the package are imported when they are asked for."""
+"""Classes by name, imported when they are asked for; and what other packages register."""
 
 from collections.abc import Iterator, MutableMapping
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-__all__ = ["Registry"]
+__all__ = ["GROUP", "Registry", "load_plugins"]
+
+GROUP = "sr_arn"
+"""Entry points of other packages, each a function without arguments that registers something."""
 
 T = TypeVar("T")
 
@@ -40,7 +45,7 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
             If another class has the name.
         """
         name = getattr(item, self._key)
-        if name in self and self[name] is not item:
+        if name in self and _home(self[name]) != _home(item):  # it may be defined anew
             raise ValueError(f"{self._key}: {name!r} is taken by {self[name].__name__}")
         self[name] = item
         return item
@@ -74,3 +79,19 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
     def __len__(self) -> int:
         """Return the number of names."""
         return len(self._entries)
+
+
+def _home(item: type) -> tuple[str, str]:
+    """Return where a class is defined."""
+    return item.__module__, item.__qualname__
+
+
+@cache
+def load_plugins() -> None:
+    """Let installed packages register their formats, models, regressors and degradations.
+
+    The command line and workers of a cluster call it once; from Python, a package is imported by
+    its user.
+    """
+    for entry in entry_points(group=GROUP):
+        entry.load()()

@@ -1,6 +1,6 @@
 """The command `sr-arn`: parse, delegate, print.
 
-Nothing heavy is imported before a command runs, so that `--help` answers at once.
+`sr-arn --help` imports nothing heavy; `sr-arn COMMAND --help` reads the registries it shows.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from sr_arn.cli import (
 )
 from sr_arn.cli.options import LateParser, add_commands
 from sr_arn.cli.torchrun import ended, is_first, speaks
+from sr_arn.registry import load_plugins
 from sr_arn.system.memory import memory_left
 from sr_arn.system.threads import hush_readers
 
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = 0
     _prepare_process()
     try:
+        load_plugins()
         args = _parser().parse_args(argv)
         if lack := _lack_of_memory():
             print(lack, end="", file=sys.stderr)

@@ -49,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _entry(folder: Path) -> dict[str, Any]:
     """Return the entry of a set in `data_sets.json`."""
-    from sr_arn.datasets.folders import KnownSet, digest_of_pixels, find_images
+    from sr_arn.datasets.folders import HR_FOLDERS, KnownSet, digest_of_pixels, find_images
 
     pictures = [digest_of_pixels(path) for path in find_images(folder)]
-    return {folder.resolve().name: asdict(KnownSet(pictures))}
+    own = folder.resolve()
+    return {(own.parent if own.name in HR_FOLDERS else own).name: asdict(KnownSet(pictures))}
 
 
 def _verify(folder: Path) -> int:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from sr_arn.system.devices import DEVICES
-from sr_arn.upscaling.options import OPTIONS
+from sr_arn.upscaling.options import LARGEST_SCALE, OPTIONS
 
 __all__ = [
     "STDOUT",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 STDOUT = Path("-")
-LARGEST_SCALE = 16
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -97,6 +96,9 @@ def _formats() -> str:
     return any_of([known.name for known in FORMATS])
 
 
+WITHOUT_TORCH = "listed once torch is installed"
+
+
 def _qualities() -> str:
     from sr_arn.pictures.formats import FORMATS
 
@@ -104,9 +106,9 @@ def _qualities() -> str:
 
 
 def face_sets(is_meant: Callable[[Any], object] = bool) -> str:
-    """Return the names of the data sets of faces that are meant; none without torch."""
+    """Return the names of the data sets of faces that are meant, which need torch."""
     if find_spec("torch") is None:
-        return ""
+        return WITHOUT_TORCH
     from sr_arn.age.datasets import DATASETS
 
     return ", ".join(name for name, known in DATASETS.items() if is_meant(known))
@@ -114,7 +116,7 @@ def face_sets(is_meant: Callable[[Any], object] = bool) -> str:
 
 def _protocols() -> str:
     if find_spec("torch") is None:
-        return ""
+        return WITHOUT_TORCH
     from sr_arn.age.datasets import DATASETS
 
     ways = {name: ", ".join(known.protocols) for name, known in DATASETS.items()}
@@ -139,23 +141,22 @@ def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
     )
 
 
-def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
-    """Add `--device`; without a default, that of the regressor applies."""
-    shown = "auto where torch trains, otherwise cpu" if default is None else default
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
     parser.add_argument(
         "--device",
         choices=DEVICES,
-        default=default,
-        help=f"cuda: a GPU, by torch; auto: a GPU if there is one (default: {shown})",
+        default="auto",
+        help="cuda: a GPU, by torch; auto: a GPU if there is one (default: auto)",
     )
 
 
-def add_precision(parser: argparse.ArgumentParser, default: str | None = "float32") -> None:
-    """Add `--precision`; without a default, that of the regressor applies, if it has one."""
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Add `--precision`."""
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        default=default,
+        default="float32",
         help="of torch's products; bfloat16 is faster where the CPU has it (default: float32)",
     )
 

@@ -176,7 +176,7 @@ class ConvModel(TrainedModel):
             for strengths in (CLEAN, STRONGEST) if model.restores else (CLEAN,):
                 result = model.restored(strengths)(noise)
                 if not np.abs(result).max() <= LARGEST_RESULT:  # nor is NaN
-                    raise InputError("makes no picture of one: its numbers are too large")
+                    raise InputError("output is not finite: weights are too large")
         return model
 
     # --- the network ---------------------------------------------------------------

@@ -31,7 +31,7 @@ __all__ = [
 LARGEST_NOISE = 100.0  # levels of 255
 QUALITIES = (1, 100)
 FINE_JPEG = 94
-"""Quality from which the weights for clean pictures are better than those that restore."""
+"""Quality from which the weights for clean pictures are better: such JPEG is not restored."""
 
 RESTORING_AXES = {
     "hidden_weight": "k2",
@@ -97,8 +97,8 @@ class Strengths:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether there is noise, or JPEG that is worth restoring: of a quality below 94."""
-        return self.noise > 0 or (self.jpeg is not None and self.jpeg < FINE_JPEG)
+        """Whether there is JPEG or noise."""
+        return self.jpeg is not None or self.noise > 0
 
     @property
     def degradation(self) -> str:
@@ -223,6 +223,8 @@ class Restore:
         if self.given is not None:
             return self.given
         found = find()
+        if found.jpeg is not None and found.jpeg >= FINE_JPEG and not found.noise:
+            found = replace(found, jpeg=None)
         return replace(
             found,
             jpeg=found.jpeg if self.jpeg is None else self.jpeg,

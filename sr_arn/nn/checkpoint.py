@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.system.files import local_copy, write_whole
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
@@ -102,7 +102,7 @@ def read_checkpoint(
             for name in expected.keys() | found.keys():
                 _check_tensor(name, expected.get(name), found.get(name), where)
             tensors = {name: file.get_tensor(name) for name in expected}
-    except InputError:
+    except SrArnError:
         raise
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: is damaged or cut off ({display(error)})") from error

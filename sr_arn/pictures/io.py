@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.pictures.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
 from sr_arn.pictures.formats.base import DAMAGE, TooManyPixels
 from sr_arn.pictures.picture import Picture, PictureInfo
@@ -91,7 +91,7 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
         raise InputError(f"{name}: expected a picture ({known}); this is none")
     try:
         picture = found.read(file, name, max_pixels)
-    except InputError:
+    except SrArnError:
         raise
     except DAMAGE as error:
         reason = display(error) or type(error).__name__

@@ -88,8 +88,10 @@ class GradientRegressor(TrainedInEpochs, AnchoredRegressor):
         Raises
         ------
         ValueError
-            If the arrays do not match, a parameter is out of range, torch is not installed or
-            the checkpoint belongs to another run.
+            If the arrays do not match, a parameter is out of range or the checkpoint belongs to
+            another run.
+        UnavailableError
+            If torch is not installed, or has no such device.
         """
         self.check_parameters(resume)
         import torch

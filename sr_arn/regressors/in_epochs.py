@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from sr_arn.checks import RandomState, check_integer, check_random_state, check_scale
 from sr_arn.errors import InputError, display
 from sr_arn.regressors.parameters import Parameters
@@ -55,6 +57,11 @@ class TrainedInEpochs(Parameters):
         if self.learning_rate is not None:
             check_scale(self.learning_rate, "learning_rate")
         check_random_state(self.random_state)
+        if resume is not None and not isinstance(self.random_state, int | np.integer):
+            raise InputError(
+                "random_state: expected an integer, by which a training is resumed, received "
+                f"{display(type(self.random_state).__name__)}"
+            )
         find_device(self.device)
         if resume is not None and not resume.is_file():
             raise InputError(f"checkpoint {display(resume)}: there is no such file")

@@ -68,7 +68,7 @@ class Store(ProxyUPath):
                     "configuration gives it"
                 )
             _ = url.fs  # imports its driver
-        except InputError:
+        except SrArnError:
             raise
         except ImportError as error:
             raise UnavailableError(f"{display(given)}: {display(error)}") from error

@@ -189,8 +189,9 @@ class ConvARN(TrainedInEpochs, Trainer):
         Raises
         ------
         InputError
-            If a parameter is out of range, torch is not installed or the checkpoint is of
-            another run.
+            If a parameter is out of range or the checkpoint is of another run.
+        UnavailableError
+            If torch is not installed, or has no such device.
         """
         self.check_parameters(resume)
         check_patch_scale(scale)

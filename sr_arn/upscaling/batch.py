@@ -13,6 +13,7 @@ from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.formats import SUFFIXES
 from sr_arn.pictures.io import TooManyPixels
+from sr_arn.registry import load_plugins
 from sr_arn.system.cluster import Cluster, ClusterLost, asks_if_wanted
 from sr_arn.system.locations import identity, is_local, is_pattern, location
 from sr_arn.system.threads import hush_readers, in_order
@@ -251,6 +252,7 @@ def _spread(
 def _unless_huge(enlarge: FileUpscaler, job: Job, skip_existing: bool) -> Outcome | None:
     """Return the outcome of a job, or None if the picture is too large for one worker."""
     hush_readers()
+    load_plugins()
     is_wanted = asks_if_wanted()
 
     def watch(share: float) -> None:

@@ -21,9 +21,9 @@ from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
 from sr_arn.upscaling.drawing import preview
 from sr_arn.upscaling.loading import load_model, trained_scales
-from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
+from sr_arn.upscaling.options import LARGEST_SCALE, OPTIONS, RESTORE, SCHEDULE, SIZE
 from sr_arn.upscaling.schedule import Schedule
-from sr_arn.upscaling.sizes import LARGEST_SCALE, Size
+from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["PIPE", "PREVIEW", "FileUpscaler", "Stopped", "preview_of"]
@@ -229,7 +229,9 @@ class FileUpscaler:
         Raises
         ------
         InputError
-            If there is no such model or device, or the model cannot restore as requested.
+            If there is no such model, or it cannot restore as requested.
+        UnavailableError
+            If torch or the device is missing.
         """
         if self.restore.is_asked and self.model == BicubicModel.name:
             check_restores(BicubicModel(1))

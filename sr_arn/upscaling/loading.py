@@ -15,6 +15,7 @@ from sr_arn.models.files import (
     read_model,
     write_model,
 )
+from sr_arn.upscaling.options import LARGEST_SCALE
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
@@ -22,7 +23,6 @@ __all__ = ["CREDITS", "DEFAULT_SCALE", "best_models", "load_model", "save_model"
 
 BEST = ("conv-arn-x{}", "conv-arn-x{}-tiny", "deep-arn-x{}")  # the first that is bundled is taken
 DEFAULT_SCALE = 3
-LARGEST_SCALE = 16  # of bicubic; trained models are of smaller scales
 
 
 def load_model(

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 from sr_arn.system.devices import DEVICES
 
-__all__ = ["OPTIONS", "RESTORE", "SCHEDULE", "SIZE", "Option"]
+__all__ = ["LARGEST_SCALE", "OPTIONS", "RESTORE", "SCHEDULE", "SIZE", "Option"]
+
+LARGEST_SCALE = 16
+"""Of bicubic; trained models are of smaller scales."""
 
 SIZE, RESTORE, SCHEDULE = "size", "restore", "schedule"
 """Fields of `FileUpscaler` that hold several options: `Size`, `Restore` and `Schedule`."""

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sr_arn.checks import check_integer, check_scale
 from sr_arn.errors import InputError, display
 from sr_arn.pictures.resize import contributions, resized_length, weighted
+from sr_arn.upscaling.options import LARGEST_SCALE
 
-__all__ = ["LARGEST_SCALE", "Size", "resized"]
+__all__ = ["Size", "resized"]
 
-LARGEST_SCALE = 16
 LARGEST_SIDE = 1_000_000  # pixels
 LARGEST = {"scale": LARGEST_SCALE, "megapixels": 1e6}
 ROWS = 64  # of a strip that comes out

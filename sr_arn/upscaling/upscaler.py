@@ -131,7 +131,9 @@ class Upscaler:
         Raises
         ------
         InputError
-            If torch or the device is missing, or the model is refined or of another kind.
+            If the model is refined or of another kind.
+        UnavailableError
+            If torch or the device is missing.
         """
         model = self.model
         if not (isinstance(model, TrainedModel) and model.runs_by_torch):
@@ -183,7 +185,7 @@ class Upscaler:
             check_restores(self.model)
         if restore.is_off or self._has_warned:
             return OFF
-        found = find()
+        found = restore.strengths(find)
         if found.is_degraded:
             self._has_warned = True
             reason = f"{self.name} knows clean pictures only"

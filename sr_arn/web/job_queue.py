@@ -57,7 +57,9 @@ class JobQueue:
     Raises
     ------
     InputError
-        If a number is out of range, or there is no such device.
+        If a number is out of range.
+    UnavailableError
+        If torch or the device is missing.
     """
 
     def __init__(

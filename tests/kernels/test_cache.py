@@ -62,6 +62,7 @@ FILES = {
 FIELDS = "first: int; second: int", "second: int; first: int"
 
 
+@pytest.mark.slow  # the gate runs it; the stamp's own test is above
 def test_compiled_code_is_found_again_unless_it_is_stale(tmp_path):
     package = tmp_path / "package"
     (package / "kernels").mkdir(parents=True)

@@ -124,6 +124,7 @@ np.savez(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="for x86")
 def test_code_for_another_processor_gives_the_same(tmp_path):
     results = {}

@@ -145,7 +145,7 @@ def test_a_file_restores_as_its_network(network, tmp_path, coffee):
         ({"restore.first_gain": None}, "the array 'restore.first_gain' is missing"),
         ({"restore.first_gain": np.zeros((6, 3), np.float32)}, "expected shape"),
         ({"restore.hidden_weight": np.full((4, 2), np.nan, np.float32)}, "has entries above"),
-        ({"restore.last_weight": np.full((3, 4, 6, 3, 3), 1e6, np.float32)}, "makes no picture"),
+        ({"restore.last_weight": np.full((3, 4, 6, 3, 3), 1e6, np.float32)}, "is not finite"),
     ],
 )
 def test_damaged_arrays_that_restore_are_one_line(network, tmp_path, change, message):
@@ -261,7 +261,9 @@ def test_jpegs_are_restored_nearer_to_the_original(coffee):
 
 @pytest.mark.parametrize(("jpeg", "is_clean"), [(93, False), (94, True), (100, True)])
 def test_jpeg_of_high_quality_is_enlarged_as_a_clean_picture(network, jpeg, is_clean):
-    strengths = Strengths(jpeg=jpeg)
-    assert strengths.is_clean == is_clean
-    assert (network.restored(strengths) is network) == is_clean
-    assert not Strengths(jpeg=jpeg, noise=3).is_clean
+    found = Restore().strengths(lambda: Strengths(jpeg=jpeg))
+    assert found.is_clean == is_clean
+    assert (network.restored(found) is network) == is_clean
+    assert Restore(jpeg=jpeg).strengths(lambda: CLEAN) == Strengths(jpeg=jpeg)  # what is given
+    both = Strengths(jpeg=jpeg, noise=3)
+    assert Restore().strengths(lambda: both) == both

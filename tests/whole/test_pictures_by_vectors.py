@@ -24,6 +24,9 @@ NAMES = "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "OPENBLAS_CORETYPE"
 SCORE = 0.001  # dB
 
 
+pytestmark = pytest.mark.slow  # the gate runs it: it compiles for three processors
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Folders of what each kind of processor makes, by numbers of a vector."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.errors import InputError, display
+from sr_arn.errors import InputError, SrArnError, display
 
 __all__ = ["Faces", "read_faces"]
 
@@ -83,7 +83,7 @@ def read_faces(paths: Sequence[Path], side: int = 64, resize: bool = False) -> N
                     )
                 fitting = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
                 face[...] = np.asarray(fitting)  # of its own size it is what it was
-        except InputError:
+        except SrArnError:
             raise
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(f"faces: {display(path)}: damaged or missing") from error
