@@ -106,7 +106,7 @@ def test_monstrous_networks_are_refused(path, letter, length):
 def test_networks_that_overflow_are_refused(path):
     large = {name: np.full_like(array, 3e4) for name, array in load_file(path).items()}
     rewrite(path, large)
-    with pytest.raises(InputError, match="its numbers are too large"):
+    with pytest.raises(InputError, match="weights are too large"):
         load_model(path)
 
 
