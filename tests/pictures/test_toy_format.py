@@ -7,7 +7,7 @@ import pytest
 
 from sr_arn import load_model
 from sr_arn.cli import main
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, UnavailableError
 from sr_arn.pictures.formats import (
     FORMATS,
     SUFFIXES,
@@ -144,3 +144,12 @@ def test_the_page_takes_it(photo, tmp_path):
         assert (shown.headers["content-type"], detect(shown.content).name) == ("image/png", "PNG")
     finally:
         queue.close()
+
+
+def test_a_reader_that_lacks_a_package_says_so(toy, photo, monkeypatch):
+    def lacking(*arguments):
+        raise UnavailableError('toys need a package: pip install "sr-arn[toys]"')
+
+    monkeypatch.setattr(type(toy), "read", lacking)
+    with pytest.raises(UnavailableError, match="toys need a package"):
+        read_image(photo)

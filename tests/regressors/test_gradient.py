@@ -457,3 +457,12 @@ def test_refuses_bad_arrays(samples):
             clone(model).fit(bad, y)
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             clone(model).fit(X, y[:7])
+
+
+@pytest.mark.parametrize("drawn", [None, np.random.RandomState(0), np.random.default_rng(0)])
+def test_a_drawn_seed_is_not_resumed(tmp_path, drawn):
+    checkpoint = tmp_path / "a.safetensors"
+    checkpoint.write_bytes(b"")
+    DeepARNRegressor(random_state=np.int64(0)).check_parameters(checkpoint)
+    with pytest.raises(InputError, match="random_state: expected an integer, by which a training"):
+        DeepARNRegressor(random_state=drawn).check_parameters(checkpoint)
