@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sr_arn.system.devices import DEVICES
 from sr_arn.upscaling.options import LARGEST_SCALE, OPTIONS
 
 __all__ = [
@@ -17,10 +16,8 @@ __all__ = [
     "LateParser",
     "add_cluster",
     "add_commands",
-    "add_device",
     "add_json",
     "add_options",
-    "add_precision",
     "add_scale",
     "check_json",
     "check_page",
@@ -34,7 +31,6 @@ __all__ = [
 ]
 
 STDOUT = Path("-")
-PRECISIONS = ("float32", "bfloat16")
 
 
 class LateParser(argparse.ArgumentParser):
@@ -138,26 +134,6 @@ def add_scale(parser: argparse.ArgumentParser, default: int | None) -> None:
     shown = "the model's" if default is None else default
     parser.add_argument(
         "--scale", type=_scale, default=default, metavar="N", help=f"factor (default: {shown})"
-    )
-
-
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add `--device`."""
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default="auto",
-        help="cuda: a GPU, by torch; auto: a GPU if there is one (default: auto)",
-    )
-
-
-def add_precision(parser: argparse.ArgumentParser) -> None:
-    """Add `--precision`."""
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="of torch's products; bfloat16 is faster where the CPU has it (default: float32)",
     )
 
 

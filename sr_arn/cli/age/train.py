@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr_arn.cli.age.options import add_data, check_torch, chosen, open_data
-from sr_arn.cli.options import add_device, add_precision, path_or_url
+from sr_arn.cli.options import path_or_url
 from sr_arn.cli.terminal import show_training, shows_progress
 from sr_arn.cli.torchrun import is_first, together
+from sr_arn.system.devices import DEVICES
 
 if TYPE_CHECKING:
     from sr_arn.age.model import Plan
@@ -54,8 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="how many times as fast the head learns (default: 1)",
     )
-    add_device(parser)
-    add_precision(parser)
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="cuda: a GPU, by torch; auto: a GPU if there is one (default: auto)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of torch's products; bfloat16 is faster where the CPU has it (default: float32)",
+    )
     parser.add_argument(
         "--resume",
         type=path_or_url,
