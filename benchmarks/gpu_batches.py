@@ -24,6 +24,8 @@ BATCH = 64  # crops
 CROP = 48  # LR pixels along a side
 MARGIN = 6  # LR pixels around a crop that filters see and that are cut off then
 BLUR = 6  # HR pixels on either side that a blur reaches
+BLURRED, MOST_BLUR = 0.1, 0.65  # share of the crops that are blurred then; LR pixels, the most
+SOFT, SOFTEST = 0.3, 1.6  # share of the crops that are soft by nature; HR pixels, the most of it
 KERNELS = (0.64, 0.1, 0.08, 0.08, 0.1)  # shares of the ways to shrink: see `shrinking_matrices`
 
 
@@ -74,7 +76,7 @@ class Clean:
 
     def __call__(self) -> Batch:
         """Return the next: half of the crops rounded to levels, each with a contrast of its own."""
-        draws = _Draws(self.batch, self.generator)
+        draws = Draws(self.batch, self.generator)
         which = draws.indices(self.lr.areas)
         top = draws.below(self.lr.heights[which] - self.crop + 1)
         left = draws.below(self.lr.widths[which] - self.crop + 1)
@@ -82,10 +84,10 @@ class Clean:
         lr = self.lr.crops(which, top, left, self.crop, turns)
         hr_side = self.crop * self.scale
         hr = self.hr.crops(which, top * self.scale, left * self.scale, hr_side, turns)
-        lr = torch.where(_planes(draws.chance(0.5)), _rounded(lr), lr)
+        lr = torch.where(of_planes(draws.chance(0.5)), rounded(lr), lr)
         details = hr[:, None] - self.bicubic(lr)
         sign = torch.where(draws.chance(0.5), -1.0, 1.0)  # a negative has details, too
-        contrast = _planes(sign * draws.between(0.5, 1.3))
+        contrast = of_planes(sign * draws.between(0.5, 1.3))
         lr = (lr - 0.5) * contrast + 0.5
         return Batch((lr[:, None],), details * contrast[:, None])
 
@@ -125,21 +127,23 @@ class Degraded:
 
     def __call__(self) -> Batch:
         """Return the next."""
-        draws = _Draws(self.batch, self.generator)
-        # 1. HR crops, half of them of less contrast
+        draws = Draws(self.batch, self.generator)
+        # 1. HR crops, half of them of less contrast; some are soft, and shall stay so
         which = draws.indices(self.hr.areas)
         top = draws.below(self.hr.heights[which] - self.side + 1)
         left = draws.below(self.hr.widths[which] - self.side + 1)
         hr = self.hr.crops(which, top, left, self.side, draws.turns())
+        hr = blurred(hr[None], draws, SOFT, SOFTEST)[0]
         contrast = torch.where(draws.chance(0.5), 1.0, draws.between(0.6, 1.0))
-        hr = (hr - 0.5) * _planes(contrast) + 0.5
+        hr = (hr - 0.5) * of_planes(contrast) + 0.5
         # 2. LR crops: blurred, shrunk, noisy, mostly rounded, mostly compressed
         matrix = self.shrinking[draws.indices(self.kernels)]
-        lr = matrix @ self._blurred(hr, draws) @ matrix.transpose(1, 2)
+        unsharp = blurred(hr[None], draws, BLURRED, MOST_BLUR * self.scale)[0]
+        lr = matrix @ unsharp @ matrix.transpose(1, 2)
         lr = lr[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
         sigma = torch.where(draws.chance(0.45), 0.3 + 14.7 * draws.between(0, 1) ** 2, 0.0)
         lr = self._noisy(lr, sigma, draws)
-        lr = torch.where(_planes(draws.chance(0.7)), _rounded(lr), lr.clamp(0, 1))
+        lr = torch.where(of_planes(draws.chance(0.7)), rounded(lr), lr.clamp(0, 1))
         seen = noise_in(lr)
         is_jpeg, quality = draws.chance(0.72), 98 - 80 * draws.between(0, 1) ** 1.3
         lr = self._compressed(lr, is_jpeg, quality, draws)
@@ -155,40 +159,44 @@ class Degraded:
         hr = hr[:, : self.crop * s, : self.crop * s]
         return Batch((lr[:, None], strengths), hr[:, None] - self.bicubic(lr))
 
-    def _blurred(self, hr: Tensor, draws: "_Draws") -> Tensor:
-        """Return HR crops [n, side, side], a fifth of them blurred by Gaussians not quite round."""
-        place = torch.arange(-BLUR, BLUR + 1, device=hr.device)
-        is_blurred, common = draws.chance(0.2), draws.between(0, 1)
-        for window, ends in (((-1, 1), (0, 0, BLUR, BLUR)), ((1, -1), (BLUR, BLUR, 0, 0))):
-            own = 0.65 * self.scale * (common + draws.between(0, 1)) / 2
-            sigma = torch.where(is_blurred, 0.2 + own, 0.05)  # HR pixels; 0.05 changes nothing
-            weights = torch.softmax(-0.5 * (place / sigma[:, None]) ** 2, 1)
-            filters = weights.reshape(len(hr), 1, *window)
-            around = F.pad(hr[None], ends, mode="replicate")
-            hr = F.conv2d(around, filters, groups=len(hr))[0]
-        return hr
-
-    def _noisy(self, lr: Tensor, sigma: Tensor, draws: "_Draws") -> Tensor:
+    def _noisy(self, lr: Tensor, sigma: Tensor, draws: "Draws") -> Tensor:
         """Return LR crops with Gaussian noise, of a third of them as photons make it."""
         shot = (0.15 + 1.7 * lr.clamp(0, 1)).sqrt()
-        local = torch.where(_planes(draws.chance(0.33)), shot, 1.0)
+        local = torch.where(of_planes(draws.chance(0.33)), shot, 1.0)
         noise = torch.randn(lr.shape, device=lr.device, generator=self.generator)
-        return lr + _planes(sigma) / 255 * local * noise
+        return lr + of_planes(sigma) / 255 * local * noise
 
-    def _compressed(self, lr: Tensor, is_jpeg: Tensor, quality: Tensor, draws: "_Draws") -> Tensor:
+    def _compressed(self, lr: Tensor, is_jpeg: Tensor, quality: Tensor, draws: "Draws") -> Tensor:
         """Return LR crops after JPEG, of a few after another before it with other blocks."""
         better = torch.maximum(quality, draws.between(40, 98))
         row, column = self.shifts.integers(0, BLOCK, 2).tolist()
         moved = self.jpeg(torch.roll(lr, (row, column), (1, 2)), better)
         once = torch.roll(moved, (-row, -column), (1, 2))
-        lr = torch.where(_planes(is_jpeg & draws.chance(0.15)), once, lr)
-        return torch.where(_planes(is_jpeg), self.jpeg(lr, quality), lr)
+        lr = torch.where(of_planes(is_jpeg & draws.chance(0.15)), once, lr)
+        return torch.where(of_planes(is_jpeg), self.jpeg(lr, quality), lr)
+
+
+def blurred(hr: Tensor, draws: "Draws", share: float, largest: float) -> Tensor:
+    """Return planes [k, n, h, w] of n crops, a share of them blurred by Gaussians not quite round.
+
+    The standard deviations are 0.2 HR pixels to 0.2 more than `largest`.
+    """
+    place = torch.arange(-BLUR, BLUR + 1, device=hr.device)
+    is_blurred, common = draws.chance(share), draws.between(0, 1)
+    for window, ends in (((-1, 1), (0, 0, BLUR, BLUR)), ((1, -1), (BLUR, BLUR, 0, 0))):
+        own = largest * (common + draws.between(0, 1)) / 2
+        sigma = torch.where(is_blurred, 0.2 + own, 0.05)  # HR pixels; 0.05 changes nothing
+        weights = torch.softmax(-0.5 * (place / sigma[:, None]) ** 2, 1)
+        filters = weights.reshape(len(sigma), 1, *window)
+        around = F.pad(hr, ends, mode="replicate")
+        hr = F.conv2d(around, filters, groups=len(sigma))
+    return hr
 
 
 # --- random numbers ----------------------------------------------------------------
 
 
-class _Draws:
+class Draws:
     """Random numbers of a batch: each method returns one for each crop."""
 
     COUNT = 32  # at most
@@ -199,6 +207,7 @@ class _Draws:
         self._rows = iter(torch.rand(shape, device=generator.device, generator=generator).unbind())
 
     def between(self, low: float, high: float) -> Tensor:
+        """Return numbers in a range."""
         return low + (high - low) * next(self._rows)
 
     def chance(self, share: float) -> Tensor:
@@ -218,11 +227,11 @@ class _Draws:
         return torch.stack([self.chance(0.5) for _ in range(3)])
 
 
-def _planes(numbers: Tensor) -> Tensor:
+def of_planes(numbers: Tensor) -> Tensor:
     """Return numbers [n] as [n, 1, 1], for planes [n, h, w]."""
     return numbers[:, None, None]
 
 
-def _rounded(y: Tensor) -> Tensor:
+def rounded(y: Tensor) -> Tensor:
     """Return planes rounded to levels of 255."""
     return (y.clamp(0, 1) * 255).round() / 255

@@ -35,7 +35,7 @@ class Restoring(nn.Module):
             "p": len(network.pairs),
             "z": 2,
             "m": len(network.last.anchors),
-            "t": network.scale**2,
+            "t": network.last.weight.shape[1],
             "k": self.HIDDEN,
         }
         self.hidden = nn.Linear(2, self.HIDDEN)
@@ -51,11 +51,11 @@ class Restoring(nn.Module):
         )
 
     def forward(self, lr: Tensor, strengths: Tensor) -> Tensor:
-        """Return the details [n, 1, s h, s w].
+        """Return the details [n, outputs, s h, s w].
 
         Parameters
         ----------
-        lr : Tensor [n, 1, h, w] in [0, 1]
+        lr : Tensor [n, inputs, h, w] in [0, 1]
         strengths : Tensor [n, 2]
             `sr_arn.models.restoration.Strengths.coordinates`.
         """
@@ -82,8 +82,8 @@ class Restoring(nn.Module):
         bias, similarity_bias = cast(Tensor, last.bias), cast(Tensor, last.similarity_bias)
         logits = SHARPNESS * both[:, :m] + (similarity_bias + by["anchor_shift"])[..., None, None]
         pixels = both[:, m:].reshape(len(lr), *bias.shape, *lr.shape[2:])
-        pixels = pixels + (bias + by["last_shift"])[..., None, None]  # [n, m, s^2, h, w]
-        details = (logits.softmax(1).unsqueeze(2) * pixels).sum(1)  # [n, s^2, h, w]
+        pixels = pixels + (bias + by["last_shift"])[..., None, None]  # [n, m, outputs s^2, h, w]
+        details = (logits.softmax(1).unsqueeze(2) * pixels).sum(1)  # [n, outputs s^2, h, w]
         return OUTPUT_GAIN * F.pixel_shuffle(details, network.scale)
 
     def _modifiers(self, strengths: Tensor) -> dict[str, Tensor]:
@@ -100,10 +100,7 @@ class Restoring(nn.Module):
         own = {"hidden_weight": self.hidden.weight, "hidden_bias": self.hidden.bias}
         own |= dict(self.modifiers.items())
         own["last_shift"] = OUTPUT_GAIN * own["last_shift"]
-        return conv_arn.plain(self.network).arrays | {
-            name: tensor.detach().cpu().float().contiguous().numpy().copy()
-            for name, tensor in own.items()
-        }
+        return conv_arn.plain_arrays(self.network.folded() | own)
 
 
 def _modified(h: Tensor, gain: Tensor, shift: Tensor | None = None) -> Tensor:

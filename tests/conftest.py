@@ -79,13 +79,14 @@ def planes() -> list[np.ndarray]:
     return [luminance(np.array(opened(path))) for path in sorted(SHIPPED.glob("*.png"))]
 
 
-def random_network(scale, channels, pairs, anchors, size, hidden=0):
+def random_network(scale, channels, pairs, anchors, size, hidden=0, chroma=False):
     """Return a `ConvModel` of random numbers of a size; with hidden units it restores."""
+    from sr_arn.models.chroma import ChromaModel
     from sr_arn.models.conv import ConvModel
 
     rng = np.random.default_rng(0)
     lengths = {"c": channels, "p": pairs, "z": 2, "m": anchors, "t": scale**2, "3": 3}
-    lengths |= {"k": hidden, "2": 2}
+    lengths |= {"k": hidden, "2": 2, "i": 3}
 
     def arrays(axes_of):
         return {
@@ -94,7 +95,11 @@ def random_network(scale, channels, pairs, anchors, size, hidden=0):
         }
 
     own = arrays(ConvModel.array_axes)
-    return ConvModel(scale, own, arrays(ConvModel.restoring_axes) if hidden else None)
+    restoring = arrays(ConvModel.restoring_axes) if hidden else None
+    if not chroma:
+        return ConvModel(scale, own, restoring)
+    lengths["t"] = 2 * scale**2
+    return ConvModel(scale, own, restoring, ChromaModel(scale, arrays(ChromaModel.array_axes)))
 
 
 @pytest.fixture(scope="session")

@@ -15,18 +15,22 @@ Array = NDArray[np.float32]
 def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
     """Set the inner pixels of `out` [h, w, c] to ReLU of a convolution of differences.
 
-    They are those of the pixels of `lr` [h, w] to their neighbours; `weight` is [9, c], `bias` [c].
+    They are those of the pixels of `lr` [h, w, i] to their neighbours; `weight` is [9 i, c], and
+    `bias` [c].
     """
     height, width, channels = out.shape
+    planes = lr.shape[2]
     total = np.empty(channels, np.float32)
     for i in range(1, height - 1):
         for j in range(1, width - 1):
             for c in range(channels):  # not total[:] = bias, which takes seconds to compile
                 total[c] = bias[c]
-            for k in range(9):
-                difference = lr[i - 1 + k // 3, j - 1 + k % 3] - lr[i, j]  # 0 in flat areas
-                for c in range(channels):
-                    total[c] += difference * weight[k, c]
+            for p in range(planes):
+                for k in range(9):
+                    there = lr[i - 1 + k // 3, j - 1 + k % 3, p]
+                    difference = there - lr[i, j, p]  # 0 in flat areas
+                    for c in range(channels):
+                        total[c] += difference * weight[9 * p + k, c]
             for c in range(channels):
                 out[i, j, c] = max(total[c], np.float32(0))
 
@@ -38,12 +42,13 @@ def mix(
     """Add the mixtures of `parts` [h, w, m + m s^2 or more], less `flat`, to `hr`.
 
     `parts` are the LR rows from `start` on; neither they nor `hr` include the rim. The first m
-    channels are the logits of the shares, followed by s^2 HR pixels for each of the m anchors.
-    `flat` [2, 2, s^2] is indexed by the parity of row and column.
+    channels are the logits of the shares, followed by t = o s^2 HR pixels for each of the m
+    anchors; `hr` is [h s, w s, o]. `flat` [2, 2, t] is indexed by the parity of row and column.
     """
     first, left = start - rim.top, rim.left
     height, width, _ = parts.shape
-    t = scale * scale
+    planes = hr.shape[2]
+    t = planes * scale * scale
     shares, total = np.empty(anchors, np.float32), np.empty(t, np.float32)
     for i in range(height):
         for j in range(width):
@@ -63,5 +68,7 @@ def mix(
             for y in range(scale):
                 line = hr[(first + i) * scale + y]
                 for x in range(scale):
-                    p = y * scale + x
-                    line[j * scale + x] += total[p] - flat[(start + i) % 2, (left + j) % 2, p]
+                    for plane in range(planes):
+                        p = (plane * scale + y) * scale + x
+                        less = flat[(start + i) % 2, (left + j) % 2, p]
+                        line[j * scale + x, plane] += total[p] - less

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from sr_arn.errors import InputError, display
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
+
+if TYPE_CHECKING:
+    from sr_arn.models.chroma import ChromaModel
 
 __all__ = [
     "Arrays",
@@ -21,6 +24,7 @@ __all__ = [
     "TrainedModel",
     "check_fields",
     "check_restores",
+    "chroma_of",
     "restored",
     "restores",
 ]
@@ -162,6 +166,11 @@ def restored(model: Any, strengths: Strengths) -> Any:
         return model
     check_restores(model)
     return model.restored(strengths)
+
+
+def chroma_of(model: LuminanceModel) -> "ChromaModel | None":
+    """Return what enlarges Cb and Cr beside a luminance model; bicubic does where it is None."""
+    return getattr(model, "chroma", None)
 
 
 def check_restores(model: LuminanceModel) -> None:

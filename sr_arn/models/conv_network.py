@@ -25,13 +25,13 @@ class DoesNotTurn(InputError):
 
 
 class ConvAnchoredNetwork(nn.Module):
-    """From LR luminance to what bicubic up-scaling lacks of the HR luminance.
+    """From LR luminance to what bicubic up-scaling lacks of the HR luminance; or of other planes.
 
     The differences of each pixel to its eight neighbours go through a 3 x 3 convolution, then
     through pairs of them with shortcuts, h + conv(ReLU(conv(h))), at LR resolution; a
-    `ConvAnchoredRegression2d` gives the s^2 HR pixels of each LR pixel. Brightness does not
-    matter: x and x + constant have the same details. And the network turns with the picture: a
-    turned or mirrored x has the turned or mirrored details (`sr_arn.nn.symmetry`).
+    `ConvAnchoredRegression2d` gives the s^2 HR pixels of each LR pixel and plane. Brightness
+    does not matter: x and x + constant have the same details. And the network turns with the
+    picture: a turned or mirrored x has the turned or mirrored details (`sr_arn.nn.symmetry`).
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class ConvAnchoredNetwork(nn.Module):
     equivariant : bool, default True
         Whether it turns with the picture. If not, 8 times as many numbers are learned, for
         less.
+    inputs, outputs : int, default 1
+        LR planes that are seen and HR planes that are given; 1 each if it is equivariant.
 
     Attributes
     ----------
@@ -62,13 +64,20 @@ class ConvAnchoredNetwork(nn.Module):
     """
 
     def __init__(
-        self, scale: int, channels: int, layers: int, anchors: int, equivariant: bool = True
+        self,
+        scale: int,
+        channels: int,
+        layers: int,
+        anchors: int,
+        equivariant: bool = True,
+        inputs: int = 1,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.scale = check_integer(scale, "scale", 1)
         check_sizes(channels, layers, anchors)
         self.reach = layers + 2
-        self.first = nn.Conv2d(1, channels, 3)
+        self.first = nn.Conv2d(inputs, channels, 3)
         self.pairs = nn.ModuleList(
             nn.Sequential(_same(channels), nn.ReLU(), _same(channels)) for _ in range(layers // 2)
         )
@@ -79,7 +88,7 @@ class ConvAnchoredNetwork(nn.Module):
                 nn.init.kaiming_normal_(parameter)
         self.last = ConvAnchoredRegression2d(
             channels,
-            self.scale**2,
+            outputs * self.scale**2,
             3,
             anchors,
             sharpness=SHARPNESS,
@@ -99,7 +108,7 @@ class ConvAnchoredNetwork(nn.Module):
                 weight.data = weight.data.contiguous(memory_format=FASTEST)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the details [n, 1, s h, s w] of luminance [n, 1, h, w]."""
+        """Return the details [n, outputs, s h, s w] of planes [n, inputs, h, w]."""
         h = F.pad(INPUT_GAIN * x, (1, 1, 1, 1), mode="replicate")
         h = F.relu(F.conv2d(h, self.first_weight(), self.first.bias))
         h = h.contiguous(memory_format=torch.channels_last)
@@ -108,17 +117,18 @@ class ConvAnchoredNetwork(nn.Module):
         return OUTPUT_GAIN * F.pixel_shuffle(self.last(h), self.scale)
 
     def first_weight(self) -> Tensor:
-        """Return the first filters [channels, 1, 3, 3], each less its mean."""
+        """Return the first filters [channels, inputs, 3, 3], each less its mean."""
         weight = self.first.weight
         return weight - weight.mean(dim=(2, 3), keepdim=True)
 
     def folded(self) -> dict[str, Tensor]:
         """Return the parameters, multiplied by gains and sharpness: see `sr_arn.models.conv`."""
         convolutions, last = self._convolutions(), self.last
+        first = INPUT_GAIN * self.first_weight()
         weights = torch.stack([c.weight for c in convolutions])
         biases = torch.stack([_get(c, "bias") for c in convolutions])
         return {
-            "first_weight": INPUT_GAIN * self.first_weight()[:, 0],
+            "first_weight": first[:, 0] if first.shape[1] == 1 else first,
             "first_bias": _get(self.first, "bias"),
             "pair_weight": weights.reshape(-1, 2, *weights.shape[1:]),
             "pair_bias": biases.reshape(-1, 2, biases.shape[1]),
@@ -149,8 +159,8 @@ class ConvAnchoredNetwork(nn.Module):
             sizes = f"{channels} channels, {2 * len(given)} layers and {anchors} anchors"
             raise InputError(f"start: the model has {sizes}; expected the same, or fewer layers")
         first = folded["first_weight"].clone()
-        first[:, 1, 1] -= first.sum(dim=(1, 2))  # the pixel in the middle does not matter there
-        _set(self.first, "weight", first[:, None] / INPUT_GAIN)
+        first[..., 1, 1] -= first.sum(dim=(-2, -1))  # the pixel in the middle does not matter there
+        _set(self.first, "weight", first.reshape(self.first.weight.shape) / INPUT_GAIN)
         _set(self.first, "bias", folded["first_bias"])
         convolutions = self._convolutions()
         parts = zip(given.flatten(0, 1), folded["pair_bias"].flatten(0, 1), strict=True)

@@ -60,6 +60,7 @@ class TorchConvModel:
     def __init__(self, model: "ConvModel", device: str = "auto") -> None:
         self.name, self.scale, self.reach = model.name, model.scale, model.reach
         self.plain, self.restores = model, model.restores
+        self.chroma = model.chroma  # it is small: not worth the way to a GPU
         self.device = find_device(device)
         arrays = {name: torch.from_numpy(array) for name, array in model.arrays.items()}
         with torch.random.fork_rng(devices=[]):  # what it starts from is drawn in vain

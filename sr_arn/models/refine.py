@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError
-from sr_arn.models.base import LuminanceModel, restored, restores
+from sr_arn.models.base import LuminanceModel, chroma_of, restored, restores
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
@@ -43,6 +43,7 @@ class SelfEnsemble:
         self.name = f"{model.name}, ensemble"
         self.scale = model.scale
         self.reach = model.reach
+        self.chroma = chroma_of(model)
 
     @property
     def restores(self) -> bool:
@@ -90,6 +91,7 @@ class BackProjection:
         self.name = f"{model.name}, back-projection"
         self.scale = model.scale
         self.reach = model.reach + REACH_PER_STEP * steps
+        self.chroma = chroma_of(model)
 
     def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
         """Return the HR plane without the rim."""

@@ -270,15 +270,19 @@ def folded(arrays: dict[str, Array], strengths: Strengths) -> dict[str, Array]:
     def gain(name: str) -> Array:
         return np.float32(1) + arrays[f"{name}_gain"] @ hidden
 
+    def on(weight: Array, factor: Array) -> Array:
+        """Multiply what leads to each channel, whose axes come first."""
+        return weight * factor.reshape(*factor.shape, *[1] * (weight.ndim - factor.ndim))
+
     def shift(name: str) -> Array:
         return arrays[f"{name}_shift"] @ hidden
 
     first, pair, last = gain("first"), gain("pair"), gain("last")
     before = last[:, None, None]  # of the last layer's inputs
     return {
-        "first_weight": arrays["first_weight"] * first[:, None, None],
+        "first_weight": on(arrays["first_weight"], first),
         "first_bias": arrays["first_bias"] * first + shift("first"),
-        "pair_weight": arrays["pair_weight"] * pair[..., None, None, None],
+        "pair_weight": on(arrays["pair_weight"], pair),
         "pair_bias": arrays["pair_bias"] * pair + shift("pair"),
         "anchors": arrays["anchors"] * before,
         "anchor_bias": arrays["anchor_bias"] + shift("anchor"),

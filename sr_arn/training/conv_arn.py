@@ -5,7 +5,7 @@ in the last fifth of the training the mean squared error, which PSNR measures.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sr_arn.models.conv_network import ConvAnchoredNetwork
     from sr_arn.nn.training import Progress, Recipe
 
-__all__ = ["BATCHES", "ConvARN", "loss", "plain", "recipe"]
+__all__ = ["BATCHES", "ConvARN", "loss", "plain", "plain_arrays", "recipe"]
 
 logger = logging.getLogger(__name__)
 
@@ -294,8 +294,12 @@ def loss(outputs: "Tensor", targets: "Tensor", share: float) -> "Tensor":
 
 def plain(network: "ConvAnchoredNetwork") -> ConvModel:
     """Return a network as a model of plain arrays."""
-    arrays = {
+    return ConvModel(network.scale, plain_arrays(network.folded()))
+
+
+def plain_arrays(tensors: "Mapping[str, Tensor]") -> dict[str, NDArray[np.float32]]:
+    """Return tensors as arrays of float32."""
+    return {
         name: tensor.detach().cpu().float().contiguous().numpy().copy()
-        for name, tensor in network.folded().items()
+        for name, tensor in tensors.items()
     }
-    return ConvModel(network.scale, arrays)

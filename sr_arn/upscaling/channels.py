@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.models.base import LuminanceModel
+from sr_arn.models.base import LuminanceModel, chroma_of
 from sr_arn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
@@ -20,7 +20,13 @@ Plane = NDArray[np.float32]
 
 def reach_of(model: LuminanceModel, mode: str) -> int:
     """Return how far away, in LR pixels, a pixel of such a picture still matters."""
-    return model.reach + (_spread(model) if mode in ("LA", "RGBA") else 0)
+    return _reach(model) + (_spread(model) if mode in ("LA", "RGBA") else 0)
+
+
+def _reach(model: LuminanceModel) -> int:
+    """Return how far away a pixel matters to luminance or colour."""
+    chroma = chroma_of(model)
+    return max(model.reach, chroma.reach) if chroma else model.reach
 
 
 def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim = NO_RIM) -> Plane:
@@ -31,8 +37,9 @@ def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim =
     model : LuminanceModel
     pixels : ndarray of float32 [h, w] or [h, w, c] in [0, 1]
     mode : {"L", "LA", "RGB", "RGBA", "CMYK"}
-        What the channels are. Grey is luminance. Of colour, luminance goes through the model
-        and the rest through bicubic, as in the publications. Each ink is a plane of its own.
+        What the channels are. Grey is luminance. Of colour, luminance goes through the model,
+        and the rest through its network for chroma or, without one, through bicubic, as in the
+        publications. Each ink is a plane of its own.
         Alpha has a path of its own: see `_enlarge_with_alpha`.
     rim : Rim, default none
         LR pixels at the edges that are only seen.
@@ -47,10 +54,13 @@ def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim =
 
 
 def _enlarge_rgb(model: LuminanceModel, rgb: Plane, rim: Rim) -> Plane:
-    """Enlarge RGB [h, w, 3]: luminance by the model, colour by bicubic."""
-    ycbcr = rgb_to_ycbcr(rgb)
+    """Enlarge RGB [h, w, 3]: luminance by the model, colour by its network or by bicubic."""
+    ycbcr, chroma = rgb_to_ycbcr(rgb), chroma_of(model)
     y = model(np.ascontiguousarray(ycbcr[..., 0]), rim)
-    cbcr = rim.cut(imresize(ycbcr[..., 1:], model.scale), model.scale)
+    if chroma:
+        cbcr = chroma(ycbcr, rim)
+    else:
+        cbcr = rim.cut(imresize(ycbcr[..., 1:], model.scale), model.scale)
     return ycbcr_to_rgb(np.concatenate([y[..., None], cbcr], axis=-1))
 
 
@@ -96,7 +106,7 @@ def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane
 
 def _spread(model: LuminanceModel) -> int:
     """Return how far, in LR pixels, the backdrop must go on beyond what is seen."""
-    return model.reach + 2  # the model sees one less from an HR pixel that is not transparent
+    return _reach(model) + 2  # the model sees one less from an HR pixel that is not transparent
 
 
 def _surroundings(seen: Plane, alpha: Plane, radius: int) -> Plane:

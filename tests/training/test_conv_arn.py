@@ -15,7 +15,7 @@ from sr_arn import (
     save_model,
     train_upscaler,
 )
-from sr_arn.models import conv
+from sr_arn.models import conv_details
 from sr_arn.models.conv import ConvModel
 from sr_arn.models.refine import SelfEnsemble
 from sr_arn.planes import Rim
@@ -131,7 +131,7 @@ def test_flat_areas_keep_their_level(model):
 def test_rows_at_a_time_and_rim_do_not_change_a_bit(monkeypatch, model, height, rim):
     lr = np.random.default_rng(0).uniform(size=(sum(rim[:2]) + height, 40)).astype(np.float32)
     found = model(lr, Rim(*rim))
-    monkeypatch.setattr(conv, "ROWS", 1000)
+    monkeypatch.setattr(conv_details, "ROWS", 1000)
     np.testing.assert_array_equal(found, Rim(*rim).cut(model(lr), 3))
 
 
