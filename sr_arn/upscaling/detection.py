@@ -39,6 +39,8 @@ LEAST_DETAIL = 0.25  # energy, in levels squared, below which there is nothing t
 SAFETY, LEAST_ABOVE_NOISE = 1.3, 1.0  # of the energy of noise: taken off; of detail, at least
 SHAPE = 0.75
 ALIASED = -0.72, 0.15  # from which steepness on details mislead, and within how much more wholly
+DRAWN, STEEPER = (0.5, 0.7), 0.8  # flat and common enough to be drawn; how much steeper that may be
+EVEN, TONES = 8, 16  # levels of a flat cell, at most; tones of a histogram
 COARSE_JPEG, EARLIER, SLOWER = 80, 0.014, 0.006  # per unit of quality below: it takes the finest
 
 Array = NDArray[np.floating[Any]]
@@ -136,13 +138,21 @@ class _Details(NamedTuple):
     diagonal: tuple[Array, Array]
     is_clipped: NDArray[np.bool_]
     """Whether cells reach black or white, where noise is cut off: [cells]."""
+    drawn: float
+    """How likely it was drawn or typed, 0 to 1: much is flat, or in two tones of 16."""
 
     @classmethod
     def of(cls, sample: Array) -> "_Details":
         """Return those of luminance [n, h, w]."""
         cells = _cells(sample, CELL)
         cells = cells[~np.isnan(cells).any(axis=1)].reshape(-1, CELL, CELL)
-        is_clipped = (cells.min(axis=(1, 2)) < 1) | (cells.max(axis=(1, 2)) > 254)
+        least, most = cells.min(axis=(1, 2)), cells.max(axis=(1, 2))
+        is_clipped = (least < 1) | (most > 254)
+        drawn = 0.0
+        if len(cells):
+            tones = np.bincount((cells * (TONES / 256)).astype(np.int8).ravel(), minlength=2)
+            evidence = np.mean(most - least < EVEN) + np.sort(tones)[-2:].sum() / cells.size
+            drawn = float(np.interp(evidence, DRAWN, (0, 1)))
         along: list[Array] = []
         diagonal: list[Array] = []
         for _ in range(2):
@@ -151,7 +161,7 @@ class _Details(NamedTuple):
             along.append(np.concatenate([a + b - c - d, a - b + c - d], axis=1) / 2)
             diagonal.append((a - b - c + d) / 2)
             cells = (a + b + c + d) / 2
-        return cls((along[0], along[1]), (diagonal[0], diagonal[1]), is_clipped)
+        return cls((along[0], along[1]), (diagonal[0], diagonal[1]), is_clipped, drawn)
 
 
 def _noise(details: _Details) -> float:
@@ -187,7 +197,8 @@ def _aliasing(details: _Details, noise: float, jpeg: float | None) -> float:
     """Return how far the finest details mislead, 0 to 1.
 
     A picture that was shrunk through a filter has much less of the finest diagonal details than
-    of the next; one that was not has about as much, and networks make jagged edges of it.
+    of the next; one that was not has about as much, and networks make jagged edges of it. Thin
+    lines have more of them than what cameras see, so of what was drawn or typed more is expected.
     """
     if not len(details.diagonal[0]):
         return 0.0
@@ -201,5 +212,5 @@ def _aliasing(details: _Details, noise: float, jpeg: float | None) -> float:
     shape = 0.5 * np.log(diagonal[0] / along[0] / (diagonal[1] / along[1]))
     start, width = ALIASED
     coarse = 0 if jpeg is None else max(0, COARSE_JPEG - jpeg)
-    beyond = steepness + SHAPE * shape - start + EARLIER * coarse
+    beyond = steepness + SHAPE * shape - start + EARLIER * coarse - STEEPER * details.drawn
     return float(np.clip(beyond / (width + SLOWER * coarse), 0, 1))

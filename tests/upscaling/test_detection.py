@@ -1,8 +1,11 @@
 """What is found in pixels: noise, aliasing, and that clean pictures are clean."""
 
+import io
+
 import numpy as np
 import pytest
 from conftest import SHIPPED, opened
+from PIL import Image, ImageDraw, ImageFont
 
 from sr_arn import imresize
 from sr_arn.models.restoration import CLEAN, Strengths
@@ -60,6 +63,22 @@ def test_what_is_transparent_is_not_looked_at(coffee):
 def test_a_picture_of_every_second_pixel_is_aliased(coffee):
     assert found_in(coffee[::2, ::2]).aliasing > 0.5
     assert found_in(imresize(coffee, 1 / 2)).aliasing < 0.1
+
+
+@pytest.mark.parametrize("quality", [None, 75])
+@pytest.mark.parametrize("ink", [0, 60])
+def test_a_page_of_text_that_was_shrunk_is_not_aliased(ink, quality):
+    page = Image.new("L", (600, 600), 250)
+    draw, rng = ImageDraw.Draw(page), np.random.default_rng(0)
+    for top in range(10, 570, 34):
+        words = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz "), 40))
+        draw.text((10, top), words, fill=ink, font=ImageFont.load_default(26))
+    lr = imresize(np.array(page), 1 / 2)
+    if quality:
+        file = io.BytesIO()
+        Image.fromarray(lr).save(file, "JPEG", quality=quality)
+        lr = np.array(Image.open(file))
+    assert found_in(lr, jpeg=quality).aliasing < 0.1
 
 
 def test_flat_and_tiny_pictures_are_clean():
