@@ -63,6 +63,7 @@ def _describe(name: str) -> None:
         "scale": upscaler.scale,
         "regressor": header.get("regressor"),
         "restores": "JPEG and noise" if header.get("restores") else None,
+        "colour": "a network for Cb and Cr" if header.get("chroma") else None,
         "trained on": f"{images} images{f': {seen}' if seen else ''}" if images else None,
         "settings": ", ".join(f"{k} {v}" for k, v in training.get("parameters", {}).items()),
         "PSNR on Y": ", ".join(

@@ -17,8 +17,9 @@ Each kind adds fields of its own and states the arrays: `sr_arn.models.base.Trai
 model has "features" ({"energy": share of the energy that PCA kept}), "settings" ({parameter:
 value} of the regressor, if its predictions depend on any), the array `features.projection` and
 those of the regressor, `regressor.*`. A convolutional ARN has "restores" (whether there are arrays
-for pictures that are not clean), the arrays of a `ConvModel`, and if it restores, those of its
-second set, `restore.*`. Large arrays are kept in float16.
+for pictures that are not clean) and "chroma" (whether there is a network for Cb and Cr), the arrays
+of a `ConvModel`, and if so, those of its second set, `restore.*`, and of a `ChromaModel`, `chroma.*`.
+Large arrays are kept in float16.
 """
 
 import json
