@@ -17,7 +17,8 @@ set from the clean set of its network. OUT has a file for each set, in float32. 
 starts from is read from there, so the networks can be trained one by one.
 
 The rounds are those that the bundled networks were trained with, but x2 and x4 started when x3
-had one round behind it. Sums on a GPU are not in order: what is trained again is not the same to
+had one round behind it; and the restoring sets learned from soft pictures (`gpu_batches.SOFT`) in
+their last round alone, of smaller batches, which took an hour of one core. Sums on a GPU are not in order: what is trained again is not the same to
 the last bit.
 """
 
@@ -63,6 +64,8 @@ class Round(NamedTuple):
 
     steps: int
     rate: float
+    crop: int = CROP
+    batch: int = BATCH
 
 
 class Recipe(NamedTuple):
@@ -140,8 +143,8 @@ def train(
     out: Path,
     device: torch.device,
     steps: int | None = None,
-    crop: int = CROP,
-    batch: int = BATCH,
+    crop: int | None = None,
+    batch: int | None = None,
 ) -> None:
     """Train both sets of weights of networks, and write each to a file in a folder.
 
@@ -153,10 +156,8 @@ def train(
     out : path
         The folder.
     device : device
-    steps : int, optional
+    steps, crop, batch : int, optional
         Of each round, instead of those of the recipes, for a trial.
-    crop, batch : int
-        LR pixels along a side of a crop, and crops of a batch.
     """
     out.mkdir(parents=True, exist_ok=True)
     if device.type == "cuda":
@@ -168,16 +169,16 @@ def train(
         "digest": planes.digest,
         "held_out": sum(map(len, planes.held_out.values())),
         "sets": {name: len(group) for name, group in planes.training.items()},
-        "batch": batch,
-        "crop": crop,
     }
+    given = {"steps": steps, "crop": crop, "batch": batch}
+    trial = {name: value for name, value in given.items() if value is not None}
     for name in names:
         recipe = RECIPES[name]
         for kind, start, rounds in (
             ("clean", recipe.start, recipe.clean),
             ("restoring", name, recipe.restoring),
         ):
-            rounds = tuple(part._replace(steps=steps or part.steps) for part in rounds)
+            rounds = tuple(part._replace(**trial) for part in rounds)
             counts = " + ".join(str(part.steps) for part in rounds)
             print(f"{name}, {kind} set: from {start}, {counts} steps", flush=True)
             # 1. the network, as it starts
@@ -187,7 +188,7 @@ def train(
             # 2. training
             batches = Clean if kind == "clean" else Degraded
             for seed, part in enumerate(rounds, 1):
-                crops = batches(hrs, recipe.scale, crop, batch, seed)
+                crops = batches(hrs, recipe.scale, part.crop, part.batch, seed)
                 fit(network, crops, part.steps, part.rate, lambda line: print(line, flush=True))
             # 3. what it has learned, and how well
             after = scores(network, planes.held_out, recipe.scale, device)

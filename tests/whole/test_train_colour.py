@@ -89,5 +89,5 @@ def test_two_steps_and_the_bundled_models(module, tmp_path):
     assert upscaler.header["licence"] == "BSD-3-Clause"
     training = upscaler.header["training"]
     assert training["images"] == 7
-    assert training["chroma"]["round"] == {"steps": 2, "rate": there.ROUNDS[3].rate}
+    assert training["chroma"]["rounds"] == [{"steps": 2, "rate": there.ROUNDS[3][0].rate}]
     assert training["chroma"]["scores"].keys() == there.CONDITIONS.keys()

@@ -149,7 +149,8 @@ def test_two_steps_on_a_processor_and_their_model_file(module, planes, tmp_path,
     assert upscaler.model.restores
     training = upscaler.header["training"]
     assert training["clean"]["start"] == "start-x2"
-    assert training["clean"]["rounds"] == 2 * [{"steps": 2, "rate": 0.001}]
+    trial = {"steps": 2, "rate": 0.001, "crop": 16, "batch": 4}
+    assert training["clean"]["rounds"] == 2 * [trial]
     assert training["restoring"]["start"] == "small-x2"
     assert training["sets"] == {"a": len(planes)}
     assert training["restoring"]["scores"]["jpeg 30"]["b"].keys() == {"bicubic", "before", "after"}
