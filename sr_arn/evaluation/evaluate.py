@@ -115,7 +115,7 @@ def _score_image(
     upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
 ) -> tuple[ImageScore, NDArray[np.float32]]:
     """Return the score, and the HR luminance that was scored."""
-    image = files.read(upscaler.scale)
+    image = files.read(upscaler.scale, degrade)
     made = enlarge(upscaler, image, border=border, degrade=degrade)
     score = ImageScore(files.hr.name, made.psnr, made.ssim, made.seconds, made.lr.size)
     return score, made.result
