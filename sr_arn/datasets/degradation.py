@@ -35,7 +35,7 @@ Plane = NDArray[np.float32]
 def known_components() -> str:
     """Return the components, how their strengths are given and what these mean, for a help text."""
     known = [f"{c.name}={c.metavar} ({c.help})" for c in COMPONENTS.values()]
-    return f"{', '.join(known[:-1])} and {known[-1]}"
+    return f"{', '.join(known[:-1])} and {known[-1]}".replace("%", "%%")
 
 
 class Degradation:
@@ -105,6 +105,11 @@ class Degradation:
         """Whether it acts on the colour of a picture, not on its luminance alone."""
         return any(component.in_colour for component in self.components)
 
+    @property
+    def jpeg(self) -> int | None:
+        """The quality that the LR files state, if they are JPEG."""
+        return self.strengths.get("jpeg")
+
     def drawn(self, rng: np.random.Generator) -> Self:
         """Return it with a strength from each range, or itself if it has none."""
         if not self.is_range:
@@ -128,7 +133,7 @@ class Degradation:
         float32 [h / s, w / s] or [h / s, w / s, 3]
             Not clipped. RGB that was degraded `in_colour` is of whole levels of 255, as files are.
         """
-        chain = self._of(hr).components
+        chain = self.settled(hr).components
         for component in chain:
             hr = component.before(hr)
         shrinking = next((component for component in chain if component.shrinks), None)
@@ -142,17 +147,17 @@ class Degradation:
     def shown(self, hr: Pixels, scale: int) -> Pixels:
         """Return the HR pixels that the LR picture shows: others if a component moves the picture.
 
-        It has no ranges.
+        Ranges are settled.
         """
         return reduce(lambda pixels, component: component.shown(pixels, scale), self.components, hr)
 
     def pair(self, hr: Pixels, scale: int) -> tuple[Plane, Plane]:
         """Return the luminance of the HR pixels that are shown, and of the LR ones."""
-        one = self._of(hr)
+        one = self.settled(hr)
         return one.shown(luminance_of(hr), scale), luminance_of(one(hr, scale))
 
-    def _of(self, hr: Pixels) -> Self:
-        """Return it with strengths that depend on the pixels alone."""
+    def settled(self, hr: Pixels) -> Self:
+        """Return it with strengths drawn for these pixels, or itself if it has no ranges."""
         if not self.is_range:
             return self
         return self.drawn(np.random.default_rng(zlib.crc32(hr.tobytes())))

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.degradation import BICUBIC, Degradation, luminance_of
 from sr_arn.datasets.folders import read_luminances
 from sr_arn.errors import InputError, display
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image
+from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.resize import crop_to_multiple, imresize
 from sr_arn.planes import WHITE, to_levels
 
@@ -50,6 +51,11 @@ class TrainingImage:
         """Rows and columns of the HR picture."""
         return self.hr.shape[:2]
 
+    @property
+    def is_colour(self) -> bool:
+        """Whether it is to be degraded in colour."""
+        return self.hr.ndim == 3
+
     def resized(self, factor: float) -> "TrainingImage":
         """Return it at another size, or itself: an LR plane is of one size alone."""
         return self if factor == 1 else TrainingImage(imresize(self.hr, factor))
@@ -63,6 +69,13 @@ class TrainingImage:
         """Return the luminance, cropped to a multiple of the scale, and that of the LR version."""
         hr = crop_to_multiple(self.part(ALL, ALL), scale)
         return degrade.pair(hr, scale) if self.lr is None else (hr, self.lr)
+
+    def picture_pair(self, scale: int, degrade: Degradation = BICUBIC) -> tuple[Plane, Picture]:
+        """Return the luminance, and the LR version as a file holds it: in levels, in colour."""
+        hr = crop_to_multiple(self.part(ALL, ALL), scale)
+        one = degrade.settled(hr)
+        lr = one(hr, scale) if self.lr is None else self.lr
+        return one.shown(luminance_of(hr), scale), Picture(to_levels(lr), jpeg=one.jpeg)
 
 
 class ImageFiles(NamedTuple):
@@ -80,8 +93,8 @@ class ImageFiles(NamedTuple):
         """Return them with whole paths."""
         return type(self)(self.hr.absolute(), self.lr and self.lr.absolute())
 
-    def read(self, scale: int, degrade: Degradation = BICUBIC) -> TrainingImage:
-        """Return the luminances; a picture that is to be degraded in colour, in colour.
+    def read(self, scale: int, in_colour: bool = False) -> TrainingImage:
+        """Return the luminances, or an HR picture in colour, if it has colour.
 
         Raises
         ------
@@ -90,7 +103,7 @@ class ImageFiles(NamedTuple):
         """
         if self.lr is None:
             pixels = read_image(self.hr).seen(display(self.hr))
-            is_colour = degrade.in_colour and pixels.ndim == 3
+            is_colour = in_colour and pixels.ndim == 3
             return TrainingImage(_levels(pixels) if is_colour else luminance(pixels))
         hr, lr = read_luminances([self.hr, self.lr])
         expected = tuple(n * scale for n in lr.shape)

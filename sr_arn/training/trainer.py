@@ -45,7 +45,7 @@ class TrainingSet:
 
     def images(self) -> list[TrainingImage]:
         """Return the images; the log warns of those that are too small to learn from."""
-        images = [files.read(self.scale, self.degrade) for files in self.files]
+        images = [files.read(self.scale, self.degrade.in_colour) for files in self.files]
         check_sizes(self.files, [image.shape for image in images], self.scale)
         return images
 
