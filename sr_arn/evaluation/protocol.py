@@ -3,8 +3,8 @@
 The luminance is cropped to a multiple of the scale, shrunk by bicubic without rounding, enlarged,
 rounded to levels, shaved by `scale` pixels and compared.
 
-A picture that is degraded in colour, or restored, is enlarged as a user's file is: whole, from RGB in
-levels to RGB in levels. The luminance of the result is compared.
+A picture that is degraded in colour, or restored, is enlarged as a user's file is: whole, from
+levels of RGB to levels of RGB. The luminance of the result is compared.
 """
 
 import time

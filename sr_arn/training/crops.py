@@ -119,7 +119,7 @@ class Crops:
             noise = np.random.default_rng(0).uniform(size=(16, 16)).astype(np.float32)
             digest.update(self.teacher(noise).tobytes())
         numbers = (self.scale, self.crop, self.batch_size, self.batches, self.seed)
-        degraded = "" if self.degrade == BICUBIC else f" {self.degrade}"
+        degraded = "" if self.degrade == BICUBIC else f" {self.degrade!r}"
         return f"{len(self.images)} {digest.hexdigest()} {numbers}{degraded}"
 
     def _pair(self, image: TrainingImage, rng: np.random.Generator) -> tuple[Plane, Plane]:
