@@ -111,7 +111,7 @@ class Component(ABC):
 
 def _ends(strength: Strength) -> tuple[float, float]:
     """Return both ends of a range, or a number twice; raise `ValueError` for others."""
-    with suppress(ValueError):
+    with suppress(TypeError, ValueError):
         return float(strength), float(strength)
     low, _, high = str(strength).partition("-")
     return float(low), float(high)
