@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
-from sr_arn import imresize, load_model, psnr_y
+from sr_arn import load_model, psnr_y
+from sr_arn.datasets.components import Blur, Kernel, encoded
 from sr_arn.datasets.folders import find_set
 
 TABLE = ("none", "jpeg 90", "jpeg 75", "jpeg 50", "noise 5")
@@ -38,8 +38,7 @@ DEGRADATIONS = (
     "blur 1",
     "blur 2",
 )
-FILTERS = {"bicubic": None, "box": Image.Resampling.BOX, "none": None}
-FILTERS |= {"lanczos": Image.Resampling.LANCZOS, "linear": Image.Resampling.BILINEAR}
+FILTERS = ("bicubic", "box", "none", "lanczos", "linear")
 TWICE = "jpeg 90, jpeg 75 shifted"
 HELPED = [f"jpeg {q}" for q in (90, 75, 50, 30)] + [f"noise {s}" for s in (5, 10, 20)]
 SHIFT = 3  # pixels, of the second JPEG's blocks
@@ -69,42 +68,16 @@ def degraded(hr: Pixels, scale: int, cell: Cell) -> tuple[Pixels | bytes, Pixels
     kind, _, strength = cell.degradation.partition(" ")
     seen = hr
     if kind == "blur":
-        sigmas = [float(strength)] * 2 + [0] * (hr.ndim - 2)
-        seen = rounded(ndimage.gaussian_filter(hr.astype(np.float32), sigmas, mode="nearest"))
-    lr, hr = shrunk(seen, scale, cell.kernel), reference(hr, scale, cell.kernel)
+        seen = rounded(Blur(strength).before(hr.astype(np.float32)))
+    kernel = Kernel(cell.kernel)
+    lr, hr = kernel.shrink(seen, scale), rounded(kernel.shown(hr.astype(np.float32), scale))
     if kind == "noise":
         noise = np.random.default_rng(0).normal(0, float(strength), lr.shape)
         return rounded(lr + noise), hr
     if cell.degradation == TWICE:
-        once = np.array(Image.open(BytesIO(as_jpeg(lr, 90))))[SHIFT:, SHIFT:]
-        return as_jpeg(once, 75), hr[SHIFT * scale :, SHIFT * scale :]
-    return (as_jpeg(lr, int(strength)) if kind == "jpeg" else lr), hr
-
-
-def shrunk(hr: Pixels, scale: int, kernel: str) -> Pixels:
-    """Return HR shrunk by a filter."""
-    if kernel == "bicubic":
-        return imresize(hr, 1 / scale)
-    if kernel == "none":
-        first = (scale - 1) // 2
-        return np.ascontiguousarray(hr[first::scale, first::scale])
-    size = hr.shape[1] // scale, hr.shape[0] // scale
-    return np.array(Image.fromarray(hr).resize(size, FILTERS[kernel]))
-
-
-def reference(hr: Pixels, scale: int, kernel: str) -> Pixels:
-    """Return HR as the LR picture shows it: by half a pixel further where "none" took it so."""
-    if kernel != "none" or scale % 2:
-        return hr
-    shift = [0.5] * 2 + [0] * (hr.ndim - 2)
-    return rounded(ndimage.shift(hr.astype(np.float32), shift, order=3, mode="mirror"))
-
-
-def as_jpeg(pixels: Pixels, quality: int) -> bytes:
-    """Return the file that Pillow makes."""
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return file.getvalue()
+        once = np.array(Image.open(BytesIO(encoded(lr, 90))))[SHIFT:, SHIFT:]
+        return encoded(once, 75), hr[SHIFT * scale :, SHIFT * scale :]
+    return (encoded(lr, int(strength)) if kind == "jpeg" else lr), hr
 
 
 def psnr_rgb(hr: Pixels, result: Pixels, border: int) -> float:

@@ -50,6 +50,7 @@ def _show(args: argparse.Namespace) -> None:
 
 def _describe(name: str) -> None:
     """Print the header of a model."""
+    from sr_arn.datasets.degradation import text_of
     from sr_arn.errors import display
     from sr_arn.models.files import bundled_models
     from sr_arn.upscaling.loading import CREDITS, load_model
@@ -58,13 +59,14 @@ def _describe(name: str) -> None:
     header, training = upscaler.header, upscaler.header.get("training", {})
     sets = training.get("sets", {})
     seen = ", ".join(f"{count} of {group}" for group, count in sets.items())
-    images = training.get("images")
+    images, degradation = training.get("images"), training.get("degradation")
     rows = {
         "scale": upscaler.scale,
         "regressor": header.get("regressor"),
         "restores": "JPEG and noise" if header.get("restores") else None,
         "colour": "a network for Cb and Cr" if header.get("chroma") else None,
         "trained on": f"{images} images{f': {seen}' if seen else ''}" if images else None,
+        "degraded by": text_of(degradation) if isinstance(degradation, dict) else degradation,
         "settings": ", ".join(f"{k} {v}" for k, v in training.get("parameters", {}).items()),
         "PSNR on Y": ", ".join(
             f"{s} {score['psnr']:.2f} dB" for s, score in header.get("scores", {}).items()

@@ -110,6 +110,12 @@ def face_sets(is_meant: Callable[[Any], object] = bool) -> str:
     return ", ".join(name for name, known in DATASETS.items() if is_meant(known))
 
 
+def _degradations() -> str:
+    from sr_arn.datasets.degradation import known_components
+
+    return known_components()
+
+
 def _protocols() -> str:
     if find_spec("torch") is None:
         return WITHOUT_TORCH
@@ -124,6 +130,7 @@ FROM_REGISTRIES: dict[str, Callable[[], str]] = {
     "$qualities": _qualities,
     "$face_sets": face_sets,
     "$protocols": _protocols,
+    "$degradations": _degradations,
     "$folded": lambda: face_sets(lambda known: known.has_folds),
 }
 """Marks that stand in help texts for what a registry holds."""

@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", metavar="CKPT", help="go on from a checkpoint of the same training"
     )
     parser.add_argument(
+        "--degradation",
+        default="bicubic",
+        metavar="HOW",
+        help="how LR images come about: bicubic (default), or $degradations; of a range, such as "
+        "jpeg=30-95,blur=0-2, each image draws a strength",
+    )
+    parser.add_argument(
         "--validation",
         type=int,
         metavar="N",
@@ -41,8 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_late_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that regressors, trainers and degradations describe."""
-    from sr_arn.datasets.degradation import COMPONENTS
+    """Add the arguments that regressors and trainers describe."""
     from sr_arn.regressors.in_epochs import TrainedInEpochs
     from sr_arn.training.trainers import learner_class, learner_names
 
@@ -54,15 +60,6 @@ def add_late_arguments(parser: argparse.ArgumentParser) -> None:
         default="aplus",
         metavar="NAME",
         help=f"{', '.join(others)} (default: aplus); {', '.join(by_torch)}, which need torch",
-    )
-    components = COMPONENTS.values()
-    known = " and ".join(f"{c.name}={c.metavar} ({c.help})" for c in components)
-    parser.add_argument(
-        "--degradation",
-        default="bicubic",
-        metavar="HOW",
-        help=f"how LR images come about: bicubic (default), or with it {known}, such as "
-        "blur=1.2,noise=3".replace("%", "%%"),
     )
     add_parameters(parser)
 

@@ -1,134 +1,70 @@
-"""How an LR plane is made of an HR one: by bicubic shrinking, and what cameras do before and after.
+"""How an LR picture is made of an HR one: by shrinking, and what happens before and after it.
 
-A degradation is a chain of components, such as blur and noise. A component is a small class here;
-registered, it is known to `sr-arn train --degradation`.
+A degradation is a chain of components, such as blur and noise: see `sr_arn.datasets.components`.
+A registered component is known to `sr-arn train --degradation` and `sr-arn benchmark`.
 """
 
 import zlib
-from abc import ABC
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sr_arn.datasets.component import COMPONENTS, Component, Pixels, Strength, register, short
 from sr_arn.errors import InputError, display
+from sr_arn.pictures.color import rgb_to_ycbcr
 from sr_arn.pictures.resize import imresize
-from sr_arn.registry import Registry
+from sr_arn.planes import to_levels
 
-__all__ = ["BICUBIC", "COMPONENTS", "Blur", "Component", "Degradation", "Noise", "register"]
+__all__ = [
+    "BICUBIC",
+    "COMPONENTS",
+    "Component",
+    "Degradation",
+    "known_components",
+    "luminance_of",
+    "register",
+    "text_of",
+]
 
 Plane = NDArray[np.float32]
 
 
-class Component(ABC):
-    """Base class of what degrades a plane, by some strength.
-
-    A subclass states `name`, `largest` and `help`, and defines `before` or `after`. One whose
-    strength is not a number from 0 to `largest` defines `__init__`, `parse` and `is_off` too.
-
-    Parameters
-    ----------
-    strength : float
-        From 0, which does nothing, to `largest`.
-
-    Raises
-    ------
-    InputError
-        If it is out of range.
-    """
-
-    name: ClassVar[str]
-    """In "name=strength", as `--degradation` takes it, and in model files."""
-
-    metavar: ClassVar[str] = "SIGMA"
-    """What stands for a strength in the help."""
-
-    help: ClassVar[str]
-    """What the strength is, in a few words."""
-
-    largest: ClassVar[float]
-
-    def __init__(self, strength: float) -> None:
-        if not 0 <= strength <= self.largest:  # NaN fails too
-            raise InputError(f"{self.name}: expected 0 to {self.largest:g}, received {strength}")
-        self.strength = strength
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the component for a strength in text, or raise `ValueError`."""
-        return cls(float(text))
-
-    @property
-    def is_off(self) -> bool:
-        """Whether it does nothing."""
-        return not self.strength
-
-    def before(self, hr: Plane) -> Plane:
-        """Return an HR plane as it is before it is shrunk."""
-        return hr
-
-    def after(self, lr: Plane) -> Plane:
-        """Return an LR plane as it is after it was shrunk."""
-        return lr
-
-
-class Blur(Component):
-    """Gaussian blur of the HR plane."""
-
-    name: ClassVar[str] = "blur"
-    help: ClassVar[str] = "in HR pixels"
-    largest: ClassVar[float] = 20.0
-
-    def before(self, hr: Plane) -> Plane:
-        """Return the blurred plane."""
-        from scipy.ndimage import gaussian_filter
-
-        return gaussian_filter(hr, self.strength, mode="nearest")
-
-
-class Noise(Component):
-    """Gaussian noise of the LR plane. It depends on the pixels alone: equal planes, equal noise."""
-
-    name: ClassVar[str] = "noise"
-    help: ClassVar[str] = "in levels"
-    largest: ClassVar[float] = 100.0
-
-    def after(self, lr: Plane) -> Plane:
-        """Return the noisy plane."""
-        rng = np.random.default_rng(zlib.crc32(lr.tobytes()))
-        return lr + rng.normal(0, self.strength / 255, lr.shape).astype(np.float32)
-
-
-COMPONENTS: Registry[Component] = Registry(
-    "name",
-    {
-        "blur": "sr_arn.datasets.degradation:Blur",
-        "noise": "sr_arn.datasets.degradation:Noise",
-    },
-)
-"""Classes of the components by name, in the order in which they apply."""
-
-register = COMPONENTS.register
-"""Make a component known to `Degradation` and to the command line: it is a decorator."""
+def known_components() -> str:
+    """Return the components, how their strengths are given and what these mean, for a help text."""
+    known = [f"{c.name}={c.metavar} ({c.help})" for c in COMPONENTS.values()]
+    return f"{', '.join(known[:-1])} and {known[-1]}".replace("%", "%%")
 
 
 class Degradation:
-    """Gaussian blur, bicubic shrinking, Gaussian noise, each where it is not 0.
+    """Blur, shrinking, noise and JPEG, in this order, each by its strength.
+
+    Equal pixels are degraded equally: strengths drawn from ranges, and noise, depend on the pixels
+    alone. `drawn` draws strengths by a generator of one's own.
 
     Parameters
     ----------
-    **strengths : float
-        Of components, by their names in `COMPONENTS`; of others 0. `blur` is a standard deviation
-        in HR pixels, 0 to 20; `noise` one in levels of 255, 0 to 100, which depends on the pixels
-        alone: the same plane gets the same noise.
+    **strengths : float or str
+        Of components, by their names in `COMPONENTS`: a number, or a range in text such as "2-5".
+        Without any it is bicubic shrinking. `blur` is a standard deviation in HR pixels, 0 to 20;
+        `kernel` the filter of shrinking, "bicubic", "box", "lanczos", "linear" or "none", or
+        "any"; `noise` a standard deviation in levels of 255, 0 to 100; `jpeg` a quality, 1 to 100.
 
     Raises
     ------
     InputError
-        If a number is out of range.
+        If a strength is out of range.
+
+    Examples
+    --------
+    >>> from sr_arn import Degradation
+    >>> Degradation.parse("jpeg=30-95,blur=1.2") == Degradation(blur=1.2, jpeg="30-95")
+    True
     """
 
-    def __init__(self, **strengths: Any) -> None:
+    def __init__(self, **strengths: Strength) -> None:
         others = set(strengths) - set(COMPONENTS)
         if others:
             raise InputError(_expected(", ".join(sorted(others))))
@@ -136,29 +72,22 @@ class Degradation:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse a text such as "blur=1.2,noise=3"; "bicubic" has no component.
+        """Parse a text such as "blur=1.2,noise=0-3"; "bicubic" has no component.
 
         Raises
         ------
         InputError
             If the text is not valid.
         """
-        degradation = cls()
-        if text == "bicubic":
-            return degradation
-        found: dict[str, Component] = {}
-        for part in text.split(","):
-            name, _, value = part.strip().partition("=")
-            if name not in COMPONENTS or name in found:
+        strengths: dict[str, Strength] = {}
+        for part in [] if text.strip() == "bicubic" else text.split(","):
+            name, is_given, strength = (one.strip() for one in part.partition("="))
+            if name not in COMPONENTS or not is_given:
                 raise InputError(_expected(text))
-            try:
-                found[name] = COMPONENTS[name].parse(value)
-            except InputError:
-                raise
-            except ValueError:
-                raise InputError(_expected(text)) from None
-        degradation._chain(list(found.values()))
-        return degradation
+            if name in strengths:
+                raise InputError(f"degradation: {name} is given twice in {display(text)}")
+            strengths[name] = strength
+        return cls(**strengths)
 
     def _chain(self, given: list[Component]) -> None:
         """Keep the components that do something, in their order."""
@@ -166,20 +95,78 @@ class Degradation:
         active = [component for component in given if not component.is_off]
         self.components = tuple(sorted(active, key=lambda component: order.index(component.name)))
 
-    def __call__(self, hr: Plane, scale: int) -> Plane:
-        """Return the LR plane [h / s, w / s] of an HR plane [h, w] in [0, 1], not clipped."""
-        for component in self.components:
+    @property
+    def is_range(self) -> bool:
+        """Whether strengths are to be drawn."""
+        return any(component.is_range for component in self.components)
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether it acts on the colour of a picture, not on its luminance alone."""
+        return any(component.in_colour for component in self.components)
+
+    @property
+    def jpeg(self) -> int | None:
+        """The quality that the LR files state, if they are JPEG."""
+        return self.strengths.get("jpeg")
+
+    def drawn(self, rng: np.random.Generator) -> Self:
+        """Return it with a strength from each range, or itself if it has none."""
+        if not self.is_range:
+            return self
+        one = type(self)()
+        one._chain([component.drawn(rng) for component in self.components])
+        return one
+
+    def __call__(self, hr: Pixels, scale: int) -> Pixels:
+        """Return the LR pixels of HR ones.
+
+        Parameters
+        ----------
+        hr : float32 [h, w] or RGB [h, w, 3] in [0, 1]
+            Of sides that the scale divides.
+        scale : int
+            s.
+
+        Returns
+        -------
+        float32 [h / s, w / s] or [h / s, w / s, 3]
+            Not clipped. RGB that was degraded `in_colour` is of whole levels of 255, as files are.
+        """
+        chain = self.settled(hr).components
+        for component in chain:
             hr = component.before(hr)
-        lr = imresize(hr, 1 / scale)
-        for component in self.components:
+        shrinking = next((component for component in chain if component.shrinks), None)
+        lr = shrinking.shrink(hr, scale) if shrinking else imresize(hr, 1 / scale)
+        for component in chain:
             lr = component.after(lr)
+        if self.in_colour and lr.ndim == 3:
+            lr = to_levels(lr).astype(np.float32) / np.float32(255)
         return lr
+
+    def shown(self, hr: Pixels, scale: int) -> Pixels:
+        """Return the HR pixels that the LR picture shows: others if a component moves the picture.
+
+        Ranges are settled.
+        """
+        return reduce(lambda pixels, component: component.shown(pixels, scale), self.components, hr)
+
+    def pair(self, hr: Pixels, scale: int) -> tuple[Plane, Plane]:
+        """Return the luminance of the HR pixels that are shown, and of the LR ones."""
+        one = self.settled(hr)
+        return one.shown(luminance_of(hr), scale), luminance_of(one(hr, scale))
+
+    def settled(self, hr: Pixels) -> Self:
+        """Return it with strengths drawn for these pixels, or itself if it has no ranges."""
+        if not self.is_range:
+            return self
+        return self.drawn(np.random.default_rng(zlib.crc32(hr.tobytes())))
 
     @property
     def strengths(self) -> dict[str, Any]:
         """The strength of blur, noise, and what else there is, for JSON."""
         others = {component.name: component.strength for component in self.components}
-        return {Blur.name: 0.0, Noise.name: 0.0} | others
+        return {"blur": 0.0, "noise": 0.0} | others
 
     def __eq__(self, other: object) -> bool:
         """Return whether both do the same."""
@@ -189,16 +176,31 @@ class Degradation:
         """Return the same number for those that do the same."""
         return hash(repr(self))
 
+    def __str__(self) -> str:
+        """Return the text that `parse` takes."""
+        return text_of(self.strengths)
+
     def __repr__(self) -> str:
         """Show the strengths."""
         shown = ", ".join(f"{name}={value!r}" for name, value in self.strengths.items())
         return f"Degradation({shown})"
 
 
+def luminance_of(pixels: Pixels) -> Plane:
+    """Return the luminance of RGB [h, w, 3], or a plane [h, w] as it is."""
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(rgb_to_ycbcr(pixels)[..., 0])
+
+
+def text_of(strengths: Mapping[str, Any]) -> str:
+    """Return the text of a degradation with these strengths, as `Degradation.parse` takes it."""
+    texts = {n: short(s) if isinstance(s, int | float) else s for n, s in strengths.items() if s}
+    return ",".join(f"{name}={text}" for name, text in texts.items()) or "bicubic"
+
+
 def _expected(received: str) -> str:
     """Return the message for a text that is not a degradation."""
     known = ",".join(f"{c.name}={c.metavar}" for c in COMPONENTS.values())
-    return f"degradation: expected bicubic, or {known}, received {display(received)}"
+    return f"degradation: expected bicubic, or {known}, received {display(received) or 'nothing'}"
 
 
 BICUBIC = Degradation()

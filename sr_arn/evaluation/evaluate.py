@@ -13,13 +13,14 @@ from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.images import ImageFiles
 from sr_arn.errors import InputError, display
 from sr_arn.evaluation.protocol import enlarge
+from sr_arn.models.restoration import Restore
 from sr_arn.upscaling.tiles import Border
-from sr_arn.upscaling.upscaler import Upscaler
+from sr_arn.upscaling.upscaler import HowToRestore, Upscaler
 
 __all__ = ["ImageScore", "Keep", "SetScore", "evaluate", "report", "table"]
 
 Keep = Callable[[str, str, Path, int, NDArray[np.float32]], object]
-"""Called with model, set, HR picture file, scale and the HR luminance of the result."""
+"""Called with model, title of the score, HR picture file, scale and HR luminance of the result."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class SetScore:
     model: str
     set: str
     images: tuple[ImageScore, ...]
+    degradation: str = str(BICUBIC)
+    """How the LR images came about."""
+
+    @property
+    def title(self) -> str:
+        """The set, and the degradation if there is one."""
+        return self.set if self.degradation == str(BICUBIC) else f"{self.set}, {self.degradation}"
 
     @property
     def psnr(self) -> float:
@@ -67,6 +75,7 @@ def evaluate(
     border: Border = "paper",
     progress: Callable[[str], object] = lambda line: None,
     degrade: Degradation = BICUBIC,
+    restore: HowToRestore = "off",
     keep: Keep = lambda model, name, path, scale, result: None,
 ) -> list[SetScore]:
     """Score every model on every set.
@@ -80,31 +89,37 @@ def evaluate(
     progress : callable, optional
         Called with a line on each set's score.
     degrade : Degradation, default bicubic
-        What makes LR planes of HR ones.
+        What makes LR images of HR ones, in colour if it acts on that: see
+        `sr_arn.evaluation.protocol`.
+    restore : {"off", "auto"}, float or Strengths, default "off"
+        See `Upscaler.upscale`.
     keep : callable, optional
         Called with each result: see `Keep`.
     """
+    in_colour = degrade.in_colour or not Restore.of(restore).is_off
+    how = {"border": border, "degrade": degrade, "restore": restore}
     scores = []
     for name, upscaler in models.items():
         upscaler.upscale_luminance(np.zeros((9, 9)))  # compiles, so that no image is timed with it
         for set_name, paths in sets.items():
             images = []
+            title = SetScore(name, set_name, (), str(degrade)).title
             for files in map(ImageFiles.of, paths):
-                score, result = _named_score(upscaler, files, border, degrade)
+                score, result = _named_score(upscaler, files, in_colour, how)
                 images.append(score)
-                keep(name, set_name, files.hr, upscaler.scale, result)
-            scores.append(SetScore(name, set_name, tuple(images)))
-            told = f"{display(name)} on {display(set_name)}"
+                keep(name, title, files.hr, upscaler.scale, result)
+            scores.append(SetScore(name, set_name, tuple(images), str(degrade)))
+            told = f"{display(name)} on {display(title)}"
             progress(f"{told}: {scores[-1].psnr:.2f} dB")
     return scores
 
 
 def _named_score(
-    upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
+    upscaler: Upscaler, files: ImageFiles, in_colour: bool, how: dict[str, Any]
 ) -> tuple[ImageScore, NDArray[np.float32]]:
     """Score an image; errors name it."""
     try:
-        return _score_image(upscaler, files, border, degrade)
+        return _score_image(upscaler, files, in_colour, how)
     except InputError as error:
         path = files.hr
         where = "" if display(path) in str(error) else f"{display(path.name)}: "
@@ -112,11 +127,10 @@ def _named_score(
 
 
 def _score_image(
-    upscaler: Upscaler, files: ImageFiles, border: Border, degrade: Degradation
+    upscaler: Upscaler, files: ImageFiles, in_colour: bool, how: dict[str, Any]
 ) -> tuple[ImageScore, NDArray[np.float32]]:
     """Return the score, and the HR luminance that was scored."""
-    image = files.read(upscaler.scale)
-    made = enlarge(upscaler, image, border=border, degrade=degrade)
+    made = enlarge(upscaler, files.read(upscaler.scale, in_colour), **how)
     score = ImageScore(files.hr.name, made.psnr, made.ssim, made.seconds, made.lr.size)
     return score, made.result
 
@@ -146,6 +160,7 @@ def report(scores: Sequence[SetScore], scale: int, border: Border) -> dict[str, 
             {
                 "model": score.model,
                 "set": score.set,
+                "degradation": score.degradation,
                 "psnr": score.psnr,
                 "ssim": score.ssim,
                 "microseconds_per_lr_pixel": score.microseconds_per_pixel,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer
-from sr_arn.datasets.degradation import BICUBIC, Degradation
+from sr_arn.datasets.degradation import BICUBIC, Degradation, luminance_of
 from sr_arn.datasets.images import TrainingImage
 from sr_arn.pictures.resize import imresize
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Crops"]
 
-MOST_PLANES = 128  # that an epoch takes its crops from
+MOST_PLANES = 128  # that an epoch takes its crops from; or about so many versions of fewer
 LARGEST_SIDE = 600  # HR pixels of a plane that an epoch looks at
 WHOLE = 0.25  # share of planes that are taken at their own size
 SMALLEST_SIZE = 0.5  # the others are shrunk to this or more of it, so that a crop fits
@@ -38,14 +38,14 @@ class Crops:
     """Batches of LR crops and of what bicubic up-scaling lacks of their HR versions.
 
     Every epoch takes the planes anew: at random sizes, shrunk by the scale with or without
-    rounding to levels. A crop is then mirrored, turned, and its contrast stretched, reduced
-    or reversed about mid-grey.
+    rounding to levels, degraded by other strengths if these are ranges. A crop is then mirrored,
+    turned, and its contrast stretched, reduced or reversed about mid-grey.
 
     Parameters
     ----------
     planes : sequence of float32 [h, w] in [0, 1] or of TrainingImage
-        HR luminance, of any sizes; small ones are continued by reflection. Those with LR planes
-        of their own are taken at their own size.
+        HR luminance or pictures in colour, of any sizes; small ones are continued by reflection.
+        Those with LR planes of their own are taken at their own size.
     scale : int
         s.
     crop : int
@@ -57,7 +57,8 @@ class Crops:
         An up-scaler to be imitated: of three planes in four the details are those that it adds
         to bicubic up-scaling; one of the three it enlarges as it is, not shrunk.
     degrade : Degradation, default bicubic
-        What makes LR planes of HR ones.
+        What makes LR planes of HR ones. If its strengths are ranges, an epoch takes several
+        versions of each of few planes.
     """
 
     def __init__(
@@ -97,6 +98,8 @@ class Crops:
         chosen: Sequence[int] = range(len(self.images))
         if len(self.images) > MOST_PLANES:
             chosen = sorted(rng.choice(len(self.images), MOST_PLANES, replace=False).tolist())
+        elif self.degrade.is_range:
+            chosen = np.repeat(chosen, -(-MOST_PLANES // len(self.images))).tolist()
         pairs = [self._pair(self.images[image], rng) for image in chosen]
         areas = np.array([lr.size for lr, _ in pairs], np.float64)
         for _ in range(self.batches):
@@ -116,7 +119,7 @@ class Crops:
             noise = np.random.default_rng(0).uniform(size=(16, 16)).astype(np.float32)
             digest.update(self.teacher(noise).tobytes())
         numbers = (self.scale, self.crop, self.batch_size, self.batches, self.seed)
-        degraded = "" if self.degrade == BICUBIC else f" {self.degrade}"
+        degraded = "" if self.degrade == BICUBIC else f" {self.degrade!r}"
         return f"{len(self.images)} {digest.hexdigest()} {numbers}{degraded}"
 
     def _pair(self, image: TrainingImage, rng: np.random.Generator) -> tuple[Plane, Plane]:
@@ -127,16 +130,18 @@ class Crops:
             return self._given_pair(image.hr, image.lr, is_taught, rng)
         most = max(LARGEST_SIDE, side)
         top, left = (rng.integers(max(n - most, 0) + 1) for n in image.shape)
-        hr = image.hr[top : top + most, left : left + most]
+        hr = image.part(slice(top, top + most), slice(left, left + most))
         if rng.random() >= WHOLE:
-            least = max(SMALLEST_SIZE, min(1, side / min(hr.shape)))  # large enough for a crop
+            least = max(SMALLEST_SIZE, min(1, side / min(hr.shape[:2])))  # large enough for a crop
             hr = np.clip(imresize(hr, rng.uniform(least, 1)), 0, 1)
-        hr = np.pad(hr, [(0, max(side - n, -n % scale)) for n in hr.shape], mode="symmetric")
+        padding = [(0, max(side - n, -n % scale)) for n in hr.shape[:2]]
+        hr = np.pad(hr, [*padding, (0, 0)][: hr.ndim], mode="symmetric")
         if is_taught and rng.random() < UNSHRUNK:
+            hr = luminance_of(hr)
             top, left = (rng.integers(max(n - LARGEST_UNSHRUNK, 0) + 1) for n in hr.shape)
             lr = hr[top : top + LARGEST_UNSHRUNK, left : left + LARGEST_UNSHRUNK]
         else:
-            lr = self.degrade(hr, scale)
+            hr, lr = self.degrade.drawn(rng).pair(hr, scale)
         if rng.random() < ROUNDED:
             lr = (np.round(np.clip(lr, 0, 1) * 255) / 255).astype(np.float32)
         if is_taught and self.teacher is not None:

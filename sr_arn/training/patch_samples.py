@@ -60,7 +60,7 @@ def _look(
     files: list[ImageFiles], scale: int, degrade: Degradation
 ) -> tuple[list[tuple[int, ...]], NDArray[np.float64]]:
     """Return the shapes of pictures, and the second moments of their LR planes."""
-    images = [one.read(scale) for one in files]
+    images = [one.read(scale, degrade.in_colour) for one in files]
     moments = second_moments(shrink(images, scale, degrade))
     return [image.shape for image in images], moments
 
@@ -70,7 +70,7 @@ def _pairs_of(
 ) -> tuple[Plane, Plane]:
     """Return the samples of pictures: features [n, d] and residual patches [n, (3 s)^2]."""
     pairs = [
-        draw.pairs(one.read(features.scale), features, degrade)
+        draw.pairs(one.read(features.scale, degrade.in_colour), features, degrade)
         for draw, one in zip(draws, files, strict=True)
     ]
     x, y = (np.concatenate(side) for side in zip(*pairs, strict=True))

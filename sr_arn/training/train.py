@@ -113,7 +113,9 @@ def train_upscaler(
     if len({identity(location(folder)) for folder in folders}) < len(folders):
         raise InputError("images: a folder is given twice")
     files, held_out = hold_out(training_images(folders, scale, degrade), validation)
-    validation_set = Validation((one.read(scale) for one in held_out), scale, degrade)
+    validation_set = Validation(
+        (one.read(scale, degrade.in_colour) for one in held_out), scale, degrade
+    )
     logger.info("images: %d, %d held out, x%d", len(files), len(held_out), scale)
     training: dict[str, Any] = {
         "images": len(files),

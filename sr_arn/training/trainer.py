@@ -29,7 +29,8 @@ class TrainingSet:
     scale : int
         HR pixels per LR pixel.
     degrade : Degradation
-        Makes the LR planes that did not come with their HR planes.
+        Makes the LR planes that did not come with their HR planes, of pictures in colour if it acts
+        on that.
     max_samples : int
         Samples to learn from at most, for trainers that learn from samples.
     cluster : Cluster, optional
@@ -44,7 +45,7 @@ class TrainingSet:
 
     def images(self) -> list[TrainingImage]:
         """Return the images; the log warns of those that are too small to learn from."""
-        images = [files.read(self.scale) for files in self.files]
+        images = [files.read(self.scale, self.degrade.in_colour) for files in self.files]
         check_sizes(self.files, [image.shape for image in images], self.scale)
         return images
 

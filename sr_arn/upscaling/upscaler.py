@@ -39,7 +39,7 @@ from sr_arn.upscaling.tiles import Border, Grid
 if TYPE_CHECKING:
     from sr_arn.pictures.picture import Picture
 
-__all__ = ["Upscaler"]
+__all__ = ["HowToRestore", "Upscaler"]
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,8 @@ class Upscaler:
             return restore.strengths(find)
         if restore.is_asked:
             check_restores(self.model)
-        if restore.is_off or self._has_warned:
+        is_trained_for_such = "degradation" in self.header.get("training", {})
+        if restore.is_off or self._has_warned or is_trained_for_such:
             return OFF
         found = restore.strengths(find)
         if found.is_degraded:
@@ -221,7 +222,7 @@ class Upscaler:
             How much of the damage by JPEG, noise and aliasing is restored: all that is detected,
             nothing, a percentage of it (0 to 100), or the given `Strengths`. The quality of a JPEG
             file is known; the rest is detected in the pixels. With "auto", models that do not
-            restore log a warning.
+            restore log a warning, unless they were trained on degraded pictures.
 
         Returns
         -------

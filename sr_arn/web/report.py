@@ -80,9 +80,9 @@ def benchmark_page(
     scores: Sequence[SetScore], pictures: ShownPictures, scale: int, border: str
 ) -> str:
     """Return the page of the scores of `sr_arn.evaluation.evaluate.evaluate`."""
-    sets = list(dict.fromkeys(score.set for score in scores))
+    sets = list(dict.fromkeys(score.title for score in scores))
     models = list(dict.fromkeys(score.model for score in scores))
-    by_set = {name: [score for score in scores if score.set == name] for name in sets}
+    by_set = {name: [score for score in scores if score.title == name] for name in sets}
     return page(
         "report.html",
         f"Super-resolution x{scale}: {', '.join(sets)}",

@@ -7,16 +7,20 @@ from skimage.filters import gaussian
 
 from sr_arn import InputError, imresize, load_model, save_model, train_upscaler
 from sr_arn.cli import main
+from sr_arn.datasets.components import Blur, Jpeg, Kernel, Noise
 from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.images import TrainingImage
 from sr_arn.evaluation.held_out import Validation
 from sr_arn.models.features import GradientFeatures
+from sr_arn.pictures.color import rgb_to_ycbcr
 from sr_arn.pictures.io import write_image
 from sr_arn.pictures.picture import Picture
 from sr_arn.regressors import APlusRegressor
 from sr_arn.training.pairs import shrink, training_pairs
+from sr_arn.training.trainers import learner_class
 
 BLURRED = Degradation(blur=1.6)
+ANY = Degradation.parse("blur=0-2,noise=0-10,kernel=any,jpeg=30-95")
 
 
 def test_without_any_it_is_bicubic(planes):
@@ -43,18 +47,93 @@ def test_noise_has_its_size_and_hangs_on_the_plane(planes):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected bicubic, or blur=SIGMA,noise=SIGMA, received"),
+        ("", "expected bicubic, or blur=SIGMA,kernel=bicubic.*jpeg=QUALITY, received nothing$"),
         ("blur", "expected bicubic, or"),
-        ("blur=a", "expected bicubic, or"),
-        ("blur=1,blur=2", "expected bicubic, or"),
+        ("blur=a", "blur: expected a number, or a range such as 1-2, received a"),
+        ("blur=", "blur: expected a number, or a range such as 1-2, received nothing"),
+        ("blur=1-2-3", "blur: expected a number, or a range such as 1-2, received 1-2-3"),
+        ("blur=1,noise=2,blur=2", "degradation: blur is given twice in blur=1,noise=2,blur=2"),
         ("fog=1", "received fog=1"),
-        ("blur=-1", "blur: expected 0 to 20, received -1.0"),
+        ("blur=-1", "blur: expected 0 to 20, received -1"),
         ("noise=nan", "noise: expected 0 to 100, received nan"),
+        ("noise=10-2", "noise: expected the lower end of a range first, received 10-2"),
+        ("noise=10-nan", "noise: expected 0 to 100, received 10-nan"),
+        ("jpeg=0-95", "jpeg: expected 1 to 100, received 0-95"),
+        ("jpeg=75.5", "jpeg: expected whole numbers, received 75.5"),
+        ("kernel=cubic", "kernel: expected bicubic, box, .*, none, any, received cubic"),
     ],
 )
 def test_refuses_others(text, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as error:
         Degradation.parse(text)
+    assert "\n" not in str(error.value)
+
+
+def test_a_range_of_one_number_is_the_number(planes):
+    text, same = (
+        "blur=1.2,noise=3,jpeg=75,kernel=box",
+        "jpeg=75-75,blur=1.2-1.2,kernel=box,noise=3-3",
+    )
+    one, other = Degradation.parse(text), Degradation.parse(same)
+    assert one == other == Degradation(blur=1.2, noise=3, jpeg=75, kernel="box")
+    assert not other.is_range
+    np.testing.assert_array_equal(one(planes[0], 2), other(planes[0], 2))
+    assert one.drawn(np.random.default_rng(0)) is one
+
+
+@pytest.mark.parametrize("text", ["bicubic", "blur=1.2,noise=3", str(ANY), "jpeg=75"])
+def test_text_and_strengths_make_it_again(text):
+    degrade = Degradation.parse(text)
+    assert str(degrade) == text
+    assert Degradation(**degrade.strengths) == degrade
+    assert hash(Degradation.parse(text)) == hash(degrade)
+
+
+def test_components_apply_in_the_order_of_the_world(planes):
+    plane = planes[0][:60, :80]
+    once = Noise(4).after(imresize(Blur(1.5).before(plane), 0.5))
+    expected = Jpeg(50).after(once)
+    for text in ("blur=1.5,noise=4,jpeg=50", "jpeg=50,noise=4,blur=1.5"):
+        np.testing.assert_array_equal(Degradation.parse(text)(plane, 2), expected)
+
+
+def test_strengths_are_drawn_from_their_ranges_by_a_seed():
+    rng = np.random.default_rng(0)
+    drawn = [ANY.drawn(rng).strengths for _ in range(200)]
+    again = np.random.default_rng(0)
+    assert drawn == [ANY.drawn(again).strengths for _ in range(200)]
+    for name, low, high in (("blur", 0, 2), ("noise", 0, 10), ("jpeg", 30, 95)):
+        values = [one[name] for one in drawn]
+        assert low <= min(values) < low + 0.1 * (high - low)
+        assert high - 0.1 * (high - low) < max(values) <= high
+    assert {one.get("kernel", "bicubic") for one in drawn} == set(Kernel.names)
+    assert {type(one["jpeg"]) for one in drawn} == {int}
+
+
+def test_pixels_alone_decide_what_is_drawn_for_them(coffee):
+    hr = coffee[:120, :160].astype(np.float32) / 255
+    settled = ANY.settled(hr)
+    assert not settled.is_range
+    assert settled == ANY.settled(hr.copy()) != ANY.settled(hr[::-1])
+    for own, expected in zip(ANY.pair(hr, 2), settled.pair(hr, 2), strict=True):
+        np.testing.assert_array_equal(own, expected)
+    np.testing.assert_array_equal(ANY(hr, 2), settled(hr, 2))
+
+
+def test_noise_of_drawn_strength_is_new_each_time(planes):
+    rng = np.random.default_rng(0)
+    lr = imresize(planes[0], 0.5)
+    first, second = (Degradation(noise="4-5").drawn(rng)(planes[0], 2) - lr for _ in range(2))
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
+
+
+def test_pairs_of_colour_are_the_luminance_of_what_files_show(coffee):
+    hr = coffee[:120, :160].astype(np.float32) / 255
+    seen, lr = Degradation(jpeg=60).pair(hr, 2)
+    levels = 255 * Degradation(jpeg=60)(hr, 2)
+    np.testing.assert_array_equal(levels, levels.round())
+    np.testing.assert_array_equal(seen, rgb_to_ycbcr(hr)[..., 0])
+    np.testing.assert_array_equal(lr, rgb_to_ycbcr(levels / np.float32(255))[..., 0])
 
 
 def test_a_model_for_blurred_pictures_restores_them_better(tmp_path, planes):
@@ -86,6 +165,20 @@ def test_conv_arn_learns_to_undo_it(planes, monkeypatch):
     from sr_arn.upscaling.upscaler import Upscaler
 
     assert validation.psnr(Upscaler(model)) > validation.psnr(Upscaler(BicubicModel(2))) + 0.3
+
+
+@pytest.mark.parametrize("name", ["aplus", "global-arn", "arn", "deep-arn", "conv-arn"])
+def test_everything_learns_from_ranges(parts, monkeypatch, name):
+    if name not in ("aplus", "global-arn"):
+        pytest.importorskip("torch", reason='needs the extra "torch"')
+    settings = {"anchors": 4, "epochs": 1, "channels": 8, "layers": 2, "crop": 16}
+    learner = learner_class(name)()
+    known = {key: value for key, value in settings.items() if key in learner.get_params()}
+    learner.set_params(**known)
+    monkeypatch.setattr("sr_arn.training.conv_arn.BATCHES", 2)
+    trained = train_upscaler(parts, learner, scale=2, max_samples=2000, degrade=ANY)
+    assert trained.header["training"]["degradation"] == ANY.strengths
+    assert np.isfinite(trained.upscale_luminance(np.zeros((9, 9), np.float32))).all()
 
 
 def test_train_for_it_from_the_command_line(tmp_path, capsys):

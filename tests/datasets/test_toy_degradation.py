@@ -40,9 +40,9 @@ def test_it_is_applied_beside_others(planes):
 
 
 def test_errors_name_it():
-    with pytest.raises(InputError, match=r"shade: expected 0 to 0\.9, received 1\.0"):
+    with pytest.raises(InputError, match=r"shade: expected 0 to 0\.9, received 1$"):
         Degradation.parse("shade=1")
-    known = "expected bicubic, or blur=SIGMA,noise=SIGMA,shade=SHARE, received fog=1"
+    known = "noise=SIGMA,jpeg=QUALITY,shade=SHARE, received fog=1"
     with pytest.raises(InputError, match=known):
         Degradation.parse("fog=1")
     with pytest.raises(InputError, match="shade=SHARE, received fog"):
@@ -63,4 +63,12 @@ def test_the_help_describes_it(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "noise=SIGMA (in levels) and shade=SHARE (share of the light that is lost)" in said
+    assert "jpeg=QUALITY (of 100) and shade=SHARE (share of the light that is lost)" in said
+
+
+def test_its_range_is_drawn(planes):
+    plane = planes[0][:60, :60]
+    drawn = Degradation(shade="0.2-0.4").drawn(np.random.default_rng(0))
+    assert 0.2 < drawn.strengths["shade"] < 0.4
+    share = np.float32(drawn.strengths["shade"])
+    np.testing.assert_array_equal(drawn(plane, 2), (1 - share) * imresize(plane, 0.5))

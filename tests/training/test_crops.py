@@ -3,7 +3,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='needs the extra "torch"')
 
-from sr_arn import imresize  # noqa: E402
+from sr_arn import Degradation, imresize  # noqa: E402
+from sr_arn.datasets.images import TrainingImage  # noqa: E402
+from sr_arn.pictures.color import rgb_to_ycbcr  # noqa: E402
 from sr_arn.training import crops  # noqa: E402
 from sr_arn.training.crops import Crops  # noqa: E402
 
@@ -142,3 +144,43 @@ def test_teachers_tell_trainings_apart(planes):
     one, two = (lambda lr, k=k: k * imresize(lr, 2) for k in (1, 2))
     assert len({identity(None), identity(one), identity(two)}) == 3
     assert identity(one) == identity(one)
+
+
+ANY = Degradation.parse("blur=0-2,noise=0-10,kernel=any,jpeg=30-95")
+BLURRED = Degradation(blur="0-2")
+
+
+@pytest.mark.parametrize("shape", [(90, 120), (7, 40), (90, 120, 3), (7, 40, 3)])
+def test_ranges_are_drawn_anew_in_every_epoch(coffee, shape):
+    rows, columns = (slice(n) for n in shape[:2])
+    hr = coffee[rows, columns]
+    image = hr if len(shape) == 3 else hr[..., 1].astype(np.float32) / np.float32(255)
+    batches = Crops([TrainingImage(image)], 2, 16, 20, 1, seed=0, degrade=ANY)
+    (inputs, targets), again = (first_batch(batches) for _ in range(2))
+    assert (inputs.shape[1:], targets.shape[1:]) == ((1, 16, 16), (1, 32, 32))
+    assert inputs.isfinite().all()
+    assert targets.isfinite().all()
+    assert torch.equal(inputs, again[0])
+    assert not torch.equal(inputs, first_batch(batches, epoch=1)[0])
+
+
+def test_details_are_those_of_the_luminance_of_colour(coffee, plain):
+    hr = coffee[50:82, 70:102]
+    batches = Crops([TrainingImage(hr)], 2, 16, 8, 1, seed=0, degrade=Degradation(jpeg=80))
+    expected = rgb_to_ycbcr(hr / np.float32(255))[..., 0]
+    variants = [np.rot90(f(expected), k) for f in (np.asarray, np.fliplr) for k in range(4)]
+    for lr, details in zip(*(side[:, 0].numpy() for side in first_batch(batches)), strict=True):
+        sums = [sign * (imresize(lr - 0.5, 2) + details) + 0.5 for sign in (1, -1)]
+        assert min(np.abs(one - other).max() for one in sums for other in variants) < 1e-5
+
+
+def test_few_pictures_give_several_versions_of_drawn_strengths(planes, monkeypatch):
+    pair = (np.zeros((20, 20), np.float32), np.zeros((60, 60), np.float32))
+    looked_at = []
+    monkeypatch.setattr(Crops, "_pair", lambda self, plane, rng: looked_at.append(plane) or pair)
+    for degrade, least in ((Degradation(jpeg=50), 3), (ANY, crops.MOST_PLANES)):
+        looked_at.clear()
+        first_batch(Crops(planes[:3], 3, 16, 2, 1, seed=0, degrade=degrade))
+        assert least <= len(looked_at) < least + 3
+    identities = {Crops(planes, 3, 16, 2, 1, 0, None, d).identity() for d in (ANY, BLURRED)}
+    assert len(identities) == 2
