@@ -11,7 +11,7 @@ from typing import IO, Literal, NamedTuple
 
 __all__ = ["Directory", "Field", "Order", "Tiff", "block_of", "rational", "serialise", "short"]
 
-BYTE, SHORT, LONG, RATIONAL, IFD = 1, 3, 4, 5, 13  # types of fields
+BYTE, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE, IFD = 1, 3, 4, 5, 7, 12, 13  # types of fields
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of a number, by type. Those that BigTIFF adds describe storage and are not read."""
 
@@ -56,6 +56,8 @@ class Tiff:
     """Whether it is a BigTIFF file, with offsets of 8 bytes."""
     is_damaged: bool = False
     """Whether fields that were wanted could not be read."""
+    others: tuple[int, ...] = ()
+    """Tags of fields that were not wanted."""
 
     @classmethod
     def read(
@@ -99,6 +101,7 @@ class _Reader:
         self.left = min(4 * file.seek(0, os.SEEK_END) + 64, LARGEST)  # values may share bytes
         self.seen: set[int] = set()
         self.damaged = False
+        self.others: list[int] = []
         mark = self.bytes_at(0, 4)
         self.order: Order = ">" if mark[:2] == b"MM" else "<"
         version = struct.unpack(self.order + "H", mark[2:])[0]
@@ -115,7 +118,8 @@ class _Reader:
             following = (end, self.number(self.pointer, end))
         except ValueError:
             following = (0, 0)
-        return Tiff(self.order, directory, following, self.is_big, self.damaged)
+        others = tuple(self.others)
+        return Tiff(self.order, directory, following, self.is_big, self.damaged, others)
 
     def directory(
         self, start: int, wanted: Container[int] | None, depth: int
@@ -134,6 +138,8 @@ class _Reader:
             try:
                 if wanted is None or tag in wanted:
                     directory[tag] = self.field(tag, entry, place + offset, depth)
+                else:
+                    self.others.append(tag)
             except ValueError:
                 self.damaged = True  # one field, or of a type that is not known
         return directory, place + count * size
