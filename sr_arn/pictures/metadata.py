@@ -134,7 +134,7 @@ def _names_of_chunks(chunks: tuple[tuple[bytes, bytes], ...]) -> str:
     ]
     shown = [display(name.decode("latin-1"), 40) for name in dict.fromkeys(names)]
     more = ", ..." if len(shown) > MOST_NAMES else ""
-    return f"text and chunks of PNG ({', '.join(shown[:MOST_NAMES])}{more})"
+    return f"PNG's {', '.join(shown[:MOST_NAMES])}{more}"
 
 
 KINDS = {
