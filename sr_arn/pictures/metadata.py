@@ -27,6 +27,8 @@ EXIF_PREFIX = b"Exif\0\0"  # what stands before the block in JPEG files
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 MOST_DPI = 65_535  # of JPEG
 MOST_NAMES = 6  # of text chunks, in a message
+PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}  # ITU-T H.273, tables 2 and 3
+TRANSFERS = {16: "PQ", 18: "HLG"}
 
 ICC_HEADER, ICC_SIGNATURE = 128, slice(36, 40)  # ICC.1:2022, table 17
 ICC_SPACE = slice(16, 20)
@@ -94,7 +96,7 @@ class Metadata:
             return replace(self, icc_profile=None)
         if len(profile) < ICC_HEADER or profile[ICC_SIGNATURE] != b"acsp":
             return self.without("an ICC profile that is none", icc_profile=None)
-        if profile[ICC_SPACE] != ICC_SPACES[mode]:
+        if profile[ICC_SPACE] != ICC_SPACES.get(mode):
             space = display(profile[ICC_SPACE].decode("latin-1").strip())
             what = f"an ICC profile for {space}, not for {mode}"
             return self.without(what, icc_profile=None)
@@ -137,6 +139,12 @@ def _names_of_chunks(chunks: tuple[tuple[bytes, bytes], ...]) -> str:
     return f"PNG's {', '.join(shown[:MOST_NAMES])}{more}"
 
 
+def _name_of_colours(cicp: bytes) -> str:
+    primaries, transfer = PRIMARIES.get(cicp[0], ""), TRANSFERS.get(cicp[1], "")
+    known = " ".join(filter(None, (primaries, transfer)))
+    return f"colours by numbers {cicp[0]}/{cicp[1]}{known and f', {known}'}"
+
+
 KINDS = {
     "icc_profile": Kind(lambda value: "ICC profile", _as_it_is),
     "exif": Kind(
@@ -147,7 +155,7 @@ KINDS = {
     "comments": Kind(lambda value: "comment", _as_it_is),
     "chunks": Kind(_names_of_chunks, _as_it_is),
     "geo": Kind(lambda value: "GeoTIFF data", geo.changed),
-    "cicp": Kind(lambda value: f"colour by numbers {value[0]}/{value[1]}", _as_it_is),
+    "cicp": Kind(_name_of_colours, _as_it_is),
 }
 """By the names of their fields. The resolution has a place in every format."""
 
