@@ -9,7 +9,6 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +40,7 @@ PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
 STRIP = 1 << 18  # bytes of a strip: what readers take at a time
 LEVEL = 4  # of deflate
 LARGEST = (1 << 32) - (1 << 25)  # bytes of pixels that a TIFF file holds for sure; BigTIFF has more
-FIRST_DIRECTORY = 4  # of the offset of the first directory in a TIFF file's header
+FIRST_DIRECTORY = ((4, "I"), (8, "Q"))  # of TIFF's and BigTIFF's header: where its offset stands
 
 logger = logging.getLogger(__name__)
 
@@ -106,17 +105,13 @@ class TIFF(Format):
             software=False,
         )
         written = Tiff.read(file)
-        if written.is_big:
-            lost = replace(metadata, icc_profile=None, left_out=()).held((), "TIFF over 4 GB")
-            names = ["resolution (TIFF over 4 GB holds none)"] if metadata.dpi else []
-            leave_out("output", *lost.left_out, *names)
-            return
         directory = written.directory | tags_of(metadata, order)
         end = file.seek(0, os.SEEK_END)
-        end += file.write(bytes(end % 2))
-        file.write(serialise(directory, order, end))
-        file.seek(FIRST_DIRECTORY)
-        file.write(struct.pack(order + "I", end))
+        end += file.write(bytes(-end % (8 if written.is_big else 2)))
+        file.write(serialise(directory, order, end, written.is_big))
+        place, pointer = FIRST_DIRECTORY[written.is_big]
+        file.seek(place)
+        file.write(struct.pack(order + pointer, end))
 
     def fit(self, metadata: Metadata) -> Metadata:
         """Return the metadata that its files hold: makers' notes cannot move."""
