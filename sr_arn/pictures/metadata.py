@@ -81,7 +81,8 @@ class Metadata:
     def held(self, kinds: Collection[str], holder: str) -> "Metadata":
         """Return those of some kinds, and name the others as what `holder` does not hold."""
         others = {name: kind for name, kind in KINDS.items() if name not in kinds}
-        names = [kind.named(v) for n, kind in others.items() if (v := getattr(self, n))]
+        values = {name: value for name in others if (value := getattr(self, name))}
+        names = filter(None, (others[name].named(value) for name, value in values.items()))
         blank = {name: getattr(Metadata(), name) for name in others}
         return self.without(*(f"{name} ({holder} holds none)" for name in names), **blank)
 
@@ -130,10 +131,16 @@ def _as_it_is(value: Any, _: Change) -> tuple[Any, Sequence[str]]:
 
 
 def _names_of_chunks(chunks: tuple[tuple[bytes, bytes], ...]) -> str:
-    """Return the keywords of texts, and the kinds of other chunks."""
+    """Return the keywords of texts, and the kinds of other chunks.
+
+    ImageMagick's texts of when the old file was made are no loss.
+    """
     names = [
         content.partition(b"\0")[0] if kind.endswith(b"Xt") else kind for kind, content in chunks
     ]
+    names = [name for name in names if not name.startswith(b"date:")]
+    if not names:
+        return ""
     shown = [display(name.decode("latin-1"), 40) for name in dict.fromkeys(names)]
     more = ", ..." if len(shown) > MOST_NAMES else ""
     return f"PNG's {', '.join(shown[:MOST_NAMES])}{more}"

@@ -86,11 +86,11 @@ def _size(change: Change, numbers: Numbers, _: Texts) -> Numbers:
 
 
 def _sides(change: Change, numbers: Numbers, _: Texts) -> Numbers:
-    return change.sides(*numbers)
+    return change.sides(numbers[0], numbers[1])
 
 
 def _point(change: Change, numbers: Numbers, _: Texts) -> Numbers:
-    return change.point(*numbers)
+    return change.point(numbers[0], numbers[1])
 
 
 def _rectangle(change: Change, numbers: Numbers, _: Texts) -> Numbers:

@@ -322,7 +322,9 @@ def test_other_colours_of_png_are_kept_or_named(tmp_path, chunk, is_other, caplo
     assert (content in (tmp_path / "a.png").read_bytes()) == is_other
     assert caplog.text == ""
     write_image(tmp_path / "a.jpg", picture)
-    name = {b"cICP": "colours by numbers 9/16, BT.2020 PQ"}.get(chunk[0], f"PNG's {chunk[0].decode()}")
+    name = {b"cICP": "colours by numbers 9/16, BT.2020 PQ"}.get(
+        chunk[0], f"PNG's {chunk[0].decode()}"
+    )
     assert (f"left out {name} (JPEG holds none)" in caplog.text) == is_other
 
 

@@ -4,7 +4,6 @@
 """
 
 import struct
-from collections.abc import Mapping
 from typing import IO
 
 from sr_arn.pictures import exif, geo, photoshop, tiff_tags
@@ -105,7 +104,8 @@ def _names_of(tiff: Tiff) -> list[str]:
         tags |= {tag for tag, numbers in OF_SRGB.items() if _differ(tiff, tag, numbers)}
     names = [name for tag, name in FURTHER.items() if tag in tags]
     unknown = sorted(tags - STORAGE - FURTHER.keys())
-    shown = [_shown(tag, TIFF.TAGS) for tag in unknown[:MOST_NAMES]]
+    known = ((tag, TIFF.TAGS.get(tag)) for tag in unknown[:MOST_NAMES])
+    shown = [f"{tag} ({name})" if name else str(tag) for tag, name in known]
     more = ["..."] if len(unknown) > MOST_NAMES else []
     return [*names, f"tags {', '.join([*shown, *more])}"] if unknown else names
 
@@ -121,11 +121,6 @@ def _differ(tiff: Tiff, tag: int, numbers: tuple[float, ...]) -> bool:
     pairs = struct.iter_unpack(tiff.order + "II", field.value)
     found = [numerator / max(denominator, 1) for numerator, denominator in pairs]
     return any(abs(a - b) > NEAR for a, b in zip(found, numbers, strict=True))
-
-
-def _shown(tag: int, known: Mapping[int, str]) -> str:
-    name = known.get(tag)
-    return f"{tag} ({name})" if name else str(tag)
 
 
 def tags_of(metadata: Metadata, order: Order) -> Directory:
