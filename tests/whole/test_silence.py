@@ -4,6 +4,7 @@ Files are made and results are read by exiftool, ImageMagick, GDAL and libavif's
 """
 
 import json
+import shutil
 import struct
 import subprocess
 from io import BytesIO
@@ -15,7 +16,7 @@ import tifffile
 from conftest import opened, png_chunks
 from PIL import Image, ImageCms, features
 from PIL.PngImagePlugin import PngInfo
-from test_oracles import program, tags_of
+from test_oracles import tags_of
 
 from sr_arn.cli import main
 from sr_arn.pictures.change import Change
@@ -38,8 +39,11 @@ def upscale(source, target, *options):
 
 
 def run(name, *arguments):
-    """Run a program; return what it prints."""
-    command = [program(name), *map(str, arguments)]
+    """Run a program, else skip the test; return what it prints."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"the program {name} is not installed")
+    command = [path, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -63,17 +67,13 @@ def test_text_of_png_is_kept_byte_for_byte(picture, exiftool, tmp_path, capsys):
     exiftool("-overwrite_original", "-PNG:Title=Coffee", "-PNG:Copyright=©", tmp_path / "in.png")
     assert upscale(tmp_path / "in.png", tmp_path / "out.png")["left_out"] == []
     assert capsys.readouterr().err == ""
+    kinds = (b"tEXt", b"zTXt", b"iTXt", b"prVt")
     before, after = (
-        [
-            (kind, bytes(content))
-            for kind, content, _ in chunks(path.read_bytes())
-            if kind[1:2] > b"a"
-        ]
+        [(k, bytes(content)) for k, content, _ in chunks(path.read_bytes()) if k in kinds]
         for path in (tmp_path / "in.png", tmp_path / "out.png")
     )
-    kept = [one for one in before if one[0] in (b"tEXt", b"zTXt", b"iTXt", b"prVt")]
-    assert len(kept) == 6
-    assert [one for one in after if one[0] in (b"tEXt", b"zTXt", b"iTXt", b"prVt")] == kept
+    assert len(before) == 6
+    assert after == before
     tags = tags_of(exiftool, tmp_path / "out.png")
     assert (tags["PNG:Title"], tags["PNG:Copyright"]) == ("Coffee", "©")
     left_out = upscale(tmp_path / "in.png", tmp_path / "out.jpg")["left_out"]
@@ -139,7 +139,6 @@ GEO = {
 
 @pytest.mark.parametrize("kind", GEO)
 def test_gdal_finds_the_picture_in_the_same_place(picture, tmp_path, capsys, kind):
-    program("gdal_translate")
     picture.save(tmp_path / "plain.tif")
     path, out = tmp_path / "in.tif", tmp_path / "out.tif"
     run("gdal_translate", "-q", "-a_nodata", 0, *GEO[kind], tmp_path / "plain.tif", path)
@@ -162,7 +161,6 @@ def test_gdal_finds_the_picture_in_the_same_place(picture, tmp_path, capsys, kin
 
 @pytest.mark.parametrize("raster_type", [1, 2])
 def test_gdal_finds_a_turned_grid_in_the_same_place(picture, tmp_path, raster_type):
-    program("gdalinfo")
     matrix = (6.0, 8.0, 0.0, 500000.0, 8.0, -6.0, 0.0, 4600000.0, *[0.0] * 7, 1.0)
     keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, raster_type, 3072, 0, 1, 32632)
     tags = [(34264, "d", 16, matrix, True), (34735, "H", len(keys), keys, True)]
@@ -179,7 +177,6 @@ def test_gdal_finds_a_turned_grid_in_the_same_place(picture, tmp_path, raster_ty
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 @pytest.mark.parametrize("numbers", [(12, 13), (9, 16), (9, 18)])
 def test_colours_by_numbers_are_kept(picture, exiftool, tmp_path, capsys, numbers):
-    program("avifenc")
     picture.save(tmp_path / "a.png")
     cicp = f"{numbers[0]}/{numbers[1]}/6"
     run("avifenc", "--cicp", cicp, "-y", "444", tmp_path / "a.png", tmp_path / "in.avif")
