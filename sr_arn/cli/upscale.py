@@ -1,6 +1,7 @@
 """`sr-arn upscale`."""
 
 import argparse
+import logging
 import sys
 import time
 from functools import partial
@@ -32,7 +33,10 @@ EXAMPLE = (
     "sr-arn upscale photos/ -o large/ --max-side 3000 --skip-existing"
 )
 PARTLY_DONE = 1
+MOST_LEFT_OUT = 1000  # characters
 LEAST_MEMORY = 75  # megabytes of a picture in work
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,6 +135,7 @@ def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
         raise
     progress.clear()
     done = Outcome.of(Job(source, output), enlarged, time.perf_counter() - start)
+    _report_left_out(done)
     stream = sys.stderr if output == PIPE else sys.stdout
     if not args.quiet and args.json != STDOUT and stream is not None:
         print(f"{display(output)}: {done.width} x {done.height} pixels, {done.how}", file=stream)
@@ -144,6 +149,15 @@ def emit_report(path: Path, outcomes: "Sequence[Outcome]", others: "Sequence[Pat
     counts = {s: sum(o.status == s for o in outcomes) for s in ("done", "skipped", "failed")}
     data = {"pictures": [o.report() for o in outcomes], "left_out": [str(p) for p in others]}
     emit_json(path, data | counts)
+
+
+def _report_left_out(outcome: "Outcome") -> None:
+    """Log what the result of a picture does not hold."""
+    from sr_arn.errors import display
+
+    if outcome.left_out:
+        what = "; ".join(outcome.left_out)
+        logger.warning("%s: left out %s", display(outcome.source), display(what, MOST_LEFT_OUT))
 
 
 def _file_upscaler(args: argparse.Namespace, cluster: "Cluster | None") -> "FileUpscaler":
@@ -248,6 +262,7 @@ def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
             jobs, enlarge, args.jobs, args.skip_existing, watch=progress.watch
         ):
             outcomes.append(outcome)
+            _report_left_out(outcome)
             progress.tell(outcome)
         progress.finish(outcomes)
     except (KeyboardInterrupt, SrArnError):  # the cluster was lost

@@ -4,10 +4,14 @@
 """
 
 import struct
+from fractions import Fraction
 from io import BytesIO
 
+from sr_arn.pictures.change import Change
 from sr_arn.pictures.tiff_tags import (
+    INTEGERS,
     LONG,
+    RATIONAL,
     SHORT,
     Directory,
     Field,
@@ -22,7 +26,7 @@ __all__ = [
     "DESCRIPTIVE",
     "OF_PIXELS",
     "block_with_resolution",
-    "for_picture",
+    "changed",
     "orientation_of",
     "portable",
     "read",
@@ -35,10 +39,14 @@ ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011
 INCH, CENTIMETRE = 2, 3  # of RESOLUTION_UNIT
 WIDTHS = (0x0100, 0xA002, 0x1001)  # ImageWidth, PixelXDimension, RelatedImageWidth
 HEIGHTS = (0x0101, 0xA003, 0x1002)
+FOCAL_PLANE = ((0xA20E, 0xA20F), (0x920E, 0x920F))  # pixels per unit of the sensor, x and y
+SUBJECTS = (0x9214, 0xA214)  # SubjectArea and SubjectLocation
 EXIF_DIRECTORY, MAKER_NOTE = 0x8769, 0x927C
 THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))  # a JPEG file, or a strip, and its length
 NEAR = 0.01  # dots per inch that formats round away
 HEADER = 8  # bytes
+LARGEST_SHORT, LARGEST_LONG = (1 << 16) - 1, (1 << 32) - 1
+MOST_DENOMINATOR = 1_000_000
 
 DESCRIPTIVE = frozenset(
     {
@@ -124,10 +132,11 @@ def block_with_resolution(block: bytes | None, dpi: tuple[float, float]) -> byte
     return block_of(with_resolution(directory, tiff.order, dpi), tiff.order)
 
 
-def for_picture(block: bytes, width: int, height: int) -> bytes:
-    """Return a block corrected for an upright picture of this size, without a thumbnail.
+def changed(block: bytes, change: Change) -> bytes:
+    """Return a block for the changed picture, which is upright, without a thumbnail.
 
-    All else stays where it is, so that makers' notes remain valid.
+    All else stays where it is, so that makers' notes remain valid. Numbers that no longer have
+    room in their place stand at the end.
 
     Raises
     ------
@@ -136,16 +145,58 @@ def for_picture(block: bytes, width: int, height: int) -> bytes:
     """
     tiff = read(block)
     out = bytearray(block)
-    for tag, field in _all_fields(tiff.directory):
+    fields = _all_fields(tiff.directory)
+    for tag, field in fields:
         if tag in WIDTHS + HEIGHTS:
-            size = width if tag in WIDTHS else height
+            size = change.after[0 if tag in WIDTHS else 1]
             struct.pack_into(tiff.order + "HHII", out, field.entry, tag, LONG, 1, size)
         elif tag == ORIENTATION:
             struct.pack_into(tiff.order + "HHIHH", out, field.entry, tag, SHORT, 1, 1, 0)
     if tiff.next[1]:
         struct.pack_into(tiff.order + "I", out, tiff.next[0], 0)
         out = _without_thumbnail(out, block, tiff)
+    _change_focal_plane(out, dict(fields), change, tiff.order)
+    for tag, field in fields:
+        if tag in SUBJECTS and field.kind in (SHORT, LONG):
+            _change_subject(out, tag, field, change, tiff.order)
     return bytes(out)
+
+
+def _change_focal_plane(
+    out: bytearray, fields: dict[int, Field], change: Change, order: Order
+) -> None:
+    """Make the pixels per unit of the sensor follow the size."""
+    for tags in FOCAL_PLANE:
+        both = [fields[tag] for tag in tags if tag in fields]
+        both = [field for field in both if field.kind == RATIONAL and len(field.value) == 8]
+        numbers = [struct.unpack(order + "II", field.value) for field in both]
+        if len(both) < len(tags) or not all(denominator for _, denominator in numbers):
+            continue
+        x, y = (numerator / denominator for numerator, denominator in numbers)
+        for field, number in zip(both, change.sides(x, y), strict=True):
+            room = max(1, int(LARGEST_LONG / max(number, 1)))
+            fraction = Fraction(number).limit_denominator(min(room, MOST_DENOMINATOR))
+            if fraction.numerator <= LARGEST_LONG:
+                pair = fraction.numerator, fraction.denominator
+                struct.pack_into(order + "II", out, field.place, *pair)
+
+
+def _change_subject(out: bytearray, tag: int, field: Field, change: Change, order: Order) -> None:
+    """Move a point, or a circle or rectangle around it. [EXIF 2.32: SubjectArea]."""
+    count = len(field.value) // struct.calcsize(INTEGERS[field.kind])
+    if not 2 <= count <= 4 or field.place + len(field.value) > len(out):
+        return
+    numbers = struct.unpack(f"{order}{count}{INTEGERS[field.kind]}", field.value)
+    width, height = (numbers[2], numbers[-1]) if count > 2 else (0, 0)
+    moved = (*change.point(*numbers[:2]), *change.sides(width, height))[:count]
+    whole = [min(max(round(number), 0), LARGEST_LONG) for number in moved]
+    if max(whole) <= LARGEST_SHORT or field.kind == LONG:
+        place, kind = field.place, field.kind
+    else:
+        place, kind = len(out) + len(out) % 2, LONG
+        out.extend(bytes(place - len(out) + 4 * count))
+        struct.pack_into(order + "HHII", out, field.entry, tag, kind, count, place)
+    struct.pack_into(f"{order}{count}{INTEGERS[kind]}", out, place, *whole)
 
 
 def is_readable(block: bytes) -> bool:
@@ -158,7 +209,7 @@ def is_readable(block: bytes) -> bool:
 
 
 def without_orientation(block: bytes) -> bytes:
-    """Return a block whose first directory has no resolution; all else keeps its offset."""
+    """Return a block whose first directory has no orientation; all else keeps its offset."""
     order = read(block).order
     out = bytearray(block)
     start = struct.unpack_from(order + "I", out, 4)[0]

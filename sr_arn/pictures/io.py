@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.pictures.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
 from sr_arn.pictures.formats.base import DAMAGE, TooManyPixels
+from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.files import check_output, write_whole
 from sr_arn.system.locations import is_location, location
@@ -44,6 +45,9 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a picture from a path, the bytes of a file or an open binary file.
+
+    What its file holds beside, and is not read, is named in `metadata.left_out`; the log names
+    pixels that are not read.
 
     Parameters
     ----------
@@ -124,8 +128,7 @@ def write_image(
     """Write a picture in the format of the file name's suffix, whole or not at all.
 
     Formats that lose something are written at their own high quality (docs/pictures.md names it),
-    the others without loss. Metadata that the format has no place for are left out, which the
-    log tells.
+    the others without loss. The log names what the picture's file held and the result does not.
 
     Parameters
     ----------
@@ -181,4 +184,5 @@ def encode_strips(
         1 to 100, of formats that lose something; by default that of the format.
     """
     info = replace(info, metadata=target.fit(info.metadata))
+    leave_out("output", *info.metadata.left_out)
     target.write(file, info, strips, threads or available_cores(), quality)

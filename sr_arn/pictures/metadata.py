@@ -1,28 +1,34 @@
-"""The metadata of a picture file: ICC profile, EXIF, XMP, resolution."""
+"""The metadata of a picture file, and what becomes of each kind of them with the picture."""
 
-import logging
 import re
+import struct
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sr_arn.errors import display
-from sr_arn.pictures import exif
+from sr_arn.pictures import exif, geo, photoshop, xmp
+from sr_arn.pictures.change import Change
 
 __all__ = [
     "EXIF_PREFIX",
     "ICC_SPACE",
     "ICC_SPACES",
+    "KINDS",
+    "XMP_PREFIX",
+    "Kind",
     "Metadata",
-    "checked_icc",
     "exif_dpi",
     "sane_dpi",
     "unhexed",
 ]
 
-logger = logging.getLogger(__name__)
-
 EXIF_PREFIX = b"Exif\0\0"  # what stands before the block in JPEG files
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 MOST_DPI = 65_535  # of JPEG
+MOST_NAMES = 6  # of text chunks, in a message
+PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}  # ITU-T H.273, tables 2 and 3
+TRANSFERS = {16: "PQ", 18: "HLG"}
 
 ICC_HEADER, ICC_SIGNATURE = 128, slice(36, 40)  # ICC.1:2022, table 17
 ICC_SPACE = slice(16, 20)
@@ -31,7 +37,7 @@ ICC_SPACES = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMY
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is kept of a picture file beside its pixels."""
+    """What is kept of a picture file beside its pixels, by kinds; see `KINDS`."""
 
     icc_profile: bytes | None = None
     exif: bytes | None = None
@@ -40,22 +46,62 @@ class Metadata:
     """An XMP packet."""
     dpi: tuple[float, float] | None = None
     """Dots per inch along x and y."""
+    photoshop: bytes | None = None
+    """Photoshop's resources, with IPTC data among them."""
+    comments: tuple[bytes, ...] = ()
+    """Of a JPEG or GIF file."""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    """Kind and content of PNG chunks of text, and of others that fit every size."""
+    geo: bytes | None = None
+    """GeoTIFF's tags, as a block."""
+    cicp: bytes | None = None
+    """Colour by numbers, four bytes: primaries, transfer, matrix, full range. [ITU-T H.273]"""
+    left_out: tuple[str, ...] = ()
+    """Names of what the file holds and these metadata do not."""
 
-    def for_picture(self, width: int, height: int, name: str = "image") -> "Metadata":
-        """Return the metadata of an upright picture of this size, without a thumbnail.
-
-        Damaged parts are left out with a warning in the log.
-        """
-        block, xmp = self.exif, self.xmp
-        if block is not None:
+    def changed(self, change: Change) -> "Metadata":
+        """Return the metadata of the upright picture in its new size, without what is damaged."""
+        kept: dict[str, Any] = {}
+        left_out: list[str] = []
+        for name, kind in KINDS.items():
+            value = getattr(self, name)
+            if not value:
+                continue
             try:
-                block = exif.for_picture(block, width, height)
-            except ValueError as error:
-                logger.warning("%s: its EXIF data are damaged (%s) and left out", name, error)
-                block = None
-        if xmp is not None:
-            xmp = _xmp_for_picture(xmp, width, height)
-        return replace(self, exif=block, xmp=xmp)
+                kept[name], lost = kind.changed(value, change)
+            except (ValueError, struct.error) as error:
+                kept[name], lost = None, (f"damaged {kind.named(value)} ({display(error)})",)
+            left_out += lost
+        return replace(self, **kept).without(*left_out)
+
+    def without(self, *names: str, **fields: Any) -> "Metadata":
+        """Return metadata that name what they do not hold, with other fields."""
+        return replace(self, **fields, left_out=tuple(dict.fromkeys((*self.left_out, *names))))
+
+    def held(self, kinds: Collection[str], holder: str) -> "Metadata":
+        """Return those of some kinds, and name the others as what `holder` does not hold."""
+        others = {name: kind for name, kind in KINDS.items() if name not in kinds}
+        values = {name: value for name in others if (value := getattr(self, name))}
+        names = filter(None, (others[name].named(value) for name, value in values.items()))
+        blank = {name: getattr(Metadata(), name) for name in others}
+        return self.without(*(f"{name} ({holder} holds none)" for name in names), **blank)
+
+    def of_colours(self) -> "Metadata":
+        """Return only what says how the pixels look."""
+        return Metadata(icc_profile=self.icc_profile, cicp=self.cicp)
+
+    def for_mode(self, mode: str) -> "Metadata":
+        """Return them without an ICC profile that is not valid for pixels of this mode."""
+        profile = self.icc_profile
+        if not profile:
+            return replace(self, icc_profile=None)
+        if len(profile) < ICC_HEADER or profile[ICC_SIGNATURE] != b"acsp":
+            return self.without("an ICC profile that is none", icc_profile=None)
+        if profile[ICC_SPACE] != ICC_SPACES.get(mode):
+            space = display(profile[ICC_SPACE].decode("latin-1").strip())
+            what = f"an ICC profile for {space}, not for {mode}"
+            return self.without(what, icc_profile=None)
+        return self
 
     def orientation(self) -> int:
         """Return the orientation of the stored pixels, 1 to 8, by EXIF or otherwise by XMP."""
@@ -69,33 +115,56 @@ class Metadata:
         return number or 1
 
 
-def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
-    """Return an ICC profile if it is valid for pixels of this mode, else None and a warning."""
-    if not profile:
-        return None
-    if len(profile) < ICC_HEADER or profile[ICC_SIGNATURE] != b"acsp":
-        logger.warning("%s: its ICC profile is none and left out", name)
-        return None
-    if profile[ICC_SPACE] != ICC_SPACES[mode]:
-        space = display(profile[ICC_SPACE].decode("latin-1").strip())
-        logger.warning("%s: its ICC profile is for %s, not for %s, and left out", name, space, mode)
-        return None
-    return profile
+class Kind(NamedTuple):
+    """A kind of metadata, a field of `Metadata`."""
+
+    named: Callable[[Any], str]
+    """What it is called, by its value."""
+    changed: Callable[[Any, Change], tuple[Any, Sequence[str]]]
+    """Its value for a picture that was turned and scaled, and names of what is left out of it.
+
+    A `ValueError` means that it is damaged."""
 
 
-def _xmp_for_picture(xmp: bytes, width: int, height: int) -> bytes:
-    """Correct the numbers in an XMP packet, written as attributes or as elements."""
-    numbers = {  # [XMP specification part 2: the name spaces tiff and exif]
-        "tiff:Orientation": 1,
-        "tiff:ImageWidth": width,
-        "tiff:ImageLength": height,
-        "exif:PixelXDimension": width,
-        "exif:PixelYDimension": height,
-    }
-    for name, number in numbers.items():
-        for pattern in (rf"(\b{name}\s*=\s*[\"'])\d+(?=[\"'])", rf"(<{name}\s*>\s*)\d+(?=\s*</)"):
-            xmp = re.sub(pattern.encode(), rb"\g<1>%d" % number, xmp)
-    return xmp
+def _as_it_is(value: Any, _: Change) -> tuple[Any, Sequence[str]]:
+    return value, ()
+
+
+def _names_of_chunks(chunks: tuple[tuple[bytes, bytes], ...]) -> str:
+    """Return the keywords of texts, and the kinds of other chunks.
+
+    ImageMagick's texts of when the old file was made are no loss.
+    """
+    names = [
+        content.partition(b"\0")[0] if kind.endswith(b"Xt") else kind for kind, content in chunks
+    ]
+    names = [name for name in names if not name.startswith(b"date:")]
+    if not names:
+        return ""
+    shown = [display(name.decode("latin-1"), 40) for name in dict.fromkeys(names)]
+    more = ", ..." if len(shown) > MOST_NAMES else ""
+    return f"PNG's {', '.join(shown[:MOST_NAMES])}{more}"
+
+
+def _name_of_colours(cicp: bytes) -> str:
+    primaries, transfer = PRIMARIES.get(cicp[0], ""), TRANSFERS.get(cicp[1], "")
+    known = " ".join(filter(None, (primaries, transfer)))
+    return f"colours by numbers {cicp[0]}/{cicp[1]}{known and f', {known}'}"
+
+
+KINDS = {
+    "icc_profile": Kind(lambda value: "ICC profile", _as_it_is),
+    "exif": Kind(
+        lambda value: "EXIF data", lambda block, change: (exif.changed(block, change), ())
+    ),
+    "xmp": Kind(lambda value: "XMP data", xmp.changed),
+    "photoshop": Kind(photoshop.named, photoshop.changed),
+    "comments": Kind(lambda value: "comment", _as_it_is),
+    "chunks": Kind(_names_of_chunks, _as_it_is),
+    "geo": Kind(lambda value: "GeoTIFF data", geo.changed),
+    "cicp": Kind(_name_of_colours, _as_it_is),
+}
+"""By the names of their fields. The resolution has a place in every format."""
 
 
 def unhexed(text: str) -> bytes:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
-from sr_arn.pictures.metadata import Metadata, checked_icc
+from sr_arn.pictures.change import Change
+from sr_arn.pictures.metadata import Metadata
 from sr_arn.planes import WHITE
 
 __all__ = ["MODES", "Picture", "PictureInfo"]
@@ -33,7 +34,8 @@ class PictureInfo:
 
     def of_size(self, height: int, width: int) -> "PictureInfo":
         """Return that of the same picture in another size."""
-        metadata = self.metadata.for_picture(width, height)
+        before = self.shape[1], self.shape[0]
+        metadata = self.metadata.changed(Change(before, (width, height)))
         return replace(self, shape=(height, width, *self.shape[2:]), metadata=metadata)
 
 
@@ -63,9 +65,8 @@ class Picture:
 
     def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
         """Return the same picture with other pixels, of any size, which no file holds."""
-        height, width = pixels.shape[:2]
-        metadata = self.metadata.for_picture(width, height)
-        return replace(self, pixels=pixels, metadata=metadata, jpeg=None)
+        info = self.info.of_size(*pixels.shape[:2])
+        return replace(self, pixels=pixels, metadata=info.metadata, jpeg=None)
 
     @property
     def is_opaque(self) -> bool:
@@ -81,16 +82,16 @@ class Picture:
         pixels = self.pixels[..., :-1]
         return replace(self, pixels=pixels[..., 0] if self.mode == "LA" else pixels)
 
-    def upright(self, orientation: int, name: str) -> "Picture":
+    def upright(self, orientation: int) -> "Picture":
         """Return it turned as EXIF's orientation says, with metadata that agree with the pixels.
 
-        Damaged metadata are left out with a warning in the log that begins with `name`.
+        Damaged metadata are left out and named.
         """
-        icc_profile = checked_icc(self.metadata.icc_profile, self.mode, name)
-        metadata = replace(self.metadata, icc_profile=icc_profile)
         pixels = _turned(self.pixels, orientation)
-        height, width = pixels.shape[:2]
-        return replace(self, pixels=pixels, metadata=metadata.for_picture(width, height, name))
+        (height, width), (rows, columns) = self.pixels.shape[:2], pixels.shape[:2]
+        change = Change((width, height), (columns, rows), orientation)
+        metadata = self.metadata.for_mode(self.mode).changed(change)
+        return replace(self, pixels=pixels, metadata=metadata)
 
     def seen(self, name: str) -> NDArray[Any]:
         """Return its visible pixels, grey [h, w] or RGB [h, w, 3].

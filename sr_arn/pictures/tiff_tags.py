@@ -11,9 +11,11 @@ from typing import IO, Literal, NamedTuple
 
 __all__ = ["Directory", "Field", "Order", "Tiff", "block_of", "rational", "serialise", "short"]
 
-BYTE, SHORT, LONG, RATIONAL, IFD = 1, 3, 4, 5, 13  # types of fields
+BYTE, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE, IFD = 1, 3, 4, 5, 7, 12, 13  # types of fields
+IFD8 = 18  # of BigTIFF
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""Bytes of a number, by type. Those that BigTIFF adds describe storage and are not read."""
+SIZES |= {16: 8, 17: 8, IFD8: 8}
+"""Bytes of a number, by type; the last three are those that BigTIFF adds."""
 
 INTEGERS = {BYTE: "B", SHORT: "H", LONG: "I", IFD: "I"}
 POINTERS = (0x8769, 0x8825, 0xA005)  # to the directories of EXIF, GPS and interoperability
@@ -56,6 +58,8 @@ class Tiff:
     """Whether it is a BigTIFF file, with offsets of 8 bytes."""
     is_damaged: bool = False
     """Whether fields that were wanted could not be read."""
+    others: tuple[int, ...] = ()
+    """Tags of fields that were not wanted."""
 
     @classmethod
     def read(
@@ -99,6 +103,7 @@ class _Reader:
         self.left = min(4 * file.seek(0, os.SEEK_END) + 64, LARGEST)  # values may share bytes
         self.seen: set[int] = set()
         self.damaged = False
+        self.others: list[int] = []
         mark = self.bytes_at(0, 4)
         self.order: Order = ">" if mark[:2] == b"MM" else "<"
         version = struct.unpack(self.order + "H", mark[2:])[0]
@@ -115,7 +120,8 @@ class _Reader:
             following = (end, self.number(self.pointer, end))
         except ValueError:
             following = (0, 0)
-        return Tiff(self.order, directory, following, self.is_big, self.damaged)
+        others = tuple(self.others)
+        return Tiff(self.order, directory, following, self.is_big, self.damaged, others)
 
     def directory(
         self, start: int, wanted: Container[int] | None, depth: int
@@ -134,6 +140,8 @@ class _Reader:
             try:
                 if wanted is None or tag in wanted:
                     directory[tag] = self.field(tag, entry, place + offset, depth)
+                else:
+                    self.others.append(tag)
             except ValueError:
                 self.damaged = True  # one field, or of a type that is not known
         return directory, place + count * size
@@ -168,24 +176,26 @@ class _Reader:
         return data
 
 
-def serialise(directory: Directory, order: Order, start: int) -> bytes:
-    """Return a directory and those below it as they stand at `start` in a classic TIFF file."""
-    table = [struct.pack(order + "H", len(directory))]
-    place = start + 2 + 12 * len(directory) + 4
+def serialise(directory: Directory, order: Order, start: int, is_big: bool = False) -> bytes:
+    """Return a directory and those below it as they stand at `start` in a TIFF file."""
+    pointer, count_of, kind_of_pointer = ("Q", "Q", IFD8) if is_big else ("I", "H", LONG)
+    room = struct.calcsize(pointer)
+    table = [struct.pack(order + count_of, len(directory))]
+    place = start + struct.calcsize(count_of) + (4 + 2 * room) * len(directory) + room
     values: list[bytes] = []
     for tag, field in sorted(directory.items()):
         if isinstance(field, Field):
             kind, count, value = field.kind, len(field.value) // SIZES[field.kind], field.value
         else:
-            kind, count, value = LONG, 1, serialise(field, order, place)
-        table.append(struct.pack(order + "HHI", tag, kind, count))
-        if isinstance(field, Field) and len(value) <= 4:
-            table.append(value.ljust(4, b"\0"))
+            kind, count, value = kind_of_pointer, 1, serialise(field, order, place, is_big)
+        table.append(struct.pack(order + "HH" + pointer, tag, kind, count))
+        if isinstance(field, Field) and len(value) <= room:
+            table.append(value.ljust(room, b"\0"))
         else:
-            table.append(struct.pack(order + "I", place))
+            table.append(struct.pack(order + pointer, place))
             values.append(value + b"\0" * (len(value) % 2))
             place += len(values[-1])
-    return b"".join([*table, bytes(4), *values])  # no next directory
+    return b"".join([*table, bytes(room), *values])  # no next directory
 
 
 def block_of(directory: Directory, order: Order) -> bytes:

@@ -50,14 +50,16 @@ class Outcome:
     model: str | None = None
     seconds: float | None = None
     restored: Strengths | None = None
+    left_out: tuple[str, ...] = ()
+    """What the source holds and the result does not."""
 
     @classmethod
     def of(cls, job: Job, enlarged: Enlarged, seconds: float) -> "Outcome":
         """Return the outcome of a finished job."""
-        (info, model, restored), spent = enlarged, round(seconds, 3)
+        (info, model, restored, left_out), spent = enlarged, round(seconds, 3)
         height, width = info.shape[:2]
         source, target = str(job.source), str(job.target)
-        return cls(source, target, "done", None, width, height, model, spent, restored)
+        return cls(source, target, "done", None, width, height, model, spent, restored, left_out)
 
     @property
     def how(self) -> str:

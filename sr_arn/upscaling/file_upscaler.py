@@ -14,6 +14,7 @@ from sr_arn.models.base import BicubicModel, check_restores
 from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
+from sr_arn.pictures.left_out import noted
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.cluster import Cluster
@@ -51,6 +52,8 @@ class Enlarged(NamedTuple):
     model: str
     """The name of the model."""
     restored: Strengths
+    left_out: tuple[str, ...] = ()
+    """What the file holds and the result does not; the caller reports it."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,13 @@ class FileUpscaler:
         InputError
             If the picture cannot be read, enlarged or written with these options.
         """
+        with noted() as left_out:
+            enlarged = self._enlarged(source, target, kind, watch)
+        return enlarged._replace(left_out=tuple(dict.fromkeys(left_out)))
+
+    def _enlarged(
+        self, source: Path, target: Path, kind: Format | None, watch: Callable[[float], object]
+    ) -> Enlarged:
         kind = kind or format_of(target)
         picture = self._read(source)
         if self.strip:
@@ -189,7 +199,8 @@ class FileUpscaler:
             )
         if self.preview and target != PIPE:
             shown = preview(original, upscaler.restored(strengths))
-            write_image(preview_of(target), Picture(shown))
+            colours = Metadata() if picture.is_cmyk else original.metadata.of_colours()
+            write_image(preview_of(target), Picture(shown, colours.for_mode("RGB")))
         return Enlarged(info, upscaler.name, strengths)
 
     def _chosen_for(self, picture: Picture) -> tuple[Upscaler, Strengths]:

@@ -88,6 +88,6 @@ OPTIONS = {
         part=SCHEDULE,
     ),
     "max_pixels": Option("refuse larger pictures by their header (default: 100 million)", int, "N"),
-    "strip": Option("leave out ICC profile, EXIF, XMP and resolution", bool),
+    "strip": Option("leave out all metadata: ICC profile, EXIF, XMP, IPTC, text, resolution", bool),
 }
 """By name; on the command line `-` stands for `_`."""

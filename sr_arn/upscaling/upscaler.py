@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer, check_luminance, check_range
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, display
 from sr_arn.models.base import (
     LuminanceModel,
     TrainedModel,
@@ -26,10 +26,12 @@ from sr_arn.models.base import (
 )
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
+from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.picture import MODES
 from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
 from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
+from sr_arn.system.locations import is_location
 from sr_arn.upscaling.channels import reach_of, upscale_channels
 from sr_arn.upscaling.detection import found_in
 from sr_arn.upscaling.schedule import Pixels, Schedule, Work
@@ -241,11 +243,15 @@ class Upscaler:
             return self._restored_array(image, size, restore)
         if is_tensor(image):
             return as_tensor(self._restored_array(as_array(image), size, restore), like=image)
-        from sr_arn.pictures.formats.pillow import from_pil, to_pil
+        from sr_arn.pictures.formats.pillow import HELD, from_pil, to_pil
         from sr_arn.pictures.io import read_image
 
-        picture = from_pil(image) if hasattr(image, "getbands") else read_image(image)
-        return to_pil(self.upscale_picture(picture, size, restore))
+        if hasattr(image, "getbands"):
+            return to_pil(self.upscale_picture(from_pil(image), size, restore))
+        picture = self.upscale_picture(read_image(image), size, restore)
+        name = display(image) if is_location(image) else "image"
+        leave_out(name, *picture.metadata.held(HELD, "a Pillow image").left_out)
+        return to_pil(picture)
 
     def upscale_picture(
         self,

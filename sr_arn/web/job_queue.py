@@ -241,13 +241,14 @@ class JobQueue:
             return
         job.status, start = "working", time.perf_counter()
         try:
-            info, model, restored = job.enlarge(job.source, job.result, watch=watch)
+            info, model, restored, left_out = job.enlarge(job.source, job.result, watch=watch)
             height, width = info.shape[:2]
             job.outcome = {
                 "width": width,
                 "height": height,
                 "model": model,
                 "restored": str(restored),
+                "left_out": list(left_out),
                 "seconds": round(time.perf_counter() - start, 2),
                 "bytes": job.result.stat().st_size,
             }
@@ -292,7 +293,7 @@ def _bytes_in(folder: Path) -> int:
 
 def _colours_of(picture: Picture) -> Metadata:
     """Return only the colour profile, if it fits the shown picture."""
-    return Metadata(icc_profile=None if picture.is_cmyk else picture.metadata.icc_profile)
+    return Metadata() if picture.is_cmyk else picture.metadata.of_colours()
 
 
 def _reason(error: Exception, job: Job) -> str:

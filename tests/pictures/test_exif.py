@@ -7,6 +7,7 @@ from PIL import Image
 from PIL.ExifTags import IFD
 
 from sr_arn.pictures import exif
+from sr_arn.pictures.change import Change
 from sr_arn.pictures.tiff_tags import Field, block_of, short
 
 MAKER_NOTE = bytes(range(200))
@@ -44,9 +45,14 @@ def read(data):
     return dict(tags), dict(tags.get_ifd(IFD.Exif)), dict(tags.get_ifd(IFD.GPSInfo))
 
 
+def to(width, height):
+    """The change of the block's picture to another size."""
+    return Change((40, 30), (width, height))
+
+
 def test_a_picture_is_upright_of_its_new_size_and_all_else_stays():
     before = read(block())
-    after = read(exif.for_picture(block(), 120, 90_000))
+    after = read(exif.changed(block(), to(120, 90_000)))
     assert after[0].pop(0x0112) == 1
     assert before[0].pop(0x0112) == 6
     for tags in (after[0], after[1]):
@@ -62,14 +68,14 @@ def test_a_picture_is_upright_of_its_new_size_and_all_else_stays():
 
 def test_makers_notes_stay_where_they_are():
     data = block(thumbnail=b"\xff\xd8 a thumbnail \xff\xd9")
-    assert exif.for_picture(data, 9, 9).index(MAKER_NOTE) == data.index(MAKER_NOTE)
+    assert exif.changed(data, to(9, 9)).index(MAKER_NOTE) == data.index(MAKER_NOTE)
 
 
 def test_the_thumbnail_goes():
     thumbnail = b"\xff\xd8 a thumbnail \xff\xd9"
     data = block(thumbnail=thumbnail)
     assert exif.read(data).next[1] > 0
-    result = exif.for_picture(data, 9, 9)
+    result = exif.changed(data, to(9, 9))
     assert thumbnail not in result
     assert exif.read(result).next[1] == 0
     assert len(result) == len(data) - len(thumbnail)
@@ -128,7 +134,7 @@ def with_fields(*fields, following=bytes(4)):
 )
 def test_blocks_without_a_directory(data, message):
     with pytest.raises(ValueError, match=message):
-        exif.for_picture(data, 9, 9)
+        exif.changed(data, to(9, 9))
 
 
 SIDEWAYS = field(0x0112, 3, 1, 6)
@@ -148,7 +154,7 @@ SIDEWAYS = field(0x0112, 3, 1, 6)
 )
 def test_what_is_damaged_does_not_hide_the_rest(data):
     assert exif.orientation_of(exif.read(data)) == 6
-    corrected = exif.for_picture(data, 9, 9)
+    corrected = exif.changed(data, to(9, 9))
     assert exif.orientation_of(exif.read(corrected)) == 1
     assert len(corrected) == len(data)
 
@@ -158,10 +164,10 @@ def test_the_thumbnail_goes_wherever_it_stands():
     second = 8 + 2 + 12 + 4 + len(thumbnail)
     data = with_fields(SIDEWAYS, following=struct.pack("<I", second)) + thumbnail
     data += struct.pack("<H", 2) + field(0x0201, 4, 1, 26) + field(0x0202, 4, 1, len(thumbnail))
-    assert thumbnail not in exif.for_picture(data + bytes(4), 9, 9)
+    assert thumbnail not in exif.changed(data + bytes(4), to(9, 9))
     # but not what else stands where it claims to be
     claims = data.replace(field(0x0201, 4, 1, 26), field(0x0201, 4, 1, 9))
-    assert exif.for_picture(claims + bytes(4), 9, 9)[10:12] == SIDEWAYS[:2]
+    assert exif.changed(claims + bytes(4), to(9, 9))[10:12] == SIDEWAYS[:2]
 
 
 def test_an_orientation_is_taken_out_in_place():
@@ -197,7 +203,7 @@ def test_any_damage_is_a_value_error_or_harmless(place, new, end):
     data = block(thumbnail=b"\xff\xd8 a thumbnail \xff\xd9")
     data = (data[:place] + new + data[place + len(new) :])[: end or None]
     try:
-        assert len(exif.for_picture(data, 70, 60)) <= len(data)
+        assert len(exif.changed(data, to(70, 60))) <= len(data)
         exif.orientation_of(exif.read(data))
     except ValueError:
         pass

@@ -14,11 +14,10 @@ from PIL import Image, ImageCms, features
 from sr_arn import InputError
 from sr_arn.pictures import exif
 from sr_arn.pictures.formats import format_of
-from sr_arn.pictures.formats import png as png_module
 from sr_arn.pictures.formats.pillow import from_pil, to_pil
-from sr_arn.pictures.formats.png import XMP_PREFIX
+from sr_arn.pictures.formats.png_chunks import CHRM_OF_SRGB, metadata_of
 from sr_arn.pictures.io import as_it_fits, read_image, write_image
-from sr_arn.pictures.metadata import Metadata
+from sr_arn.pictures.metadata import XMP_PREFIX, Metadata
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.tiff_tags import Field, block_of
 
@@ -240,7 +239,7 @@ def text_of(profile):
     ],
 )
 def test_metadata_of_png(chunk, name, value):
-    metadata = png_module.metadata_of(png_with(chunk), "a")
+    metadata = metadata_of(png_with(chunk))
     assert getattr(metadata, name) == value
     assert read_image(png_with(chunk)).pixels.shape == RGB.shape
 
@@ -281,7 +280,7 @@ def test_many_texts_cost_no_more_than_one():
     assert time.monotonic() - start < 10
 
 
-def test_damaged_metadata_of_tiff_are_told(tmp_path, caplog):
+def test_damaged_metadata_of_tiff_are_told(tmp_path):
     metadata = Metadata(xmp=b"<xmp>" + bytes(99), icc_profile=srgb())
     write_image(tmp_path / "a.tif", Picture(RGB, metadata))
     data = bytearray((tmp_path / "a.tif").read_bytes())
@@ -289,12 +288,12 @@ def test_damaged_metadata_of_tiff_are_told(tmp_path, caplog):
         struct.pack_into("<I", data, file.pages.first.tags[700].offset + 8, len(data) + 9)
     picture = read_image(bytes(data))
     assert (picture.metadata.xmp, picture.metadata.icc_profile) == (None, srgb())
-    assert "left out damaged metadata" in caplog.text
+    assert picture.metadata.left_out == ("damaged metadata",)
 
 
 def test_what_is_no_exif_is_left_out(tmp_path, caplog):
     write_image(tmp_path / "a.webp", Picture(RGB, Metadata(exif=b"junk", dpi=(300, 300))))
-    assert "left out EXIF data of the WebP: they are none" in caplog.text
+    assert "left out EXIF data (damaged)" in caplog.text
     assert read_image(tmp_path / "a.webp").metadata.dpi == (300, 300)
 
 
@@ -305,20 +304,28 @@ def test_a_large_profile_goes_there_and_back(tmp_path):
     assert read_image(tmp_path / "b.png").metadata.icc_profile == large
 
 
-@pytest.mark.parametrize(
-    ("chunk", "is_told"),
-    [
-        ((b"gAMA", struct.pack(">I", 45_455)), False),
-        ((b"gAMA", struct.pack(">I", 100_000)), True),
-        ((b"cICP", bytes([9, 16, 0, 1])), True),
-        ((b"cHRM", struct.pack(">8I", *WIDE)), True),
-        ((b"cHRM", struct.pack(">8I", *png_module.CHRM_OF_SRGB)), False),
-        ((b"cICP", bytes([1, 13, 0, 1])), False),
-    ],
-)
-def test_another_gamma_is_told(chunk, is_told, caplog):
-    read_image(png_with(chunk))
-    assert ("left out its gAMA, cHRM or cICP" in caplog.text) == is_told
+OTHER_COLOURS = [
+    ((b"gAMA", struct.pack(">I", 45_455)), False),
+    ((b"gAMA", struct.pack(">I", 100_000)), True),
+    ((b"cICP", bytes([9, 16, 0, 1])), True),
+    ((b"cHRM", struct.pack(">8I", *WIDE)), True),
+    ((b"cHRM", struct.pack(">8I", *CHRM_OF_SRGB)), False),
+    ((b"cICP", bytes([1, 13, 0, 1])), False),
+]
+
+
+@pytest.mark.parametrize(("chunk", "is_other"), OTHER_COLOURS)
+def test_other_colours_of_png_are_kept_or_named(tmp_path, chunk, is_other, caplog):
+    picture = read_image(png_with(chunk))
+    write_image(tmp_path / "a.png", picture)
+    content = chunk[0] + chunk[1]
+    assert (content in (tmp_path / "a.png").read_bytes()) == is_other
+    assert caplog.text == ""
+    write_image(tmp_path / "a.jpg", picture)
+    name = {b"cICP": "colours by numbers 9/16, BT.2020 PQ"}.get(
+        chunk[0], f"PNG's {chunk[0].decode()}"
+    )
+    assert (f"left out {name} (JPEG holds none)" in caplog.text) == is_other
 
 
 def test_what_a_pil_image_says_is_kept(tmp_path, coffee):
@@ -464,7 +471,7 @@ def test_of_several_frames_the_first_is_read_and_told(tmp_path, caplog, kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     frames[0].save(path, format=kind, save_all=True, append_images=frames[1:], **options)
     assert (read_image(path).pixels == (255, 0, 0)).all()
-    assert "has 3 frames or pages, of which the first is read" in caplog.text
+    assert "left out 2 further frames or pages" in caplog.text
 
 
 def test_an_alpha_that_hides_nothing_may_go(tmp_path):
@@ -485,19 +492,21 @@ def test_what_a_format_has_no_place_for_is_told(tmp_path, caplog):
     huge = block_of({0x010E: Field(2, b"x" * 70_000)}, "<")
     metadata = Metadata(icc_profile=srgb(), exif=huge, xmp=b"<xmp/>", dpi=(300, 300))
     write_image(tmp_path / "a.jpg", Picture(RGB, metadata))
-    assert "left out EXIF data of the JPEG: it holds 65,527 bytes" in caplog.text
+    assert "output: left out EXIF data (JPEG holds 65,527 bytes)" in caplog.text
     assert opened(tmp_path / "a.jpg").info["xmp"] == b"<xmp/>"
     write_image(tmp_path / "a.bmp", Picture(RGB, metadata))
-    assert "left out ICC profile and EXIF data and XMP data of the BMP" in caplog.text
+    none = "(BMP holds none)"
+    assert f"left out ICC profile {none}; EXIF data {none}; XMP data {none}" in caplog.text
     assert opened(tmp_path / "a.bmp").info["dpi"] == pytest.approx((300, 300), abs=0.01)
     write_image(tmp_path / "a.png", Picture(RGB, metadata))
     assert read_image(tmp_path / "a.png").metadata.exif == huge
 
 
-def test_a_profile_for_other_colours_is_left_out(tmp_path, caplog):
+def test_a_profile_for_other_colours_is_left_out(tmp_path):
     write_image(tmp_path / "a.tif", Picture(GREY, Metadata(icc_profile=srgb())))
-    assert read_image(tmp_path / "a.tif").metadata.icc_profile is None
-    assert "its ICC profile is for RGB, not for L, and left out" in caplog.text
+    metadata = read_image(tmp_path / "a.tif").metadata
+    assert metadata.icc_profile is None
+    assert metadata.left_out == ("an ICC profile for RGB, not for L",)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".avif", ".bmp"])

@@ -46,7 +46,7 @@ def test_tables_that_are_not_libjpegs():
 def test_the_quality_goes_where_the_pixels_go_as_they_are(coffee):
     picture = read_image(as_jpeg(coffee[:32, :48], 60, exif=Image.Exif()))
     assert picture.jpeg == 60
-    assert picture.upright(6, "it").jpeg == 60
+    assert picture.upright(6).jpeg == 60
     assert picture.without_alpha().jpeg == 60
     assert picture.with_pixels(picture.pixels[::2, ::2]).jpeg is None
 

@@ -11,6 +11,7 @@ from sr_arn.pictures.io import read_image, write_image, write_strips
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.strips import regrouped
+from sr_arn.pictures.tiff_tags import Field, block_of
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.upscaler import Upscaler
 
@@ -67,11 +68,19 @@ def test_tiff_of_either_byte_order(tmp_path, order):
 
 def test_a_tiff_that_may_pass_4_gb_is_a_big_one(tmp_path, coffee, monkeypatch, caplog):
     monkeypatch.setattr("sr_arn.pictures.formats.tiff.LARGEST", coffee.nbytes - 1)
-    write_image(tmp_path / "a.tif", Picture(coffee, Metadata(dpi=(72, 72))))
+    inner = {0x9003: Field(2, b"2020:01:02 03:04:05\0")}
+    block = block_of({0x010F: Field(2, b"A maker\0"), 0x8769: inner}, ">")
+    metadata = Metadata(exif=block, xmp=b"<xmp/>", dpi=(72, 300))
+    write_image(tmp_path / "a.tif", Picture(coffee, metadata))
     with TiffFile(tmp_path / "a.tif") as file:
         assert file.is_bigtiff
         np.testing.assert_array_equal(file.asarray(), coffee)
-    assert "left out EXIF, XMP and resolution: the TIFF is over 4 GB" in caplog.text
+        tags = file.pages.first.tags
+        assert (tags[0x010F].value, tags[700].value) == ("A maker", b"<xmp/>")
+        assert tags[0x8769].value == {"DateTimeOriginal": "2020:01:02 03:04:05"}
+    assert caplog.text == ""
+    kept = read_image(tmp_path / "a.tif").metadata
+    assert (kept.exif, kept.xmp, kept.dpi) == (block, b"<xmp/>", (72, 300))
 
 
 @pytest.mark.parametrize("kind", [(), (3,), (4,)])

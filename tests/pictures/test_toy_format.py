@@ -32,7 +32,7 @@ class Toy(Format):
     modes = ("L", "RGB")
     longest_side = 400
     quality = 70
-    holds_metadata = False
+    holds = frozenset()
     header = struct.Struct(">4s3I")
 
     def read(self, file, name, max_pixels):

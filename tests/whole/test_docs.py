@@ -11,7 +11,10 @@ from conftest import ROOT
 from sr_arn.pictures.formats import FORMATS
 
 PAGE = (ROOT / "docs" / "pictures.md").read_text()
-TESTS = dict(re.findall(r"^\| (\w) \| `(\w+/test_\w+\.py::test_\w+)` \|$", PAGE, re.MULTILINE))
+TESTS = dict(re.findall(r"^\| (\w\w?) \| `(\w+/test_\w+\.py::test_\w+)` \|$", PAGE, re.MULTILINE))
+
+GROUP = r"\(((?:[A-Za-z][0-9a-z]?, )*[A-Za-z][0-9a-z]?)\)"
+"""Letters of tests, a second character where the first ones are taken."""
 
 
 def test_every_test_that_is_named_is_there():
@@ -28,7 +31,7 @@ def test_every_cell_of_the_tables_names_its_test():
         rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
         for row in rows[1:]:
             for cell in row[first:]:
-                named = re.search(r"\(((?:\w, )*\w)\)$", cell.strip())
+                named = re.search(GROUP + "$", cell.strip())
                 assert named or cell.strip() in ("", "none"), cell
                 assert set(named[1].split(", ")) <= set(TESTS) if named else True
 
@@ -40,8 +43,9 @@ def test_every_format_has_its_row():
 
 def test_every_letter_is_used():
     text = PAGE.partition("## Tests")[0]
-    used = {letter for group in re.findall(r"\(((?:\w, )*\w)\)", text) for letter in group}
-    assert used - {",", " "} == set(TESTS) <= set(string.ascii_letters)
+    used = {letter for group in re.findall(GROUP, text) for letter in group.split(", ")}
+    assert used == set(TESTS)
+    assert {name[0] for name in TESTS} <= set(string.ascii_letters)
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,18 +1,21 @@
 """AVIF files."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from io import BytesIO
 from typing import IO, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import features
 
 from sr_arn.pictures import exif
+from sr_arn.pictures.formats.avif_items import Items, with_colours
 from sr_arn.pictures.formats.base import ALPHA
 from sr_arn.pictures.formats.pillow import PillowFormat
 from sr_arn.pictures.metadata import Metadata
-from sr_arn.pictures.picture import Picture
+from sr_arn.pictures.picture import Picture, PictureInfo
 
 __all__ = ["AVIF"]
 
@@ -32,6 +35,7 @@ class AVIF(PillowFormat):
     longest_side = 32_768  # what libavif reads with its defaults
     most_pixels = 1 << 28
     quality = 90
+    holds = PillowFormat.holds | {"cicp"}
     holds_grey = holds_resolution = False
     save_options: ClassVar[Mapping[str, Any]] = {"subsampling": "4:4:4"}
 
@@ -41,6 +45,27 @@ class AVIF(PillowFormat):
         if _is_deep(file):
             logger.warning("%s: has more than 8 bits per colour, of which 8 are read", name)
         return picture
+
+    def attached(self, file: IO[bytes], metadata: Metadata) -> Metadata:
+        """Return the metadata with colours by numbers, and names of further pictures."""
+        cicp, names = Items.of(file)
+        return metadata.without(*names, cicp=None if metadata.icc_profile else cicp)
+
+    def write(
+        self,
+        file: IO[bytes],
+        info: PictureInfo,
+        strips: Iterable[NDArray[Any]],
+        threads: int,
+        quality: int | None = None,
+    ) -> None:
+        """Write a picture; its colours by numbers stand where Pillow has those of sRGB."""
+        if not info.metadata.cicp:
+            super().write(file, info, strips, threads, quality)
+            return
+        whole = BytesIO()
+        super().write(whole, info, strips, threads, quality)
+        file.write(with_colours(whole.getvalue(), info.metadata.cicp))
 
     def lacks(self, shape: tuple[int, ...], dtype: np.dtype[Any], mode: str) -> str | None:
         """Return what keeps it from holding such a picture, if anything does."""

@@ -1,6 +1,5 @@
 """What a picture format is: what it holds, and how its files are read and written."""
 
-import logging
 import struct
 import zlib
 from abc import ABC, abstractmethod
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
-from sr_arn.pictures.metadata import ICC_SPACE, ICC_SPACES, Metadata, exif_dpi
+from sr_arn.pictures.left_out import leave_out
+from sr_arn.pictures.metadata import ICC_SPACE, ICC_SPACES, KINDS, Metadata, exif_dpi
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.memory import check_memory
 
@@ -28,12 +28,9 @@ __all__ = [
     "report_frames",
 ]
 
-logger = logging.getLogger(__name__)
-
 OPAQUE = ("L", "RGB")
 ALPHA = ("L", "LA", "RGB", "RGBA")
 NAMES_OF_DTYPES = {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats", "float64": "floats"}
-NAMES_OF_METADATA = {"icc_profile": "ICC profile", "exif": "EXIF data", "xmp": "XMP data"}
 
 BYTES_TO_READ = 12  # of a pixel: in the file, decoded, and as an array
 ALLOW_MORE = "allow more with --max-pixels of sr-arn upscale, or cut it into parts"
@@ -82,8 +79,8 @@ class Format(ABC):
     most_pixels: ClassVar[int] = 1 << 62
     quality: ClassVar[int | None] = None
     """By default, of 1 to 100; None where nothing is lost."""
-    holds_metadata: ClassVar[bool] = True
-    """Whether it holds ICC, EXIF and XMP."""
+    holds: ClassVar[frozenset[str]] = frozenset({"icc_profile", "exif", "xmp"})
+    """Which kinds of metadata it holds: fields of `Metadata`."""
     most_metadata: ClassVar[Mapping[str, int]] = {}
     """Bytes that it holds at most of a field of `Metadata`."""
     holds_resolution: ClassVar[bool] = True
@@ -157,33 +154,27 @@ class Format(ABC):
         return None
 
     def fit(self, metadata: Metadata) -> Metadata:
-        """Return the metadata that its files hold; the log names those that are left out."""
-        if not self.holds_metadata:
-            self._report(metadata, "it holds none", "icc_profile", "exif", "xmp")
-            return Metadata(dpi=metadata.dpi)
-        kept = metadata
+        """Return the metadata that its files hold, which name those that are left out."""
+        kept = metadata.held(self.holds, self.name)
         if kept.exif is not None and not exif.is_readable(kept.exif):
-            self._report(metadata, "they are none", "exif")
-            kept = replace(kept, exif=None)
+            kept = self._without(kept, "exif", "damaged")
         for field, most in self.most_metadata.items():
-            if len(getattr(metadata, field) or b"") > most:
-                self._report(metadata, f"it holds {most:,} bytes", field)
-                kept = replace(kept, **{field: None})
+            if len(getattr(kept, field) or b"") > most:
+                kept = self._without(kept, field, f"{self.name} holds {most:,} bytes")
         if not self.holds_grey and (kept.icc_profile or b"")[ICC_SPACE] == ICC_SPACES["L"]:
-            self._report(metadata, "it holds grey as RGB", "icc_profile")
-            kept = replace(kept, icc_profile=None)
+            kept = self._without(kept, "icc_profile", f"{self.name} holds grey as RGB")
         if not self.holds_resolution and kept.dpi:
             block = exif.block_with_resolution(kept.exif, kept.dpi)
             if block == kept.exif and exif_dpi(block) != kept.dpi:
-                logger.warning("output: left out the resolution, for which its EXIF has no room")
+                kept = kept.without("resolution (no room for it in the EXIF data)")
             kept = replace(kept, exif=block)
         return kept
 
-    def _report(self, metadata: Metadata, why: str, *fields: str) -> None:
-        left_out = [NAMES_OF_METADATA[field] for field in fields if getattr(metadata, field)]
-        if left_out:
-            what = " and ".join(left_out)
-            logger.warning("output: left out %s of the %s: %s", what, self.name, why)
+    def _without(self, metadata: Metadata, field: str, why: str) -> Metadata:
+        """Return metadata without a field, which they name if it was there."""
+        value = getattr(metadata, field)
+        names = [f"{KINDS[field].named(value)} ({why})"] if value else []
+        return metadata.without(*names, **{field: None})
 
 
 def check_size(width: int, height: int, most: int, name: str) -> None:
@@ -198,6 +189,7 @@ def check_size(width: int, height: int, most: int, name: str) -> None:
 
 
 def report_frames(count: int, name: str) -> None:
-    """Log that of several frames or pages the first alone is read."""
+    """Name the frames or pages after the first, which are not read."""
     if count > 1:
-        logger.warning("%s: has %d frames or pages, of which the first is read", name, count)
+        further = "frame or page" if count == 2 else "frames or pages"
+        leave_out(name, f"{count - 1} further {further}")

@@ -15,4 +15,4 @@ class BMP(PillowFormat):
     mime = "image/bmp"
     modes = OPAQUE
     most_pixels = 1 << 30
-    holds_metadata = False
+    holds = frozenset()

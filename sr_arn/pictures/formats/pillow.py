@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import IO, Any, ClassVar
 
 import numpy as np
@@ -23,10 +24,19 @@ from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, 
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.memory import check_memory
 
-__all__ = ["PillowFormat", "from_pil", "is_cut_to_8_bits", "opened", "picture_of", "to_pil"]
+__all__ = [
+    "HELD",
+    "PillowFormat",
+    "from_pil",
+    "is_cut_to_8_bits",
+    "metadata_of",
+    "opened",
+    "picture_of",
+    "to_pil",
+]
 
 COPIES = 3  # of a result that Pillow writes
-METADATA = ("icc_profile", "exif", "xmp", "dpi")
+HELD = ("icc_profile", "exif", "xmp")  # kinds of metadata that Pillow's images hold
 LEGACY_EXIF = "Raw profile type exif"  # ImageMagick's text chunk, before PNG had one for EXIF
 INCH, CENTIMETRE = 1, 2  # of Pillow's jfif_unit; without one it makes 72 dpi up
 
@@ -42,15 +52,28 @@ WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 class PillowFormat(Format):
     """A format of 8 bits that Pillow reads and writes, under its name in upper case."""
 
+    has_frames: ClassVar[bool] = True
+    """Whether the pictures in a file are frames."""
     save_options: ClassVar[Mapping[str, Any]] = {}
 
     def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
         """Return the picture in a file, the first of several frames."""
         with opened(file, self.name, name, max_pixels) as image:
             check_size(*image.size, max_pixels, name)
-            picture = from_pil(image, name)
-            report_frames(_count_of_frames(image), name)
-        return picture
+            picture = _unturned(image, name)
+            if self.has_frames:
+                report_frames(_count_of_frames(image), name)
+        file.seek(0)
+        metadata = self.attached(file, picture.metadata)
+        return replace(picture, metadata=metadata).upright(metadata.orientation())
+
+    def attached(self, file: IO[bytes], metadata: Metadata) -> Metadata:
+        """Return the metadata of a file, which is at its beginning, with what Pillow leaves out."""
+        return metadata
+
+    def options(self, metadata: Metadata) -> Mapping[str, Any]:
+        """Return how Pillow is to save a picture, beside its quality."""
+        return self.save_options
 
     def write(
         self,
@@ -68,10 +91,10 @@ class PillowFormat(Format):
             pixels[filled : filled + len(strip)] = strip
             filled += len(strip)
         image = to_pil(Picture(pixels, info.metadata, is_cmyk=info.is_cmyk))
-        options = {key: image.info[key] for key in METADATA if key in image.info}
+        options = {key: image.info[key] for key in (*HELD, "dpi") if key in image.info}
         if self.quality is not None:
             options["quality"] = quality or self.quality
-        image.save(file, format=self.name.upper(), **options, **self.save_options)
+        image.save(file, format=self.name.upper(), **options, **self.options(info.metadata))
 
 
 @contextmanager
@@ -101,13 +124,17 @@ def from_pil(image: Image.Image, name: str = "image") -> Picture:
         If it is of a kind that would lose something; messages call it `name`. Of colours
         of 16 bits that are loaded already, Pillow has lost half, which cannot be seen.
     """
+    picture = _unturned(image, name)
+    return picture.upright(picture.metadata.orientation())
+
+
+def _unturned(image: Image.Image, name: str) -> Picture:
     would_be_cut = image.mode not in GREY_16_MODES or "transparency" in image.info
     if would_be_cut and is_cut_to_8_bits(image):
         raise InputError(
             f"{name}: has 16 bits per colour, of which Pillow keeps 8; give the file's path instead"
         )
-    picture = picture_of(image, name, may_be_grey="icc_profile" not in image.info)
-    return picture.upright(picture.metadata.orientation(), name)
+    return picture_of(image, name, may_be_grey="icc_profile" not in image.info)
 
 
 def to_pil(picture: Picture) -> Image.Image:
@@ -155,7 +182,7 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     mode = image.mode
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
     if mode in GREY_16_MODES:
-        return Picture(np.asarray(image).astype(np.uint16), _metadata_of(image))
+        return Picture(np.asarray(image).astype(np.uint16), metadata_of(image))
     mode = conversions.get(mode, mode)
     if image.mode == "P" and may_be_grey and _has_grey_palette(image):
         mode = {"RGB": "L", "RGBA": "LA"}[mode]
@@ -169,7 +196,7 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     pixels = np.array(image if image.mode == mode else image.convert(mode))
     if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
-    return Picture(pixels, _metadata_of(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
+    return Picture(pixels, metadata_of(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
 
 
 def _quality_of(image: Image.Image) -> float | None:
@@ -199,7 +226,8 @@ def _has_grey_palette(image: Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _metadata_of(image: Image.Image) -> Metadata:
+def metadata_of(image: Image.Image) -> Metadata:
+    """Return what the file of an image says beside its pixels."""
     info = image.info
     block = _bytes(info.get("exif"))
     if block is None and isinstance(info.get(LEGACY_EXIF), str):

@@ -1,14 +1,12 @@
-"""PNG files: the metadata in their chunks, and pixels that Pillow would cut to 8 bits.
+"""PNG files, whose pixels of 16 bits Pillow would cut to 8.
 
 [PNG specification, third edition, chapters 5 and 11]
 """
 
-import logging
 import math
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from io import BytesIO
 from typing import IO, Any
 
@@ -18,16 +16,21 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError
 from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
 from sr_arn.pictures.formats.pillow import is_cut_to_8_bits, opened, picture_of
-from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
+from sr_arn.pictures.formats.png_chunks import (
+    PIXELS,
+    RAW_PROFILE,
+    SIGNATURE,
+    chunk,
+    chunks,
+    metadata_of,
+    written,
+)
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
 from sr_arn.system.threads import in_order
 
-__all__ = ["PNG", "bare", "count_of_frames", "decode", "has_profile", "metadata_of", "size_of"]
+__all__ = ["PNG", "bare", "count_of_frames", "decode", "has_profile", "size_of"]
 
-logger = logging.getLogger(__name__)
-
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = len(SIGNATURE) + 25  # with the chunk IHDR
 INTERLACING = HEADER - 5  # the last byte of IHDR
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type, palettes excepted
@@ -41,17 +44,7 @@ ADAM7 = [  # first column and row, steps
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 ]
-PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-XMP_KEYWORD = b"XML:com.adobe.xmp"
-RAW_PROFILE = b"Raw profile type "  # ImageMagick's keyword, in text chunks
-XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-LARGEST = 1 << 26  # bytes of all decompressed profiles and texts; more are left out
-METRES_PER_INCH = 0.0254
-GAMMA_OF_SRGB = range(43_000, 48_001)  # gAMA, about 100,000 / 2.2
-CHRM_OF_SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
-TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-TOLD = (b"iCCP", b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"cICP", b"sRGB", *TEXTS)
-CICP_OF_SRGB = (b"\x01\x0d\x00\x01", b"\x01\x01\x00\x01")  # sRGB and BT.709, full range
+APPLES_OWN = b"CgBI"  # the first chunk of such files
 
 Pixels = NDArray[Any]
 
@@ -66,11 +59,18 @@ class PNG(Format):
     shown_by_browsers = True
     modes = ALPHA
     dtypes = ("uint8", "uint16")
+    holds = Format.holds | {"photoshop", "comments", "chunks", "cicp"}
     longest_side = 1_000_000  # of libpng, which reads those of 16 bits; the format's is 2^31 - 1
 
     def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
         """Return the picture in a file, the first frame of an animated one."""
-        check_size(*size_of(file.read(HEADER)), max_pixels, name)
+        head = file.read(HEADER)
+        if head[12:16] == APPLES_OWN:
+            raise InputError(
+                f"{name}: is a PNG of Apple's own kind (CgBI), which is none for other programs; "
+                "convert it first, by pngcrush -revert-iphone-optimizations"
+            )
+        check_size(*size_of(head), max_pixels, name)
         file.seek(0)
         data = file.read()
         with opened(BytesIO(bare(data)), self.name, name, max_pixels) as image:
@@ -84,8 +84,8 @@ class PNG(Format):
             else:
                 pixels = picture_of(image, name, may_be_grey=not has_profile(data)).pixels
         report_frames(count_of_frames(data), name)
-        metadata = metadata_of(data, name)
-        return Picture(pixels, metadata).upright(metadata.orientation(), name)
+        metadata = metadata_of(data)
+        return Picture(pixels, metadata).upright(metadata.orientation())
 
     def write(
         self,
@@ -104,18 +104,18 @@ class PNG(Format):
         colour, size = COLOURS[math.prod(channels)], info.dtype.itemsize
         header = struct.pack(">IIBBBBB", width, height, 8 * size, colour, 0, 0, 0)
         file.write(SIGNATURE)
-        file.write(_chunk(b"IHDR", header))
-        for kind, content in _written(info.metadata):
-            file.write(_chunk(kind, content))
+        file.write(chunk(b"IHDR", header))
+        for kind, content in written(info.metadata):
+            file.write(chunk(kind, content))
         length = width * math.prod(channels) * size
         blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)
         adler, start = 1, ZLIB
         for block, deflated in in_order(_deflated, blocks, threads):
             adler = zlib.adler32(block.data, adler)
-            file.write(_chunk(b"IDAT", start + deflated))
+            file.write(chunk(b"IDAT", start + deflated))
             start = b""
-        file.write(_chunk(b"IDAT", start + END_OF_DEFLATED + struct.pack(">I", adler)))
-        file.write(_chunk(b"IEND", b""))
+        file.write(chunk(b"IDAT", start + END_OF_DEFLATED + struct.pack(">I", adler)))
+        file.write(chunk(b"IEND", b""))
 
 
 def size_of(head: bytes) -> tuple[int, int]:
@@ -124,27 +124,17 @@ def size_of(head: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """Yield kind, content and all bytes of each chunk; the last may be cut off."""
-    place, view = len(SIGNATURE), memoryview(data)
-    while place + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 12 + length
-        yield kind, view[place + 8 : end - 4], view[place:end]
-        place = end
-
-
 def bare(data: bytes, kinds: tuple[bytes, ...] = PIXELS) -> bytes:
     """Return a PNG file of its pixels alone.
 
     Nothing else can then stop a reader, or make it print to stderr.
     """
-    return SIGNATURE + b"".join(chunk for kind, _, chunk in _chunks(data) if kind in kinds)
+    return SIGNATURE + b"".join(whole for kind, _, whole in chunks(data) if kind in kinds)
 
 
 def count_of_frames(data: bytes) -> int:
     """Return how many frames there are, above 1 in an animated file."""
-    for kind, content, _ in _chunks(data):
+    for kind, content, _ in chunks(data):
         if kind == b"acTL" and len(content) == 8:
             return int(struct.unpack_from(">I", content)[0])
     return 1
@@ -153,7 +143,7 @@ def count_of_frames(data: bytes) -> int:
 def has_profile(data: bytes) -> bool:
     """Return whether there is an ICC profile."""
     as_text = RAW_PROFILE + b"ic"  # icc or icm
-    return any(k == b"iCCP" or c[: len(as_text)] == as_text for k, c, _ in _chunks(data))
+    return any(k == b"iCCP" or c[: len(as_text)] == as_text for k, c, _ in chunks(data))
 
 
 def decode(data: bytes, key: int | tuple[int, int, int] | None) -> Pixels:
@@ -180,7 +170,7 @@ def _decode_interlaced(data: bytes) -> Pixels:
     width, height, depth, colour = struct.unpack_from(">IIBB", data, HEADER - 17)
     length = CHANNELS[colour] * depth // 8
     pieces = zlib.decompressobj()
-    rows = b"".join(content for kind, content, _ in _chunks(data) if kind == b"IDAT")
+    rows = b"".join(content for kind, content, _ in chunks(data) if kind == b"IDAT")
     pixels = np.zeros((height, width, CHANNELS[colour]), np.uint16)
     for x, y, dx, dy in ADAM7:
         part = pixels[y::dy, x::dx]
@@ -190,15 +180,10 @@ def _decode_interlaced(data: bytes) -> Pixels:
             if len(piece) != size:
                 raise ValueError("ends too early")
             header = struct.pack(">IIBBBBB", part.shape[1], part.shape[0], depth, colour, 0, 0, 0)
-            chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(piece, 1)), (b"IEND", b""))
-            plain = SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)
+            parts = ((b"IHDR", header), (b"IDAT", zlib.compress(piece, 1)), (b"IEND", b""))
+            plain = SIGNATURE + b"".join(chunk(*one) for one in parts)
             part[:] = _decode_plain(plain).reshape(part.shape)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    checked = kind + content
-    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
 def _filtered(blocks: Iterable[Pixels], length: int) -> Iterator[NDArray[np.uint8]]:
@@ -219,98 +204,3 @@ def _deflated(block: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bytes]:
     """Return the block and, deflated, what can stand between others."""
     deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return block, deflater.compress(block.data) + deflater.flush(zlib.Z_FULL_FLUSH)
-
-
-def _written(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of the chunks that hold the metadata."""
-    if metadata.icc_profile:
-        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
-    if metadata.dpi:
-        x, y = (max(1, round(dots / METRES_PER_INCH)) for dots in metadata.dpi)
-        yield b"pHYs", struct.pack(">IIB", x, y, 1)
-    if metadata.exif:
-        yield b"eXIf", metadata.exif
-    if metadata.xmp:
-        yield b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp
-
-
-def metadata_of(data: bytes, name: str) -> Metadata:
-    """Return the metadata of a PNG file; damaged parts are left out with a warning."""
-    found: dict[str, Any] = {}
-    as_text: dict[str, Any] = {}
-    kinds: dict[bytes, bytes] = {}
-    inflate = _Inflater(LARGEST)
-    for kind, view, _ in _chunks(data):
-        if kind not in TOLD:
-            continue
-        kinds[kind] = content = bytes(view)
-        try:
-            (as_text if kind in TEXTS else found).update(_read(kind, content, inflate))
-        except (ValueError, struct.error, zlib.error):
-            what = kind.decode("latin-1")
-            logger.warning("%s: its %s chunk is damaged and left out", name, what)
-    found = as_text | found
-    if "icc_profile" not in found and b"sRGB" not in kinds and _looks_different(kinds):
-        logger.warning("%s: left out its gAMA, cHRM or cICP: it may look different", name)
-    metadata = Metadata(**found)
-    return metadata if metadata.dpi else replace(metadata, dpi=exif_dpi(metadata.exif))
-
-
-def _looks_different(kinds: dict[bytes, bytes]) -> bool:
-    """Return whether the chunks describe other colours than sRGB's."""
-    gamma = int.from_bytes(kinds.get(b"gAMA", b""), "big")
-    primaries = kinds.get(b"cHRM", b"")
-    if len(primaries) == len(CHRM_OF_SRGB) * 4:
-        pairs = zip(struct.unpack(">8I", primaries), CHRM_OF_SRGB, strict=True)
-        if any(abs(number - of_srgb) > 1000 for number, of_srgb in pairs):
-            return True
-    is_other = kinds.get(b"cICP", CICP_OF_SRGB[0]) not in CICP_OF_SRGB
-    return is_other or (gamma != 0 and gamma not in GAMMA_OF_SRGB)
-
-
-def _read(kind: bytes, content: bytes, inflate: "_Inflater") -> dict[str, Any]:
-    """Return what one chunk adds to the metadata."""
-    if kind == b"iCCP":
-        return {"icc_profile": inflate(content.partition(b"\0")[2][1:])}
-    if kind == b"eXIf":
-        return {"exif": content.removeprefix(EXIF_PREFIX)}
-    if kind == b"pHYs":
-        x, y, unit = struct.unpack(">IIB", content)
-        return {"dpi": sane_dpi((x * METRES_PER_INCH, y * METRES_PER_INCH))} if unit == 1 else {}
-    if kind not in TEXTS:
-        return {}
-    keyword, _, text = content.partition(b"\0")
-    if keyword != XMP_KEYWORD and not keyword.startswith(RAW_PROFILE):
-        return {}
-    if kind == b"zTXt":
-        text = inflate(text[1:])
-    elif kind == b"iTXt":
-        is_compressed, text = text[:1] == b"\1", text[2:].split(b"\0", 2)[-1]
-        text = inflate(text) if is_compressed else text
-    if keyword == XMP_KEYWORD:
-        return {"xmp": text}
-    return _profile(keyword.removeprefix(RAW_PROFILE), unhexed(text.decode("latin-1")))
-
-
-def _profile(kind: bytes, profile: bytes) -> dict[str, Any]:
-    """Return what a profile written as text adds."""
-    if profile.startswith(XMP_PREFIX) or kind == b"xmp":
-        return {"xmp": profile.removeprefix(XMP_PREFIX)}
-    if kind in (b"exif", b"APP1"):
-        return {"exif": profile.removeprefix(EXIF_PREFIX)}
-    return {"icc_profile": profile} if kind in (b"icc", b"icm") else {}
-
-
-class _Inflater:
-    """Decompresses, but no more in all than a sane file holds."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def __call__(self, data: bytes) -> bytes:
-        inflater = zlib.decompressobj()
-        whole = inflater.decompress(data, self.left) if self.left else b""
-        self.left -= len(whole)
-        if not inflater.eof:
-            raise ValueError("too large or cut off")
-        return whole

@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
 from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
-from sr_arn.pictures.metadata import Metadata, sane_dpi
+from sr_arn.pictures.formats.tiff_metadata import ICC, metadata_of, photo_of, tags_of
+from sr_arn.pictures.left_out import leave_out
+from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
-from sr_arn.pictures.tiff_tags import BYTE, Directory, Field, Tiff, block_of, serialise
+from sr_arn.pictures.tiff_tags import Tiff, serialise
 from sr_arn.system.threads import in_order
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-__all__ = ["TIFF", "decode", "first_page", "metadata_of"]
+__all__ = ["TIFF", "decode", "first_page"]
 
-XMP, ICC = 700, 34675  # tags
 MOST_CHANNELS = 5  # CMYK and one more; others would need more memory than the pixels suggest
 CHANNELS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "palette": 1, "separated": 4}
 INTEGERS, FLOATS = 1, 3  # TIFF's SampleFormat
@@ -39,7 +40,7 @@ PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
 STRIP = 1 << 18  # bytes of a strip: what readers take at a time
 LEVEL = 4  # of deflate
 LARGEST = (1 << 32) - (1 << 25)  # bytes of pixels that a TIFF file holds for sure; BigTIFF has more
-FIRST_DIRECTORY = 4  # of the offset of the first directory in a TIFF file's header
+FIRST_DIRECTORY = ((4, "I"), (8, "Q"))  # of TIFF's and BigTIFF's header: where its offset stands
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class TIFF(Format):
     mime = "image/tiff"
     modes = (*ALPHA, "CMYK")
     dtypes = ("uint8", "uint16", "float32", "float64")
+    holds = Format.holds | {"photoshop", "geo"}
 
     def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
         """Return the picture of the first page."""
@@ -64,8 +66,8 @@ class TIFF(Format):
             check_size(page.tilewidth, page.tilelength, max_pixels, name)
         pixels, is_cmyk = decode(page, name)
         report_frames(len(page.parent.pages), name)
-        metadata, orientation = metadata_of(file, name)
-        return Picture(pixels, metadata, is_cmyk=is_cmyk).upright(orientation, name)
+        metadata, orientation = metadata_of(file)
+        return Picture(pixels, metadata, is_cmyk=is_cmyk).upright(orientation)
 
     def write(
         self,
@@ -103,19 +105,18 @@ class TIFF(Format):
             software=False,
         )
         written = Tiff.read(file)
-        if written.is_big:
-            logger.warning("output: left out EXIF, XMP and resolution: the TIFF is over 4 GB")
-            return
-        directory = written.directory | (_photo(source, "output") if source else {})
-        if metadata.xmp:
-            directory[XMP] = Field(BYTE, metadata.xmp)
-        if metadata.dpi:
-            directory = exif.with_resolution(directory, order, metadata.dpi)
+        directory = written.directory | tags_of(metadata, order)
         end = file.seek(0, os.SEEK_END)
-        end += file.write(bytes(end % 2))
-        file.write(serialise(directory, order, end))
-        file.seek(FIRST_DIRECTORY)
-        file.write(struct.pack(order + "I", end))
+        end += file.write(bytes(-end % (8 if written.is_big else 2)))
+        file.write(serialise(directory, order, end, written.is_big))
+        place, pointer = FIRST_DIRECTORY[written.is_big]
+        file.seek(place)
+        file.write(struct.pack(order + pointer, end))
+
+    def fit(self, metadata: Metadata) -> Metadata:
+        """Return the metadata that its files hold: makers' notes cannot move."""
+        kept = super().fit(metadata)
+        return kept.without(*photo_of(exif.read(kept.exif))[1]) if kept.exif else kept
 
 
 def first_page(file: IO[bytes]) -> "TiffPage":
@@ -216,37 +217,13 @@ def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...], nam
     alphas = [i for i, kind in enumerate(extra) if kind in (ASSOCIATED, UNASSOCIATED)]
     kept = [*range(channels), *(channels + i for i in alphas[:1] if channels < 4)]
     if pixels.shape[2] > len(kept):
-        logger.warning("%s: left out the channels beside %s", name, NAMES[len(kept)])
+        leave_out(name, f"the channels beside {NAMES[len(kept)]}")
         pixels = pixels[..., kept]
     if len(kept) > channels and extra[alphas[0]] == ASSOCIATED:
         peak, alpha = _peak(pixels), np.maximum(pixels[..., -1:], np.float64(1e-9))
         straight = np.clip(pixels[..., :-1] / alpha, 0, 1) * peak
         pixels[..., :-1] = straight if peak == 1 else np.round(straight)
     return pixels
-
-
-def metadata_of(file: IO[bytes], name: str) -> tuple[Metadata, int]:
-    """Return the metadata of a TIFF file, and its orientation, 1 to 8."""
-    try:
-        tiff = Tiff.read(file, wanted={ICC, XMP, *exif.OF_PIXELS, *exif.DESCRIPTIVE})
-    except ValueError as error:
-        logger.warning("%s: its metadata are damaged (%s) and left out", name, error)
-        return Metadata(), 1
-    fields = _photo(tiff, name)
-    block = block_of(fields, tiff.order) if fields else None
-    metadata = Metadata(tiff.value(ICC), block, tiff.value(XMP), sane_dpi(exif.resolution_of(tiff)))
-    return metadata, exif.orientation_of(tiff) or metadata.orientation()
-
-
-def _photo(tiff: Tiff, name: str) -> Directory:
-    """Return the fields that describe the photo and may move to another offset."""
-    if tiff.is_damaged:
-        logger.warning("%s: left out damaged metadata", name)
-    fields = {tag: field for tag, field in tiff.directory.items() if tag in exif.DESCRIPTIVE}
-    fields, is_all = exif.portable(fields)
-    if not is_all:
-        logger.warning("%s: left out the maker's notes, which hold in their place alone", name)
-    return fields
 
 
 def _deflated(strip: Pixels) -> bytes:

@@ -173,7 +173,8 @@ class Item {
     if (state.status === "done") {
       const size = (state.bytes / 1e6).toFixed(1);
       const shown = state.shown ? "" : "; too large to be compared here";
-      const made = [state.model, state.restored].filter(Boolean).join("; ");
+      const lost = state.left_out.length ? `left out ${state.left_out.join("; ")}` : "";
+      const made = [state.model, state.restored, lost].filter(Boolean).join("; ");
       return `${state.width} x ${state.height} pixels, ${size} MB, ${made}, ${state.seconds} s${shown}`;
     }
     if (state.status === "working") return `${Math.round(100 * state.share)} %`;
