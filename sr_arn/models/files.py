@@ -34,9 +34,9 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import (
+    PLAIN,
     Arrays,
     Axes,
-    BicubicModel,
     Header,
     LuminanceModel,
     TrainedModel,
@@ -71,7 +71,7 @@ LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1
 
 
 def list_models(*, scale: int | None = None) -> list[str]:
-    """Return the names that `sr_arn.load_model` takes, "bicubic" first.
+    """Return the names that `sr_arn.load_model` takes, those that are not trained first.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def list_models(*, scale: int | None = None) -> list[str]:
 
     Examples
     --------
-    >>> list_models(scale=4)[:2]
-    ['bicubic', 'aplus-x4']
+    >>> list_models(scale=4)[:3]
+    ['bicubic', 'nearest', 'aplus-x4']
     """
-    return [BicubicModel.name, *bundled_models(scale)]
+    return [*PLAIN, *bundled_models(scale)]
 
 
 def bundled_models(scale: int | None = None) -> list[str]:

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from sr_arn.checks import check_scale
 from sr_arn.errors import InputError
 
-__all__ = ["contributions", "crop_to_multiple", "imresize", "resized_length", "weighted"]
+__all__ = [
+    "contributions",
+    "crop_to_multiple",
+    "imresize",
+    "nearest_contributions",
+    "resized_length",
+    "weighted",
+]
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -142,6 +149,14 @@ def contributions(
     taps, weights = taps[is_used], weights[is_used]
     taps.flags.writeable = weights.flags.writeable = False  # the cache hands out the same arrays
     return taps, weights
+
+
+def nearest_contributions(
+    length: int, scale: float, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the one input pixel that each output pixel copies: see `contributions`."""
+    taps = np.floor((np.arange(count) + 0.5) / scale).astype(np.intp)
+    return np.clip(taps, 0, length - 1)[None], np.ones((1, count))
 
 
 def _keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

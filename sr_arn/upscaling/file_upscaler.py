@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
-from sr_arn.models.base import BicubicModel, check_restores
+from sr_arn.models.base import PLAIN, BicubicModel, check_restores
 from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
@@ -20,8 +20,8 @@ from sr_arn.system.cluster import Cluster
 from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
 from sr_arn.upscaling.drawing import preview
-from sr_arn.upscaling.loading import load_model, trained_scales
-from sr_arn.upscaling.options import LARGEST_SCALE, OPTIONS, RESTORE, SCHEDULE, SIZE
+from sr_arn.upscaling.loading import load_model, passes
+from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
@@ -60,7 +60,7 @@ class FileUpscaler:
     Attributes
     ----------
     model : str, optional
-        The name of a bundled model, or a file; by default the best for the size.
+        See `load_model`; by default the best for the size.
     size : Size
         By default that of the model's result; three times without a model.
     device : {"cpu", "cuda", "auto"}, default "cpu"
@@ -203,7 +203,7 @@ class FileUpscaler:
         if upscaler.scale > 1 or self.model is not None:
             return upscaler, upscaler.strengths_of(picture, self.restore)
         if self.restore.is_asked or self.size.of(*shape) == shape:
-            restoring = self._upscaler(min(trained_scales()))
+            restoring = self._upscaler(min(passes()))
             strengths = restoring.strengths_of(picture, self.restore)
             if strengths.is_degraded:
                 return restoring, strengths
@@ -233,9 +233,9 @@ class FileUpscaler:
         UnavailableError
             If torch or the device is missing.
         """
-        if self.restore.is_asked and self.model == BicubicModel.name:
-            check_restores(BicubicModel(1))
-        if self.size.given and self.model in (None, BicubicModel.name):
+        if self.restore.is_asked and self.model in PLAIN:
+            check_restores(PLAIN[self.model](1))
+        if self.size.given and (self.model is None or self.model in PLAIN):
             return 1
         upscaler = self._upscaler(None)
         if self.restore.is_asked:
@@ -272,7 +272,7 @@ class FileUpscaler:
             If no model reaches the size.
         """
         upscaler = self._upscaler(self._scale_for(height, width))
-        if self.size.given and self.model not in (None, BicubicModel.name):
+        if self.size.given and self.model is not None and self.model not in PLAIN:
             self._check(upscaler.scale, height, width)
         return upscaler
 
@@ -284,36 +284,29 @@ class FileUpscaler:
 
     def _scale_for(self, height: int, width: int) -> int | None:
         """Return the scale of the model to load; None is the model's own."""
-        is_bicubic = self.model == BicubicModel.name
-        if not self.size.given or (self.model is not None and not is_bicubic):
+        is_plain = self.model in PLAIN
+        if not self.size.given or (self.model is not None and not is_plain):
             return None
         wanted, exact = self.size.of(height, width), self.size.scale
-        if is_bicubic:  # it makes any size by itself
+        if is_plain:  # it makes any size by itself
             return int(exact) if exact is not None and exact == int(exact) else 1
-        enough = [s for s in (1, *trained_scales()) if _reaches(s, height, width, wanted)]
-        if not enough:
-            self._check(max(trained_scales()), height, width)
-        return min(enough)
+        return next(s for s in (1, *passes()) if _reaches(s, height, width, wanted))
 
     def _check(self, scale: int, height: int, width: int) -> None:
-        """Raise `InputError` if a scale does not reach the size."""
+        """Raise `InputError` if the scale of the given model does not reach the size."""
         wanted = self.size.of(height, width)
         if not _reaches(scale, height, width, wanted):
-            what = "the largest trained scale" if self.model is None else display(self.model)
             given = ", ".join(f"{k.replace('_', '-')} {v:g}" for k, v in self.size.given.items())
-            remedy = (
-                f"--model bicubic takes up to {LARGEST_SCALE}"
-                if self.model is None
-                else "take another model"
-            )
             raise InputError(
                 f"size: {given} makes {wanted[1]} x {wanted[0]} pixels of {width} x {height}, more "
-                f"than {scale} times ({what}); {remedy}"
+                f"than {scale} times ({display(self.model)}); name several models, one after "
+                "another: --model A+B"
             )
 
     def _load(self, scale: int | None) -> Upscaler:
-        if scale == 1:  # no model is asked for a smaller picture
-            return Upscaler(BicubicModel(1), schedule=self.schedule)
+        if scale == 1:  # no trained model is asked for a smaller picture
+            plain = PLAIN[self.model or BicubicModel.name]
+            return Upscaler(plain(1), schedule=self.schedule)
         upscaler = load_model(self.model, scale=scale, schedule=self.schedule)
         if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
             upscaler = upscaler.to("cuda")

@@ -12,7 +12,7 @@ from sr_arn.system.devices import DEVICES
 __all__ = ["LARGEST_SCALE", "OPTIONS", "RESTORE", "SCHEDULE", "SIZE", "Option"]
 
 LARGEST_SCALE = 16
-"""Of bicubic; trained models are of smaller scales."""
+"""Of two models, one after another; trained are smaller scales."""
 
 SIZE, RESTORE, SCHEDULE = "size", "restore", "schedule"
 """Fields of `FileUpscaler` that hold several options: `Size`, `Restore` and `Schedule`."""
@@ -44,8 +44,11 @@ class Option(NamedTuple):
 
 
 OPTIONS = {
-    "model": Option("see sr-arn models (default: the best for the size)", metavar="NAME|FILE"),
-    "scale": Option("factor, up to 4 (default: the model's, 3)", float, "F", part=SIZE),
+    "model": Option(
+        "see sr-arn models (default: the best for the size); A+B: one after another",
+        metavar="NAME|FILE",
+    ),
+    "scale": Option("factor, up to 16 (default: the model's, 3)", float, "F", part=SIZE),
     "width": Option("pixels", int, "N", part=SIZE),
     "height": Option("pixels; with --width: fits into both", int, "N", part=SIZE),
     "max_side": Option("pixels of the longer side", int, "N", part=SIZE),

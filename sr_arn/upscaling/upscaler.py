@@ -19,11 +19,13 @@ from sr_arn.checks import check_integer, check_luminance, check_range
 from sr_arn.errors import InputError
 from sr_arn.models.base import (
     LuminanceModel,
-    TrainedModel,
     check_restores,
+    copies,
     restored,
     restores,
+    runs_by_torch,
 )
+from sr_arn.models.chain import Chain
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.picture import MODES
@@ -32,6 +34,7 @@ from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
 from sr_arn.upscaling.channels import reach_of, upscale_channels
 from sr_arn.upscaling.detection import found_in
+from sr_arn.upscaling.options import LARGEST_SCALE
 from sr_arn.upscaling.schedule import Pixels, Schedule, Work
 from sr_arn.upscaling.sizes import resized
 from sr_arn.upscaling.tiles import Border, Grid
@@ -96,8 +99,7 @@ class Upscaler:
     @property
     def can_run_on_cuda(self) -> bool:
         """Whether torch can run the model on a GPU here."""
-        by_torch = isinstance(self.model, TrainedModel) and self.model.runs_by_torch
-        if not by_torch or find_spec("torch") is None:
+        if not runs_by_torch(self.model) or find_spec("torch") is None:
             return False
         from torch.cuda import is_available
 
@@ -120,6 +122,24 @@ class Upscaler:
             other = other._with(BackProjection(other.model, back_project), "back-projection")
         return other
 
+    def then(self, other: "Upscaler") -> "Upscaler":
+        """Return an up-scaler that enlarges the result of this one by another, unrounded.
+
+        Only this one restores; its schedule holds.
+
+        Raises
+        ------
+        InputError
+            If the scales' product is above 16.
+        """
+        if self.scale * other.scale > LARGEST_SCALE:
+            raise InputError(
+                f"scale: expected up to {LARGEST_SCALE}, received {self.scale * other.scale} by "
+                f"{self.name} and {other.name}"
+            )
+        model, name = Chain(self.model, other.model), f"{self.name}+{other.name}"
+        return Upscaler(model, name=name, schedule=self.schedule)
+
     def to(self, device: str) -> "Upscaler":
         """Return an up-scaler whose model runs in torch, on a device.
 
@@ -135,8 +155,8 @@ class Upscaler:
         UnavailableError
             If torch or the device is missing.
         """
-        model = self.model
-        if not (isinstance(model, TrainedModel) and model.runs_by_torch):
+        model: Any = self.model
+        if not runs_by_torch(model):
             raise InputError(
                 f"device: {model.name} runs on the CPU only; take a bundled model, not "
                 "refined, or one like those"
@@ -287,7 +307,8 @@ class Upscaler:
         picture : Picture
         size : (int, int), optional
             Rows and columns of the result; by default `scale` times those of the picture. The
-            result of the model is resized to them by bicubic, as `imresize` does, then rounded.
+            result of the model is resized to them by bicubic, as `imresize` does, then rounded;
+            that of nearest by nearest.
         watch : callable, optional
             Called after every tile with the completed fraction, 0 to 1. An exception that it
             raises ends the work.
@@ -314,7 +335,8 @@ class Upscaler:
     ) -> Iterator[Pixels]:
         has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
         strips = self._strips(image, mode, np.dtype(np.float32), watch)
-        for strip in resized(strips, self._shape_of(image), size, has_alpha):
+        shape = self._shape_of(image)
+        for strip in resized(strips, shape, size, has_alpha, copies(self.model)):
             yield to_levels(strip, image.dtype)
 
     def _strips(
