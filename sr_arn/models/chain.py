@@ -54,15 +54,14 @@ class Chain:
 
     def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
         """Return the HR plane without the rim."""
-        seen = self._seen_by_second(lr, rim)
+        seen = self._seen_by_second(rim)
         middle = np.clip(self.first(lr, rim.without(seen)), 0, 1)
         return self.second(middle, Rim(*(width * self.first.scale for width in seen)))
 
-    def _seen_by_second(self, lr: Plane, rim: Rim) -> Rim:
+    def _seen_by_second(self, rim: Rim) -> Rim:
         """Return the part of the rim that the first model enlarges for the second.
 
-        With it an odd number of rows or columns becomes even, as tiles do: see `Grid.tiles`.
+        The row or column that makes a tile's number even is part of it: see `Grid.tiles`.
         """
-        rows, columns = (side % 2 for side in rim.cut(lr).shape)
-        most = (self._seen, self._seen + rows, self._seen, self._seen + columns)
-        return Rim(*map(min, rim, most))
+        more = rim.narrowed(self.reach)
+        return Rim(*(min(width, self._seen + m) for width, m in zip(rim, more, strict=True)))

@@ -1,5 +1,6 @@
 """From picture file to larger picture file: choose the model and the size, read, write."""
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -22,11 +23,14 @@ from sr_arn.system.locations import is_local
 from sr_arn.upscaling.drawing import preview
 from sr_arn.upscaling.loading import load_model, passes
 from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
+from sr_arn.upscaling.pixel_art import HINT, may_be_pixel_art
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["PIPE", "PREVIEW", "FileUpscaler", "Stopped", "preview_of"]
+
+logger = logging.getLogger(__name__)
 
 PIPE = Path("-")
 """Standard input or output."""
@@ -98,6 +102,7 @@ class FileUpscaler:
     preview: bool = False
     restore: Restore = field(default_factory=Restore)
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
+    _hints: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -169,6 +174,7 @@ class FileUpscaler:
         size = height * upscaler.scale, width * upscaler.scale
         if self.size.given:
             size = self.size.of(height, width)
+        self._hint(picture, size, source)
         original, picture = picture, as_it_fits(kind, picture, size)
         info, threads = picture.info.of_size(*size), self.schedule.threads
         strips = upscaler.upscale_strips(picture, size, watch, strengths)
@@ -191,6 +197,13 @@ class FileUpscaler:
             shown = preview(original, upscaler.restored(strengths))
             write_image(preview_of(target), Picture(shown))
         return Enlarged(info, upscaler.name, strengths)
+
+    def _hint(self, picture: Picture, size: tuple[int, int], source: Path) -> None:
+        """Log once that the model for photos may be the wrong one."""
+        enlarges = size > picture.pixels.shape[:2] and self.model is None
+        if enlarges and not self._hints and may_be_pixel_art(picture.pixels):
+            self._hints.append(HINT)
+            logger.info("%s: %s", display(source), HINT)
 
     def _chosen_for(self, picture: Picture) -> tuple[Upscaler, Strengths]:
         """Return the up-scaler for a picture, and the strengths to restore.

@@ -86,6 +86,10 @@ def _files(name_or_path: str | os.PathLike[str]) -> list[Path]:
         names = str(name_or_path).split(THEN)
         if len(names) == 1 or not all(names):
             raise
+        if plain := [name for name in names if name in PLAIN]:
+            raise InputError(
+                f"model: {plain[0]} takes any scale by itself; leave the others out"
+            ) from None
         return [find_model(name) for name in names]
 
 

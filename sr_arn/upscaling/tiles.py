@@ -17,6 +17,7 @@ SIDES = (128, 512)  # LR pixels: a tile's work is small beside a picture's,
 SIDE_PER_REACH = 24  # and its rim beside the tile
 SMALLEST = 16  # LR pixels a side that are worth the surroundings
 BYTES = 128  # per HR pixel of tile and surroundings: as much as RGBA takes, the other kinds less
+STRIP = 25_000_000  # HR pixels of a row of tiles at most, where tiles can be so low
 LR_BYTES = 128  # per LR pixel: what networks take besides
 
 Border = Literal["full", "paper"]
@@ -101,11 +102,13 @@ class Grid:
         workers : int, default 1
             How many share the tiles; their number is a multiple of it, so that all get as many.
         side : int, optional
-            LR pixels a side at most; by default 24 times `reach`, but 128 to 512.
+            LR pixels a side at most; by default 24 times `reach`, but 128 to 512. Of pictures that
+            are very wide, tiles are lower, for a row of them waits to be written.
         """
         height, width = self.shape[:2]
         side = side or self.usual_side
-        across, down = -(-width // side), -(-height // side)
+        low = max(SMALLEST, STRIP // (width * self.scale**2))
+        across, down = -(-width // side), -(-height // min(side, low))
         for_all = workers * -(-across * down // workers)  # the next multiple
         down = max(down, min(-(-for_all // across), height // (2 * self.reach + 1)))
         for top, bottom in _parts(height, down):

@@ -252,8 +252,9 @@ def test_each_picture_gets_the_model_that_reaches_its_size(tmp_path, coffee):
     assert scales == [1, 2, 2]
     assert enlarge.upscaler_for(25, 20).scale == 3
     assert enlarge.upscaler_for(15, 10) is enlarge.upscaler_for(16, 16)
-    with pytest.raises(InputError, match="more than 4 times"):
-        enlarge.upscaler_for(14, 9)
+    assert enlarge.upscaler_for(14, 9).scale == 6
+    with pytest.raises(InputError, match="up to 16 times"):
+        enlarge.upscaler_for(3, 2)
     small = picture(tmp_path / "small.png", coffee)
     for model, scale in (("aplus-x3", 2.5), ("bicubic", 2.5), (None, 0.5), (None, 1)):
         options = ("--scale", scale, "--quiet", *(("--model", model) if model else ()))
@@ -332,7 +333,7 @@ def test_mistakes_in_outputs_are_told_before_work(tmp_path, coffee, monkeypatch,
         ((small, "-o", f"{tmp_path}/file/x/"), f"{tmp_path / 'file'} is a file"),
         ((small, "-o", f"{tmp_path}/", "--name", ""), "name: "),
         ((small, "-o", tmp_path / "a.png", "--json", tmp_path / "no" / "a.json"), "json: "),
-        ((small, "-o", tmp_path / "a.png", "--scale", 5), "--model bicubic takes up to 16"),
+        ((small, "-o", tmp_path / "a.png", "--scale", 17), "scale: expected up to 16"),
     ):
         assert cli("upscale", *arguments) == 2
         error = capsys.readouterr().err
