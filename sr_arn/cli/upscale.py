@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("many pictures")
     many.add_argument("--recursive", action="store_true", help="folders within folders, too")
     many.add_argument("--skip-existing", action="store_true", help="skip those that are done")
+    many.add_argument(
+        "--newer", action="store_true", help="skip those that are done since they were changed"
+    )
     many.add_argument("--jobs", type=int, default=1, metavar="N", help="at a time (default: 1)")
     many.add_argument(
         "--name",
@@ -105,7 +108,7 @@ def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     from sr_arn.upscaling.file_upscaler import PIPE
 
     output = _path_or_pipe(args.output)
-    for option in ("name", "recursive", "skip_existing"):
+    for option in ("name", "recursive", "skip_existing", "newer"):
         if getattr(args, option):
             shown = option.replace("_", "-")
             raise InputError(f"{shown}: is for results in a folder; give -o a folder")
@@ -236,17 +239,17 @@ def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
     names = naming(args.name, enlarge.size, scale, kind)
-    jobs, others = batch.find_jobs(
-        args.inputs, folder, names, args.recursive, args.skip_existing, args.preview
-    )
+    skips = args.skip_existing or args.newer
+    skip = batch.skip_existing if skips else batch.skip_none
+    if args.newer:
+        skip = batch.skip_up_to_date
+    jobs, others = batch.find_jobs(args.inputs, folder, names, args.recursive, skips, args.preview)
     check_folder(folder)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)
     progress.tell_of_others(others)
     outcomes: list[Outcome] = []
     try:
-        for outcome in batch.run(
-            jobs, enlarge, args.jobs, args.skip_existing, watch=progress.watch
-        ):
+        for outcome in batch.run(jobs, enlarge, args.jobs, skip, progress.watch):
             outcomes.append(outcome)
             progress.tell(outcome)
         progress.finish(outcomes)

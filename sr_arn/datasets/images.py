@@ -1,5 +1,7 @@
 """A picture to learn from or to be measured on, with its LR version where that is known."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -11,8 +13,11 @@ from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.folders import read_luminances
 from sr_arn.errors import InputError, display
 from sr_arn.pictures.resize import crop_to_multiple, imresize
+from sr_arn.system.threads import available_cores, in_order
 
-__all__ = ["ImageFiles", "TrainingImage"]
+__all__ = ["ImageFiles", "TrainingImage", "usable"]
+
+logger = logging.getLogger(__name__)
 
 Plane = NDArray[np.float32]
 
@@ -86,3 +91,31 @@ class ImageFiles(NamedTuple):
                 f"{display(self.lr.name)}, received {w} x {h} in {display(self.hr)}"
             )
         return TrainingImage(hr, lr)
+
+
+def usable(files: Sequence[ImageFiles], scale: int) -> list[ImageFiles]:
+    """Return the pictures that have a luminance; a warning in the log lists the others.
+
+    Raises
+    ------
+    InputError
+        If none has, with the reason of the first.
+    """
+
+    def problem_of(one: ImageFiles) -> str:
+        try:
+            one.read(scale)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    problems = list(in_order(problem_of, files, available_cores()))
+    found = [one for one, problem in zip(files, problems, strict=True) if not problem]
+    reasons = [problem for problem in problems if problem]
+    if not found:
+        others = f" (so are the other {len(files) - 1})" if len(files) > 1 else ""
+        raise InputError(f"{reasons[0]}{others}")
+    if reasons:
+        listed = "".join(f"\n  {reason}" for reason in reasons)
+        logger.warning("left out %d of %d images:%s", len(reasons), len(files), listed)
+    return found

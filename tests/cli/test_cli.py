@@ -17,7 +17,7 @@ from PIL import Image
 
 from sr_arn import InputError, imresize, list_models
 from sr_arn.cli import main
-from sr_arn.models.files import bundled_models, read_header
+from sr_arn.models.files import read_header
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image, write_image
 from sr_arn.pictures.picture import Picture

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,41 @@ def test_skip_existing_goes_on(tree, tmp_path, capsys):
     assert capsys.readouterr().out == "1 done, 3 skipped, 0 failed\n"
     assert kept.read_bytes() == b"mine"
     assert (out / "a_x2.png").exists()
+
+
+def test_newer_does_those_again_whose_source_was_changed(tree, tmp_path, capsys):
+    out = tmp_path / "large"
+    assert cli("upscale", tree, "-o", out, *FAST) == 0
+    assert cli("upscale", tree, "-o", out, *FAST, "--newer") == 0
+    os.utime(out / "a_x2.png", (10, 10))
+    (out / "ünï_x2.webp").unlink()
+    capsys.readouterr()
+    report = tmp_path / "report.json"
+    assert cli("upscale", tree, "-o", out, *FAST, "--skip-existing", "--json", report) == 0
+    told = capsys.readouterr()
+    assert told.out == (
+        "1 done, 3 skipped, 0 failed\n1 skipped are older than their source; see --newer\n"
+    )
+    reasons = [p.get("reason") for p in json.loads(report.read_text())["pictures"]]
+    assert reasons.count("is there already, older than its source") == 1
+    assert cli("upscale", tree, "-o", out, *FAST, "--newer") == 0
+    assert capsys.readouterr().out == "1 done, 3 skipped, 0 failed\n"
+    assert (out / "a_x2.png").stat().st_mtime > 10
+
+
+def test_names_with_brackets_that_exist_are_no_patterns(tree, tmp_path):
+    folder = tmp_path / "photos [2024]"
+    (tmp_path / "photos 2").mkdir()
+    folder.mkdir()
+    for name in ("a[1].png", "b?.png"):
+        shutil.copy(tree / "a.png", folder / name)
+    for text, expected in (
+        ("*.png", ["a[1].png", "b?.png"]),
+        ("a[1].png", ["a[1].png"]),
+        ("", ["a[1].png", "b?.png"]),
+    ):
+        jobs, _ = find_jobs([str(folder / text)], tmp_path / "out", NAMING)
+        assert [job.source for job in jobs] == [folder / name for name in expected]
 
 
 def test_a_bad_file_does_not_stop_the_rest(tree, tmp_path, capsys):
