@@ -9,13 +9,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import PLAIN, BicubicModel, check_restores
 from sr_arn.models.restoration import OFF, Restore, Strengths
+from sr_arn.pictures.conversion import colour_of, flattened, in_srgb
 from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
+from sr_arn.pictures.palette import BILEVEL, is_bilevel, nearest_in, palette_of
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.cluster import Cluster
 from sr_arn.system.files import write_whole
@@ -76,6 +81,16 @@ class FileUpscaler:
         Largest picture that is read.
     strip : bool, default False
         Whether metadata are not written.
+    background : str, optional
+        The colour behind transparent pictures where the format has no transparency; without one
+        they are refused. See `sr_arn.pictures.conversion.colour_of`.
+    to_srgb : bool, default False
+        Whether CMYK becomes sRGB: `sr_arn.pictures.conversion.in_srgb`.
+    keep_palette : bool, default False
+        Whether results in a format with palettes are of the colours of a picture that has up to
+        256.
+    keep_bilevel : bool, default False
+        Whether pictures of black and white alone become such, where the format holds 1 bit.
     quality : int, optional
         Of JPEG, WebP and AVIF.
     preview : bool, default False
@@ -98,6 +113,10 @@ class FileUpscaler:
     schedule: Schedule = field(default_factory=Schedule)
     max_pixels: int = MAX_PIXELS
     strip: bool = False
+    background: str | None = None
+    to_srgb: bool = False
+    keep_palette: bool = False
+    keep_bilevel: bool = False
     quality: int | None = None
     preview: bool = False
     restore: Restore = field(default_factory=Restore)
@@ -108,6 +127,8 @@ class FileUpscaler:
         """Check the numbers."""
         for name, least in LEAST.items():
             check_integer(getattr(self, name), name.replace("_", "-"), least)
+        if self.background is not None:
+            colour_of(self.background)
         if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
         if self.back_project and self.restore.is_asked:
@@ -166,7 +187,7 @@ class FileUpscaler:
             If the picture cannot be read, enlarged or written with these options.
         """
         kind = kind or format_of(target)
-        picture = self._read(source)
+        picture = self._converted(self._read(source), kind, display(source))
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]
@@ -178,6 +199,10 @@ class FileUpscaler:
         original, picture = picture, as_it_fits(kind, picture, size)
         info, threads = picture.info.of_size(*size), self.schedule.threads
         strips = upscaler.upscale_strips(picture, size, watch, strengths)
+        palette = self._palette_for(kind, picture)
+        if palette is not None:
+            info = replace(info, shape=size, palette=palette)
+            strips = (nearest_in(palette, strip) for strip in strips)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
@@ -197,6 +222,23 @@ class FileUpscaler:
             shown = preview(original, upscaler.restored(strengths))
             write_image(preview_of(target), Picture(shown))
         return Enlarged(info, upscaler.name, strengths)
+
+    def _converted(self, picture: Picture, kind: Format, name: str) -> Picture:
+        """Return the picture in colours that the format holds, as far as the options allow."""
+        if self.to_srgb:
+            picture = in_srgb(picture, name)
+        if self.background is not None and picture.mode not in kind.modes:
+            picture = flattened(picture, colour_of(self.background))
+        return picture
+
+    def _palette_for(self, kind: Format, picture: Picture) -> NDArray[np.uint8] | None:
+        """Return the colours that the result is to have alone, if any."""
+        palette = None
+        if self.keep_bilevel and is_bilevel(picture):
+            palette = BILEVEL
+        elif self.keep_palette:
+            palette = palette_of(picture)
+        return palette if palette is not None and kind.holds_palette(palette) else None
 
     def _hint(self, picture: Picture, size: tuple[int, int], source: Path) -> None:
         """Log once that the model for photos may be the wrong one."""

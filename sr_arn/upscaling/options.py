@@ -69,6 +69,17 @@ OPTIONS = {
         "SIGMA",
         part=RESTORE,
     ),
+    "background": Option(
+        "of transparent pictures where the format has no transparency, such as white or #ffcc00",
+        metavar="COLOUR",
+    ),
+    "to_srgb": Option("CMYK becomes sRGB by its ICC profile", bool),
+    "keep_palette": Option(
+        "pictures of up to 256 colours keep them, as PNG with a palette: the nearest of each", bool
+    ),
+    "keep_bilevel": Option(
+        "pictures of black and white alone stay so, in PNG and TIFF: 1 bit, fax compression", bool
+    ),
     "quality": Option("of $qualities", int, "Q"),
     "preview": Option(
         "beside each result, in photo_x3.preview.png: its most detailed part, and by bicubic", bool

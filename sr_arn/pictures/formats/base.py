@@ -156,6 +156,10 @@ class Format(ABC):
             return f"{self.name} holds {self.most_pixels:,} pixels, the result has more"
         return None
 
+    def holds_palette(self, palette: NDArray[np.uint8]) -> bool:
+        """Return whether it holds numbers of the colours [n, c] of a palette."""
+        return False
+
     def fit(self, metadata: Metadata) -> Metadata:
         """Return the metadata that its files hold; the log names those that are left out."""
         if not self.holds_metadata:
