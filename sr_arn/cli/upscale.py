@@ -195,8 +195,11 @@ def _check_single(
     enlarge: "FileUpscaler", source: Path, output: Path, kind: "Format | None"
 ) -> None:
     """Check the arguments before the picture is read."""
+    import numpy as np
+
     from sr_arn.errors import InputError, display
-    from sr_arn.pictures.formats import format_of
+    from sr_arn.pictures.formats import FORMATS, any_of, format_of
+    from sr_arn.pictures.palette import BILEVEL
     from sr_arn.system.files import check_output
     from sr_arn.system.locations import is_same
     from sr_arn.upscaling.file_upscaler import PIPE, preview_of
@@ -211,6 +214,10 @@ def _check_single(
     form = kind or format_of(output)
     if enlarge.quality is not None and form.quality is None:
         raise InputError(f"quality: {form.name} has none, for nothing is lost")
+    for option, colours in (("keep_palette", np.eye(3, dtype=np.uint8)), ("keep_bilevel", BILEVEL)):
+        if getattr(enlarge, option) and not form.holds_palette(colours):
+            others = any_of([f.suffixes[0] for f in FORMATS if f.holds_palette(colours)])
+            raise InputError(f"{option.replace('_', '-')}: {form.name} cannot; use {others}")
     if enlarge.preview and output == PIPE:
         raise InputError("preview: lies beside a result; give -o a file")
     written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]

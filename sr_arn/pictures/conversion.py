@@ -51,7 +51,8 @@ def flattened(picture: Picture, colour: Colour) -> Picture:
 def in_srgb(picture: Picture, name: str) -> Picture:
     """Return a CMYK picture in sRGB, by its ICC profile; others as they are.
 
-    Perceptual, by littleCMS; the profile then is left out, for sRGB needs none.
+    Perceptual, with black as black (black point compensation), by littleCMS; the profile then is
+    left out, for sRGB needs none.
 
     Raises
     ------
@@ -73,7 +74,12 @@ def in_srgb(picture: Picture, name: str) -> Picture:
     image = Image.frombytes("CMYK", picture.pixels.shape[1::-1], picture.pixels.tobytes())
     try:
         converted = ImageCms.profileToProfile(
-            image, BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            image,
+            BytesIO(profile),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.PERCEPTUAL,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except ImageCms.PyCMSError as error:
         raise InputError(f"to-srgb: the ICC profile of {name} cannot be used: {error}") from error

@@ -27,8 +27,12 @@ BILEVEL = np.array([[0], [255]], np.uint8)
 
 
 def palette_of(picture: Picture) -> Palette | None:
-    """Return the colours [n, c] of a picture of 8 bits; None if they are more than 256, or inks."""
-    if picture.pixels.dtype != np.uint8 or picture.is_cmyk:
+    """Return the colours [n, c] of a picture of 8 bits; None if they are more than 256, or inks.
+
+    Also of grey with a profile, for the colours of a palette are RGB.
+    """
+    is_of_grey = picture.mode in ("L", "LA") and picture.metadata.icc_profile
+    if picture.pixels.dtype != np.uint8 or picture.is_cmyk or is_of_grey:
         return None
     each = np.ascontiguousarray(np.atleast_3d(picture.pixels))
     channels = each.shape[2]
@@ -40,8 +44,8 @@ def palette_of(picture: Picture) -> Palette | None:
 
 def is_bilevel(picture: Picture) -> bool:
     """Return whether a picture is of black and white alone."""
-    palette = palette_of(picture) if picture.mode == "L" else None
-    return palette is not None and bool(np.isin(palette, BILEVEL).all())
+    is_grey = picture.mode == "L" and picture.pixels.dtype == np.uint8
+    return is_grey and bool(np.isin(picture.pixels, BILEVEL).all())
 
 
 def is_black_and_white(palette: Palette) -> bool:
