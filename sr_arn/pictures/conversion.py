@@ -26,14 +26,13 @@ def colour_of(text: str) -> Colour:
     from PIL.ImageColor import getrgb
 
     try:
-        colour = getrgb(text)
-    except ValueError:
-        colour = ()
-    if len(colour) != 3:
+        colour: tuple[int, ...] = getrgb(text)
+        red, green, blue = colour
+    except ValueError:  # with alpha there are four
         raise InputError(
             f"background: expected a colour such as white or #ffcc00, received {display(text)}"
-        )
-    return colour
+        ) from None
+    return red, green, blue
 
 
 def flattened(picture: Picture, colour: Colour) -> Picture:
