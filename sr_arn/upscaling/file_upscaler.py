@@ -81,6 +81,8 @@ class FileUpscaler:
         Largest picture that is read.
     strip : bool, default False
         Whether metadata are not written.
+    wrap : {"x", "y", "both"}, optional
+        See `Upscaler.wrapping`.
     background : str, optional
         The colour behind transparent pictures where the format has no transparency; without one
         they are refused. See `sr_arn.pictures.conversion.colour_of`.
@@ -113,6 +115,7 @@ class FileUpscaler:
     schedule: Schedule = field(default_factory=Schedule)
     max_pixels: int = MAX_PIXELS
     strip: bool = False
+    wrap: str | None = None
     background: str | None = None
     to_srgb: bool = False
     keep_palette: bool = False
@@ -219,7 +222,7 @@ class FileUpscaler:
                 lambda file: encode_strips(file, kind, info, strips, threads, self.quality),
             )
         if self.preview and target != PIPE:
-            shown = preview(original, upscaler.restored(strengths))
+            shown = preview(original, upscaler.restored(strengths).wrapping(None))
             write_image(preview_of(target), Picture(shown))
         return Enlarged(info, upscaler.name, strengths)
 
@@ -361,11 +364,11 @@ class FileUpscaler:
     def _load(self, scale: int | None) -> Upscaler:
         if scale == 1:  # no trained model is asked for a smaller picture
             plain = PLAIN[self.model or BicubicModel.name]
-            return Upscaler(plain(1), schedule=self.schedule)
+            return Upscaler(plain(1), schedule=self.schedule, wrap=self.wrap)
         upscaler = load_model(self.model, scale=scale, schedule=self.schedule)
         if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
             upscaler = upscaler.to("cuda")
-        return upscaler.refined(self.ensemble, self.back_project)
+        return upscaler.refined(self.ensemble, self.back_project).wrapping(self.wrap)
 
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:

@@ -53,6 +53,10 @@ OPTIONS = {
     "height": Option("pixels; with --width: fits into both", int, "N", part=SIZE),
     "max_side": Option("pixels of the longer side", int, "N", part=SIZE),
     "megapixels": Option("millions of pixels", float, "F", part=SIZE),
+    "wrap": Option(
+        "pictures that repeat, as textures and panoramas do: beyond an edge lies the other side",
+        choices=("x", "y", "both"),
+    ),
     "restore": Option(
         "how much of what is found is restored, in per cent (default: auto, all)",
         metavar="auto|off|0..100",

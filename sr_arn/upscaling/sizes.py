@@ -110,6 +110,8 @@ def resized(
     new: tuple[int, int],
     has_alpha: bool,
     copies: bool = False,
+    wrap: str = "",
+    before: int = 0,
 ) -> Iterator[Strip]:
     """Yield a picture brought to another size, strip by strip, as `imresize` would the whole.
 
@@ -125,6 +127,11 @@ def resized(
         Whether the last channel is alpha, straight: a colour then counts by it.
     copies : bool, default False
         Whether every pixel becomes that of the nearest one, instead of by bicubic.
+    wrap : str, default none
+        The axes, "x" and "y", along which the picture repeats.
+    before : int, default 0
+        So many rows, of the bottom of a picture that repeats along y, come before the picture;
+        enough of its top come after it.
 
     Yields
     ------
@@ -133,13 +140,17 @@ def resized(
     """
     (rows, columns), (height, width) = shape[:2], new
     reads = nearest_contributions if copies else contributions
-    taps, weights = reads(rows, height / rows, height)
-    across = reads(columns, width / columns, width)
+    taps, weights = reads(rows, height / rows, height, "y" in wrap)
+    taps = taps + before
+    across = reads(columns, width / columns, width, "x" in wrap)
+    across = across[0] % columns, across[1]
     source = iter(strips)
     kept, first = next(source), 0  # rows that are still needed, and the first of them
     for done in range(0, height, ROWS):
         part = slice(done, done + ROWS)
         begin, end = int(taps[:, part].min()), int(taps[:, part].max()) + 1
+        while first + len(kept) <= begin:
+            first, kept = first + len(kept), next(source)
         parts = [kept[begin - first :]]
         while first + len(kept) + sum(map(len, parts[1:])) < end:
             parts.append(next(source))

@@ -78,12 +78,15 @@ class Grid:
     border : {"full", "paper"}
         Whether a tile sees the mirror image of the picture beyond its border (the edge pixel
         twice), or ends with the picture.
+    wrap : str
+        The axes, "x" and "y", along which the picture repeats: there a tile sees the other side.
     """
 
     shape: tuple[int, ...]
     scale: int
     reach: int
     border: Border = "full"
+    wrap: str = ""
 
     def __post_init__(self) -> None:
         """Raise `InputError` for another border."""
@@ -155,15 +158,17 @@ class Grid:
 
     def _tile(self, top: int, bottom: int, left: int, right: int) -> Tile:
         height, width = self.shape[:2]
-        return Tile(self._span(top, bottom, height), self._span(left, right, width))
+        rows = self._span(top, bottom, height, "y" in self.wrap)
+        return Tile(rows, self._span(left, right, width, "x" in self.wrap))
 
-    def _span(self, start: int, end: int, length: int) -> Span:
+    def _span(self, start: int, end: int, length: int, wraps: bool) -> Span:
         """Return a tile's extent along an axis of `length` LR pixels."""
         first, last = start - self.reach, end + self.reach + (end - start) % 2
-        if self.border == "paper":
+        if self.border == "paper" and not wraps:
             first, last = max(first, 0), min(last, length)
+        positions = np.arange(first, last)
         return Span(
-            reads=_mirrored(np.arange(first, last), length),
+            reads=positions % length if wraps else _mirrored(positions, length),
             before=start - first,
             after=last - end,
             hr=slice(start * self.scale, end * self.scale),

@@ -7,6 +7,7 @@ luminance model makes an HR plane of an LR plane and alone decides how sharp the
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer, check_luminance, check_range
-from sr_arn.errors import InputError
+from sr_arn.errors import InputError, display
 from sr_arn.models.base import (
     LuminanceModel,
     check_restores,
@@ -29,6 +30,7 @@ from sr_arn.models.chain import Chain
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.picture import MODES
+from sr_arn.pictures.resize import KERNEL_WIDTH
 from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
 from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["Upscaler"]
 
 logger = logging.getLogger(__name__)
+
+WRAPS = {None: "", "x": "x", "y": "y", "both": "xy"}
+"""Axes along which pictures repeat, by the names of an up-scaler's `wrap`."""
 
 Plane = NDArray[np.float32]
 HowToRestore = str | float | Strengths | Restore
@@ -64,6 +69,8 @@ class Upscaler:
         Its name in messages: that of a bundled model or of a file, as `load_model` gives it.
     schedule : Schedule, optional
         Who computes the tiles, and with how much memory. It does not change the result.
+    wrap : {None, "x", "y", "both"}
+        See `wrapping`.
 
     Examples
     --------
@@ -80,11 +87,15 @@ class Upscaler:
         *,
         name: str | None = None,
         schedule: Schedule | None = None,
+        wrap: str | None = None,
     ) -> None:
+        if wrap not in WRAPS:
+            raise InputError(f"wrap: expected x, y or both, received {display(wrap)}")
         self.model = model
         self.header = header or {}
         self.name = name or model.name
         self.schedule = schedule or Schedule()
+        self.wrap = wrap
         self._has_warned = False
 
     @property
@@ -138,7 +149,7 @@ class Upscaler:
                 f"{self.name} and {other.name}"
             )
         model, name = Chain(self.model, other.model), f"{self.name}+{other.name}"
-        return Upscaler(model, name=name, schedule=self.schedule)
+        return Upscaler(model, name=name, schedule=self.schedule, wrap=self.wrap)
 
     def to(self, device: str) -> "Upscaler":
         """Return an up-scaler whose model runs in torch, on a device.
@@ -214,12 +225,30 @@ class Upscaler:
 
     def scheduled(self, schedule: Schedule) -> "Upscaler":
         """Return the same up-scaler with another schedule."""
-        return Upscaler(self.model, self.header, name=self.name, schedule=schedule)
+        return self._changed(schedule=schedule)
+
+    def wrapping(self, wrap: str | None) -> "Upscaler":
+        """Return an up-scaler for pictures that repeat, such as textures and panoramas.
+
+        Parameters
+        ----------
+        wrap : {None, "x", "y", "both"}
+            The axes along which the neighbours beyond an edge are those of the other side: x from
+            left to right, y from top to bottom.
+        """
+        return self._changed(wrap=wrap)
 
     def _with(self, model: LuminanceModel, how: str = "") -> "Upscaler":
         """Return the same up-scaler with a model that was made from its own."""
         name = f"{self.name}, {how}" if how else self.name
-        return Upscaler(model, self.header, name=name, schedule=self.schedule)
+        return self._changed(model=model, name=name)
+
+    def _changed(self, **changed: Any) -> "Upscaler":
+        """Return one with other attributes."""
+        kept = {
+            name: getattr(self, name) for name in ("model", "header", "name", "schedule", "wrap")
+        }
+        return Upscaler(**kept | changed)
 
     def upscale(
         self,
@@ -291,7 +320,8 @@ class Upscaler:
             published tables: patch models leave the outermost LR pixel to bicubic.
         """
         lr = check_luminance(lr)
-        return self._whole(self.model, Grid(lr.shape, self.scale, self.model.reach, border), lr)
+        grid = Grid(lr.shape, self.scale, self.model.reach, border, WRAPS[self.wrap])
+        return self._whole(self.model, grid, lr)
 
     def upscale_strips(
         self,
@@ -334,10 +364,21 @@ class Upscaler:
         watch: Watch = lambda share: None,
     ) -> Iterator[Pixels]:
         has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
+        shape, wrap = self._shape_of(image), WRAPS[self.wrap]
+        before = self._rows_around(image, mode, size) if "y" in wrap else 0
+        if before:  # strips come from the top, and the first needs the last
+            image = image[np.arange(-before, len(image) + before) % len(image)]
         strips = self._strips(image, mode, np.dtype(np.float32), watch)
-        shape = self._shape_of(image)
-        for strip in resized(strips, shape, size, has_alpha, copies(self.model)):
+        is_copied = copies(self.model)
+        offset = before * self.scale
+        for strip in resized(strips, shape, size, has_alpha, is_copied, wrap, offset):
             yield to_levels(strip, image.dtype)
+
+    def _rows_around(self, image: Pixels, mode: str | None, size: tuple[int, int]) -> int:
+        """Return how many LR rows matter beyond an edge, for the model and for resizing."""
+        reach = reach_of(self.model, mode or MODES[image.shape[2] if image.ndim == 3 else 1])
+        shrinks = max(1, self._shape_of(image)[0] / size[0])
+        return 2 * math.ceil((reach + (KERNEL_WIDTH * shrinks + 2) / self.scale) / 2)  # even
 
     def _strips(
         self, image: Pixels, mode: str | None, dtype: np.dtype[Any], watch: Watch
@@ -380,7 +421,8 @@ class Upscaler:
         _check_array(image)
         mode = mode or MODES[image.shape[2] if image.ndim == 3 else 1]
         work = partial(_upscale_levels, self.model, mode, dtype)
-        return work, Grid(image.shape, self.scale, reach_of(self.model, mode))
+        reach, wrap = reach_of(self.model, mode), WRAPS[self.wrap]
+        return work, Grid(image.shape, self.scale, reach, wrap=wrap)
 
     def _whole(self, work: Work, grid: Grid, image: Pixels) -> Pixels:
         """Return the results of all tiles, put together."""
