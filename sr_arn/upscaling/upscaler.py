@@ -245,10 +245,8 @@ class Upscaler:
 
     def _changed(self, **changed: Any) -> "Upscaler":
         """Return one with other attributes."""
-        kept = {
-            name: getattr(self, name) for name in ("model", "header", "name", "schedule", "wrap")
-        }
-        return Upscaler(**kept | changed)
+        names = "model", "header", "name", "schedule", "wrap"
+        return Upscaler(**{name: getattr(self, name) for name in names} | changed)
 
     def upscale(
         self,

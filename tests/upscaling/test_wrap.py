@@ -30,8 +30,11 @@ def test_rolling_the_picture_rolls_the_result(pixels, name, wrap):
     steps = [4, 6][: len(axes)]
     rolled = upscaled(upscaler, np.roll(pixels, steps, axes))
     np.testing.assert_array_equal(rolled, np.roll(result, [3 * step for step in steps], axes))
-    plain = upscaled(load_model(name, scale=3), pixels)
-    np.testing.assert_array_equal(plain[30:-30, 39:-39], result[30:-30, 39:-39])
+    if pixels.ndim == 2:  # away from the edges it is the same as without
+        edge = 3 * upscaler.model.reach
+        inner = slice(edge, -edge), slice(edge, -edge)
+        plain = upscaled(upscaler.wrapping(None), pixels)
+        np.testing.assert_array_equal(plain[inner], result[inner])
 
 
 @pytest.mark.parametrize("size", [(45, 57), (20, 19), (75, 95)])
