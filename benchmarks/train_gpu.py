@@ -18,8 +18,9 @@ starts from is read from there, so the networks can be trained one by one.
 
 The rounds are those that the bundled networks were trained with, but x2 and x4 started when x3
 had one round behind it; and the restoring sets learned from soft pictures (`gpu_batches.SOFT`) in
-their last round alone, of smaller batches, which took an hour of one core. Sums on a GPU are not in order: what is trained again is not the same to
-the last bit.
+their last round alone, of smaller batches, which took an hour of one core. Sums on a GPU are not
+in order: what is trained again is not the same to the last bit. `train_colour.py install` adds the
+networks for Cb and Cr, which `install` leaves out.
 """
 
 import argparse

@@ -82,12 +82,14 @@ def _describe(name: str) -> None:
 
 def _list(args: argparse.Namespace) -> None:
     """Print name, scale, regressor, size, time and the measured PSNR of each model."""
+    from sr_arn.models.base import PLAIN
     from sr_arn.models.files import BUNDLED, SUFFIX, bundled_models, read_header
     from sr_arn.upscaling.loading import best_models, trained_scales
 
     row = "{:<22} {:>5}  {:<10} {:>7}  {:>11}  {}".format
     print(row("name", "scale", "regressor", "size", "s/megapixel", "PSNR on Y, dB"))
-    print(row("bicubic", "any", "-", "-", "-", "-"))
+    for name in PLAIN:
+        print(row(name, "any", "-", "-", "-", "-"))
     defaults = {best_models(scale)[0] for scale in trained_scales()}
     cores: set[int] = set()
     for name in bundled_models():

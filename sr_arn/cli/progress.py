@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sr_arn.errors import display
-from sr_arn.upscaling.batch import Job, Outcome
+from sr_arn.upscaling.batch import OUTDATED, Job, Outcome
 from sr_arn.upscaling.file_upscaler import PREVIEW
 
 __all__ = ["Progress"]
@@ -112,6 +112,8 @@ class Progress:
         print(", ".join(counts), file=out)
         for outcome in failed:
             print(f"  {_failure(outcome)}", file=out)
+        if outdated := sum(outcome.reason == OUTDATED for outcome in outcomes):
+            print(f"{outdated} skipped are older than their source; see --newer", file=out)
 
     def _draw(self) -> None:
         """Draw the bar anew."""

@@ -60,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("many pictures")
     many.add_argument("--recursive", action="store_true", help="folders within folders, too")
     many.add_argument("--skip-existing", action="store_true", help="skip those that are done")
+    many.add_argument(
+        "--newer", action="store_true", help="skip those that are done since they were changed"
+    )
     many.add_argument("--jobs", type=int, default=1, metavar="N", help="at a time (default: 1)")
     many.add_argument(
         "--name",
@@ -109,7 +112,7 @@ def _run_one(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     from sr_arn.upscaling.file_upscaler import PIPE
 
     output = _path_or_pipe(args.output)
-    for option in ("name", "recursive", "skip_existing"):
+    for option in ("name", "recursive", "skip_existing", "newer"):
         if getattr(args, option):
             shown = option.replace("_", "-")
             raise InputError(f"{shown}: is for results in a folder; give -o a folder")
@@ -206,8 +209,11 @@ def _check_single(
     enlarge: "FileUpscaler", source: Path, output: Path, kind: "Format | None"
 ) -> None:
     """Check the arguments before the picture is read."""
+    import numpy as np
+
     from sr_arn.errors import InputError, display
-    from sr_arn.pictures.formats import format_of
+    from sr_arn.pictures.formats import FORMATS, any_of, format_of
+    from sr_arn.pictures.palette import BILEVEL
     from sr_arn.system.files import check_output
     from sr_arn.system.locations import is_same
     from sr_arn.upscaling.file_upscaler import PIPE, preview_of
@@ -222,6 +228,10 @@ def _check_single(
     form = kind or format_of(output)
     if enlarge.quality is not None and form.quality is None:
         raise InputError(f"quality: {form.name} has none, for nothing is lost")
+    for option, colours in (("keep_palette", np.eye(3, dtype=np.uint8)), ("keep_bilevel", BILEVEL)):
+        if getattr(enlarge, option) and not form.holds_palette(colours):
+            others = any_of([f.suffixes[0] for f in FORMATS if f.holds_palette(colours)])
+            raise InputError(f"{option.replace('_', '-')}: {form.name} cannot; use {others}")
     if enlarge.preview and output == PIPE:
         raise InputError("preview: lies beside a result; give -o a file")
     written = [output, check_output(preview_of(output), "preview")] if enlarge.preview else [output]
@@ -250,17 +260,17 @@ def _run_many(args: argparse.Namespace, enlarge: "FileUpscaler") -> int:
     kind = None if args.format is None else format_named(args.format)
     scale = enlarge.prepare()
     names = naming(args.name, enlarge.size, scale, kind)
-    jobs, others = batch.find_jobs(
-        args.inputs, folder, names, args.recursive, args.skip_existing, args.preview
-    )
+    skips = args.skip_existing or args.newer
+    skip = batch.skip_existing if skips else batch.skip_none
+    if args.newer:
+        skip = batch.skip_up_to_date
+    jobs, others = batch.find_jobs(args.inputs, folder, names, args.recursive, skips, args.preview)
     check_folder(folder)
     progress = Progress(jobs, quiet=args.quiet, also_stdout=args.json != STDOUT)
     progress.tell_of_others(others)
     outcomes: list[Outcome] = []
     try:
-        for outcome in batch.run(
-            jobs, enlarge, args.jobs, args.skip_existing, watch=progress.watch
-        ):
+        for outcome in batch.run(jobs, enlarge, args.jobs, skip, progress.watch):
             outcomes.append(outcome)
             _report_left_out(outcome)
             progress.tell(outcome)

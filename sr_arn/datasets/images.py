@@ -3,6 +3,8 @@
 It is luminance, as models see it, or in colour if that is what a degradation acts on.
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,8 +20,11 @@ from sr_arn.pictures.io import read_image
 from sr_arn.pictures.picture import Picture
 from sr_arn.pictures.resize import crop_to_multiple, imresize
 from sr_arn.planes import WHITE, to_levels
+from sr_arn.system.threads import available_cores, in_order
 
-__all__ = ["ImageFiles", "TrainingImage"]
+__all__ = ["ImageFiles", "TrainingImage", "usable"]
+
+logger = logging.getLogger(__name__)
 
 ALL = slice(None)
 
@@ -121,3 +126,31 @@ def _levels(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
     return to_levels(pixels / np.float32(WHITE[pixels.dtype.name]))
+
+
+def usable(files: Sequence[ImageFiles], scale: int) -> list[ImageFiles]:
+    """Return the pictures that have a luminance; a warning in the log lists the others.
+
+    Raises
+    ------
+    InputError
+        If none has, with the reason of the first.
+    """
+
+    def problem_of(one: ImageFiles) -> str:
+        try:
+            one.read(scale)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    problems = list(in_order(problem_of, files, available_cores()))
+    found = [one for one, problem in zip(files, problems, strict=True) if not problem]
+    reasons = [problem for problem in problems if problem]
+    if not found:
+        others = f" (so are the other {len(files) - 1})" if len(files) > 1 else ""
+        raise InputError(f"{reasons[0]}{others}")
+    if reasons:
+        listed = "".join(f"\n  {reason}" for reason in reasons)
+        logger.warning("left out %d of %d images:%s", len(reasons), len(files), listed)
+    return found

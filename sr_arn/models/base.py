@@ -1,4 +1,4 @@
-"""What a luminance model is, what a trained one adds, and the simplest: bicubic up-scaling."""
+"""What a luminance model is, what a trained one adds, and the simplest: bicubic and nearest."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from sr_arn.models.chroma import ChromaModel
 
 __all__ = [
+    "PLAIN",
     "Arrays",
     "Axes",
     "BicubicModel",
     "Header",
     "LuminanceModel",
+    "NearestModel",
     "TrainedModel",
     "check_fields",
     "check_restores",
     "chroma_of",
+    "copies",
     "restored",
     "restores",
+    "runs_by_torch",
 ]
 
 Plane = NDArray[np.float32]
@@ -149,9 +153,38 @@ class BicubicModel:
         return rim.cut(imresize(lr, self.scale), self.scale)
 
 
+class NearestModel:
+    """Every pixel repeated, for pixel art: no colour is new."""
+
+    name = "nearest"
+    reach = 2
+    copies = True
+
+    def __init__(self, scale: int) -> None:
+        self.scale = scale
+
+    def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return the HR plane without the rim."""
+        return rim.cut(lr).repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+
+
+PLAIN = {model.name: model for model in (BicubicModel, NearestModel)}
+"""By name, the models that are not trained: they take any scale."""
+
+
+def copies(model: LuminanceModel) -> bool:
+    """Return whether a model only copies pixels: channels are not mixed, nor neighbours."""
+    return getattr(model, "copies", False)
+
+
 def restores(model: LuminanceModel) -> bool:
     """Return whether a model knows what to do with pictures that are not clean."""
     return getattr(model, "restores", False)
+
+
+def runs_by_torch(model: LuminanceModel) -> bool:
+    """Return whether torch can run a model: whether it has a method `to`."""
+    return getattr(model, "runs_by_torch", False)
 
 
 def restored(model: Any, strengths: Strengths) -> Any:

@@ -18,8 +18,8 @@ model has "features" ({"energy": share of the energy that PCA kept}), "settings"
 value} of the regressor, if its predictions depend on any), the array `features.projection` and
 those of the regressor, `regressor.*`. A convolutional ARN has "restores" (whether there are arrays
 for pictures that are not clean) and "chroma" (whether there is a network for Cb and Cr), the arrays
-of a `ConvModel`, and if so, those of its second set, `restore.*`, and of a `ChromaModel`, `chroma.*`.
-Large arrays are kept in float16.
+of a `ConvModel`, and if so, those of its second set, `restore.*`, and those of a `ChromaModel`,
+`chroma.*`. Large arrays are kept in float16.
 """
 
 import json
@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import (
+    PLAIN,
     Arrays,
     Axes,
-    BicubicModel,
     Header,
     LuminanceModel,
     TrainedModel,
@@ -72,7 +72,7 @@ LARGEST_ENTRY = 1e6  # products of such stay finite in float32; ours are below 1
 
 
 def list_models(*, scale: int | None = None) -> list[str]:
-    """Return the names that `sr_arn.load_model` takes, "bicubic" first.
+    """Return the names that `sr_arn.load_model` takes, those that are not trained first.
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ def list_models(*, scale: int | None = None) -> list[str]:
 
     Examples
     --------
-    >>> list_models(scale=4)[:2]
-    ['bicubic', 'aplus-x4']
+    >>> list_models(scale=4)[:3]
+    ['bicubic', 'nearest', 'aplus-x4']
     """
-    return [BicubicModel.name, *bundled_models(scale)]
+    return [*PLAIN, *bundled_models(scale)]
 
 
 def bundled_models(scale: int | None = None) -> list[str]:

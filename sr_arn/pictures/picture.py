@@ -25,6 +25,8 @@ class PictureInfo:
     dtype: np.dtype[Any]
     metadata: Metadata = field(default_factory=Metadata)
     is_cmyk: bool = False
+    palette: NDArray[np.uint8] | None = None
+    """Colours [n, c] that the pixels [h, w] are numbers of, where they are no colours."""
 
     @property
     def mode(self) -> str:

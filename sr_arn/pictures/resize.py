@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from sr_arn.checks import check_scale
 from sr_arn.errors import InputError
 
-__all__ = ["contributions", "crop_to_multiple", "imresize", "resized_length", "weighted"]
+__all__ = [
+    "KERNEL_WIDTH",
+    "contributions",
+    "crop_to_multiple",
+    "imresize",
+    "nearest_contributions",
+    "resized_length",
+    "weighted",
+]
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -118,9 +126,11 @@ def weighted(
 
 @lru_cache(maxsize=256)
 def contributions(
-    length: int, scale: float, count: int
+    length: int, scale: float, count: int, is_open: bool = False
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return, for so many output pixels of an axis, the input pixels they read and their weights.
+
+    If it is open, they may lie beyond the axis; otherwise its ends repeat.
 
     Returns
     -------
@@ -137,11 +147,21 @@ def contributions(
     distances = np.round((u - positions) * GRID) / GRID
     weights = _keys_cubic(distances / stretch)
     weights /= weights.sum(axis=0)
-    taps = np.clip(positions - 1, 0, length - 1).astype(np.intp)
+    taps = (positions - 1).astype(np.intp)
+    if not is_open:
+        taps = np.clip(taps, 0, length - 1)
     is_used = np.any(weights != 0, axis=1)
     taps, weights = taps[is_used], weights[is_used]
     taps.flags.writeable = weights.flags.writeable = False  # the cache hands out the same arrays
     return taps, weights
+
+
+def nearest_contributions(
+    length: int, scale: float, count: int, is_open: bool = False
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the one input pixel that each output pixel copies: see `contributions`."""
+    taps = np.floor((np.arange(count) + 0.5) / scale).astype(np.intp)
+    return np.clip(taps, 0, length - 1)[None], np.ones((1, count))
 
 
 def _keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

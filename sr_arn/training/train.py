@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sr_arn.checks import check_integer
 from sr_arn.datasets.degradation import BICUBIC, Degradation
 from sr_arn.datasets.folders import digest, find_images, lr_versions, pair_folders
-from sr_arn.datasets.images import ImageFiles
+from sr_arn.datasets.images import ImageFiles, usable
 from sr_arn.errors import InputError, display
 from sr_arn.evaluation.held_out import Validation, hold_out
 from sr_arn.models.base import BicubicModel, LuminanceModel
@@ -100,7 +100,7 @@ def train_upscaler(
     Raises
     ------
     InputError
-        If a parameter is out of range, a picture cannot be read, or all are too small.
+        If a parameter is out of range, no picture can be read, or all are too small.
     """
     check_patch_scale(scale)
     check_integer(max_samples, "max_samples", 1)
@@ -112,7 +112,8 @@ def train_upscaler(
     folders = cast(Sequence[Any], [images] if is_location(images) else images)
     if len({identity(location(folder)) for folder in folders}) < len(folders):
         raise InputError("images: a folder is given twice")
-    files, held_out = hold_out(training_images(folders, scale, degrade), validation)
+    usable_images = usable(training_images(folders, scale, degrade), scale)
+    files, held_out = hold_out(usable_images, validation)
     validation_set = Validation(
         (one.read(scale, degrade.in_colour) for one in held_out), scale, degrade
     )

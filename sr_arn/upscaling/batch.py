@@ -20,7 +20,17 @@ from sr_arn.system.threads import hush_readers, in_order
 from sr_arn.upscaling.file_upscaler import PREVIEW, Enlarged, FileUpscaler, Stopped, preview_of
 from sr_arn.upscaling.naming import Naming
 
-__all__ = ["Job", "Outcome", "find_jobs", "run"]
+__all__ = [
+    "OUTDATED",
+    "Job",
+    "Outcome",
+    "Skip",
+    "find_jobs",
+    "run",
+    "skip_existing",
+    "skip_none",
+    "skip_up_to_date",
+]
 
 HUGE = 16_000_000  # pixels of a picture that all workers of a cluster enlarge together
 
@@ -31,6 +41,11 @@ class Job:
 
     source: Path
     target: Path
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the source was changed since the result was written."""
+        return 0 < self.target.stat().st_mtime < self.source.stat().st_mtime  # 0: not known
 
     def absolute(self) -> "Job":
         """Return it for processes in another working directory."""
@@ -73,6 +88,29 @@ class Outcome:
             del known["restored"]
             known["restore"] = self.restored.report()
         return known
+
+
+Skip = Callable[[Job], str | None]
+"""Returns why a job is skipped, or None if it is not."""
+
+OUTDATED = "is there already, older than its source"
+
+
+def skip_none(job: Job) -> None:
+    """Skip no job."""
+
+
+def skip_existing(job: Job) -> str | None:
+    """Skip a job whose result exists."""
+    if not job.target.exists():
+        return None
+    return OUTDATED if job.is_outdated else "is there already"
+
+
+def skip_up_to_date(job: Job) -> str | None:
+    """Skip a job whose result exists and is not older than its source."""
+    reason = skip_existing(job)
+    return None if reason == OUTDATED else reason
 
 
 def find_jobs(
@@ -146,9 +184,11 @@ def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:
 
 
 def _matches(path: Any, text: str) -> list[Path]:
-    """Return the files that match a pattern, sorted."""
+    """Return the files that match a pattern, sorted; folders that exist are no pattern."""
     if is_local(path):
-        return [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+        known = next((folder for folder in path.parents if folder.exists()), Path())
+        pattern = Path(glob.escape(str(known))) / path.relative_to(known)
+        return [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
     return [*path.matches()]
 
 
@@ -200,15 +240,15 @@ def run(
     jobs: list[Job],
     enlarge: FileUpscaler,
     at_a_time: int = 1,
-    skip_existing: bool = False,
+    skip: Skip = skip_none,
     watch: Callable[[Job, float], object] = lambda job, share: None,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each job, in their order; create the folders of the results.
 
     A picture that cannot be read, enlarged or written does not stop the others. Any of the threads
-    calls `watch` with a job and its completed fraction. With a cluster, its workers take the
-    pictures and `at_a_time` has no effect; pictures of more than 16 million pixels are read and
-    written here, and all workers enlarge each of them together.
+    calls `watch` with a job and its completed fraction. `skip` is asked before each.
+    With a cluster, its workers take the pictures and `at_a_time` has no effect; pictures of more
+    than 16 million pixels are read and written here, and all workers enlarge each of them together.
     """
     stopped = threading.Event()
 
@@ -219,12 +259,12 @@ def run(
             watch(job, share)
 
         try:
-            return _outcome(enlarge, job, skip_existing, watch_one)
+            return _outcome(enlarge, job, skip, watch_one)
         except TooManyPixels as error:
             return _failed(job, error)
 
     if (cluster := enlarge.schedule.cluster) is not None:
-        return _spread(jobs, enlarge, cluster, skip_existing, work)
+        return _spread(jobs, enlarge, cluster, skip, work)
     if at_a_time == 1:  # here, so that Ctrl-C ends it at once
         return map(work, jobs)
     return in_order(work, jobs, at_a_time, stopped)
@@ -234,12 +274,12 @@ def _spread(
     jobs: list[Job],
     enlarge: FileUpscaler,
     cluster: Cluster,
-    skip_existing: bool,
+    skip: Skip,
     otherwise: Callable[[Job], Outcome],
 ) -> Iterator[Outcome]:
     """Yield the outcome of each job by a worker; `otherwise` does the huge ones."""
     own = cluster.keep(copy, enlarge.for_a_worker(HUGE))
-    tasks = ((own, job.absolute(), skip_existing) for job in jobs)
+    tasks = ((own, job.absolute(), skip) for job in jobs)
     found = cluster.in_order(_unless_huge, tasks, lambda task, error: _failed(task[1], error))
     for job, outcome in zip(jobs, found, strict=True):
         if outcome is None:
@@ -251,7 +291,7 @@ def _spread(
             yield replace(outcome, source=str(job.source), target=str(job.target), reason=reason)
 
 
-def _unless_huge(enlarge: FileUpscaler, job: Job, skip_existing: bool) -> Outcome | None:
+def _unless_huge(enlarge: FileUpscaler, job: Job, skip: Skip) -> Outcome | None:
     """Return the outcome of a job, or None if the picture is too large for one worker."""
     hush_readers()
     load_plugins()
@@ -262,7 +302,7 @@ def _unless_huge(enlarge: FileUpscaler, job: Job, skip_existing: bool) -> Outcom
             raise Stopped
 
     try:
-        return _outcome(enlarge, job, skip_existing, watch)
+        return _outcome(enlarge, job, skip, watch)
     except TooManyPixels:
         return None
 
@@ -270,14 +310,14 @@ def _unless_huge(enlarge: FileUpscaler, job: Job, skip_existing: bool) -> Outcom
 def _outcome(
     enlarge: FileUpscaler,
     job: Job,
-    skip_existing: bool,
+    skip: Skip,
     watch: Callable[[float], object] = lambda share: None,
 ) -> Outcome:
     """Enlarge a picture; report every error but the two that end the whole run."""
     start = time.perf_counter()
     try:
-        if skip_existing and job.target.exists():
-            return Outcome(str(job.source), str(job.target), "skipped", "is there already")
+        if (why := skip(job)) is not None:
+            return Outcome(str(job.source), str(job.target), "skipped", why)
         job.target.parent.mkdir(parents=True, exist_ok=True)
         enlarged = enlarge(job.source, job.target, watch=watch)
     except (TooManyPixels, ClusterLost):

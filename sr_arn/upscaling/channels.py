@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.models.base import LuminanceModel, chroma_of
+from sr_arn.models.base import LuminanceModel, chroma_of, copies
 from sr_arn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
@@ -40,12 +40,15 @@ def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim =
         What the channels are. Grey is luminance. Of colour, luminance goes through the model,
         and the rest through its network for chroma or, without one, through bicubic, as in the
         publications. Each ink is a plane of its own.
-        Alpha has a path of its own: see `_enlarge_with_alpha`.
+        Alpha has a path of its own: see `_enlarge_with_alpha`. A model that copies pixels copies
+        those of every channel.
     rim : Rim, default none
         LR pixels at the edges that are only seen.
     """
     if mode == "L":
         return model(pixels, rim)
+    if copies(model):
+        return _enlarge_planes(model, pixels, rim)
     if mode == "RGB":
         return _enlarge_rgb(model, pixels, rim)
     if mode == "CMYK":

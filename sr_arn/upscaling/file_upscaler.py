@@ -1,5 +1,6 @@
 """From picture file to larger picture file: choose the model and the size, read, write."""
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -8,26 +9,34 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sr_arn.checks import check_integer
 from sr_arn.errors import InputError, display
-from sr_arn.models.base import BicubicModel, check_restores
+from sr_arn.models.base import PLAIN, BicubicModel, check_restores
 from sr_arn.models.restoration import OFF, Restore, Strengths
+from sr_arn.pictures.conversion import colour_of, flattened, in_srgb
 from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.pictures.left_out import noted
 from sr_arn.pictures.metadata import Metadata
+from sr_arn.pictures.palette import BILEVEL, is_bilevel, nearest_in, palette_of
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.cluster import Cluster
 from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
 from sr_arn.upscaling.drawing import preview
-from sr_arn.upscaling.loading import load_model, trained_scales
-from sr_arn.upscaling.options import LARGEST_SCALE, OPTIONS, RESTORE, SCHEDULE, SIZE
+from sr_arn.upscaling.loading import load_model, passes
+from sr_arn.upscaling.options import OPTIONS, RESTORE, SCHEDULE, SIZE
+from sr_arn.upscaling.pixel_art import HINT, may_be_pixel_art
 from sr_arn.upscaling.schedule import Schedule
 from sr_arn.upscaling.sizes import Size
 from sr_arn.upscaling.upscaler import Upscaler
 
 __all__ = ["PIPE", "PREVIEW", "FileUpscaler", "Stopped", "preview_of"]
+
+logger = logging.getLogger(__name__)
 
 PIPE = Path("-")
 """Standard input or output."""
@@ -63,7 +72,7 @@ class FileUpscaler:
     Attributes
     ----------
     model : str, optional
-        The name of a bundled model, or a file; by default the best for the size.
+        See `load_model`; by default the best for the size.
     size : Size
         By default that of the model's result; three times without a model.
     device : {"cpu", "cuda", "auto"}, default "cpu"
@@ -75,6 +84,18 @@ class FileUpscaler:
         Largest picture that is read.
     strip : bool, default False
         Whether metadata are not written.
+    wrap : {"x", "y", "both"}, optional
+        See `Upscaler.wrapping`.
+    background : str, optional
+        The colour behind transparent pictures where the format has no transparency; without one
+        they are refused. See `sr_arn.pictures.conversion.colour_of`.
+    to_srgb : bool, default False
+        Whether CMYK becomes sRGB: `sr_arn.pictures.conversion.in_srgb`.
+    keep_palette : bool, default False
+        Whether results in a format with palettes are of the colours of a picture that has up to
+        256.
+    keep_bilevel : bool, default False
+        Whether pictures of black and white alone become such, where the format holds 1 bit.
     quality : int, optional
         Of JPEG, WebP and AVIF.
     preview : bool, default False
@@ -97,15 +118,23 @@ class FileUpscaler:
     schedule: Schedule = field(default_factory=Schedule)
     max_pixels: int = MAX_PIXELS
     strip: bool = False
+    wrap: str | None = None
+    background: str | None = None
+    to_srgb: bool = False
+    keep_palette: bool = False
+    keep_bilevel: bool = False
     quality: int | None = None
     preview: bool = False
     restore: Restore = field(default_factory=Restore)
     _upscalers: dict[int | None, Upscaler] = field(default_factory=dict, init=False, repr=False)
+    _hints: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name, least in LEAST.items():
             check_integer(getattr(self, name), name.replace("_", "-"), least)
+        if self.background is not None:
+            colour_of(self.background)
         if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
         if self.back_project and self.restore.is_asked:
@@ -171,7 +200,7 @@ class FileUpscaler:
         self, source: Path, target: Path, kind: Format | None, watch: Callable[[float], object]
     ) -> Enlarged:
         kind = kind or format_of(target)
-        picture = self._read(source)
+        picture = self._converted(self._read(source), kind, display(source))
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]
@@ -179,9 +208,14 @@ class FileUpscaler:
         size = height * upscaler.scale, width * upscaler.scale
         if self.size.given:
             size = self.size.of(height, width)
+        self._hint(picture, size, source)
         original, picture = picture, as_it_fits(kind, picture, size)
         info, threads = picture.info.of_size(*size), self.schedule.threads
         strips = upscaler.upscale_strips(picture, size, watch, strengths)
+        palette = self._palette_for(kind, picture)
+        if palette is not None:
+            info = replace(info, shape=size, palette=palette)
+            strips = (nearest_in(palette, strip) for strip in strips)
         if target == PIPE:
             if sys.stdout is None:
                 raise InputError("stdout: is closed")
@@ -198,10 +232,34 @@ class FileUpscaler:
                 lambda file: encode_strips(file, kind, info, strips, threads, self.quality),
             )
         if self.preview and target != PIPE:
-            shown = preview(original, upscaler.restored(strengths))
+            shown = preview(original, upscaler.restored(strengths).wrapping(None))
             colours = Metadata() if picture.is_cmyk else original.metadata.of_colours()
             write_image(preview_of(target), Picture(shown, colours.for_mode("RGB")))
         return Enlarged(info, upscaler.name, strengths)
+
+    def _converted(self, picture: Picture, kind: Format, name: str) -> Picture:
+        """Return the picture in colours that the format holds, as far as the options allow."""
+        if self.to_srgb:
+            picture = in_srgb(picture, name)
+        if self.background is not None and picture.mode not in kind.modes:
+            picture = flattened(picture, colour_of(self.background))
+        return picture
+
+    def _palette_for(self, kind: Format, picture: Picture) -> NDArray[np.uint8] | None:
+        """Return the colours that the result is to have alone, if any."""
+        palette = None
+        if self.keep_bilevel and is_bilevel(picture):
+            palette = BILEVEL
+        elif self.keep_palette:
+            palette = palette_of(picture)
+        return palette if palette is not None and kind.holds_palette(palette) else None
+
+    def _hint(self, picture: Picture, size: tuple[int, int], source: Path) -> None:
+        """Log once that the model for photos may be the wrong one."""
+        enlarges = size > picture.pixels.shape[:2] and self.model is None
+        if enlarges and not self._hints and may_be_pixel_art(picture.pixels):
+            self._hints.append(HINT)
+            logger.info("%s: %s", display(source), HINT)
 
     def _chosen_for(self, picture: Picture) -> tuple[Upscaler, Strengths]:
         """Return the up-scaler for a picture, and the strengths to restore.
@@ -214,7 +272,7 @@ class FileUpscaler:
         if upscaler.scale > 1 or self.model is not None:
             return upscaler, upscaler.strengths_of(picture, self.restore)
         if self.restore.is_asked or self.size.of(*shape) == shape:
-            restoring = self._upscaler(min(trained_scales()))
+            restoring = self._upscaler(min(passes()))
             strengths = restoring.strengths_of(picture, self.restore)
             if strengths.is_degraded:
                 return restoring, strengths
@@ -244,9 +302,9 @@ class FileUpscaler:
         UnavailableError
             If torch or the device is missing.
         """
-        if self.restore.is_asked and self.model == BicubicModel.name:
-            check_restores(BicubicModel(1))
-        if self.size.given and self.model in (None, BicubicModel.name):
+        if self.restore.is_asked and self.model in PLAIN:
+            check_restores(PLAIN[self.model](1))
+        if self.size.given and (self.model is None or self.model in PLAIN):
             return 1
         upscaler = self._upscaler(None)
         if self.restore.is_asked:
@@ -283,7 +341,7 @@ class FileUpscaler:
             If no model reaches the size.
         """
         upscaler = self._upscaler(self._scale_for(height, width))
-        if self.size.given and self.model not in (None, BicubicModel.name):
+        if self.size.given and self.model is not None and self.model not in PLAIN:
             self._check(upscaler.scale, height, width)
         return upscaler
 
@@ -295,40 +353,33 @@ class FileUpscaler:
 
     def _scale_for(self, height: int, width: int) -> int | None:
         """Return the scale of the model to load; None is the model's own."""
-        is_bicubic = self.model == BicubicModel.name
-        if not self.size.given or (self.model is not None and not is_bicubic):
+        is_plain = self.model in PLAIN
+        if not self.size.given or (self.model is not None and not is_plain):
             return None
         wanted, exact = self.size.of(height, width), self.size.scale
-        if is_bicubic:  # it makes any size by itself
+        if is_plain:  # it makes any size by itself
             return int(exact) if exact is not None and exact == int(exact) else 1
-        enough = [s for s in (1, *trained_scales()) if _reaches(s, height, width, wanted)]
-        if not enough:
-            self._check(max(trained_scales()), height, width)
-        return min(enough)
+        return next(s for s in (1, *passes()) if _reaches(s, height, width, wanted))
 
     def _check(self, scale: int, height: int, width: int) -> None:
-        """Raise `InputError` if a scale does not reach the size."""
+        """Raise `InputError` if the scale of the given model does not reach the size."""
         wanted = self.size.of(height, width)
         if not _reaches(scale, height, width, wanted):
-            what = "the largest trained scale" if self.model is None else display(self.model)
             given = ", ".join(f"{k.replace('_', '-')} {v:g}" for k, v in self.size.given.items())
-            remedy = (
-                f"--model bicubic takes up to {LARGEST_SCALE}"
-                if self.model is None
-                else "take another model"
-            )
             raise InputError(
                 f"size: {given} makes {wanted[1]} x {wanted[0]} pixels of {width} x {height}, more "
-                f"than {scale} times ({what}); {remedy}"
+                f"than {scale} times ({display(self.model)}); name several models, one after "
+                "another: --model A+B"
             )
 
     def _load(self, scale: int | None) -> Upscaler:
-        if scale == 1:  # no model is asked for a smaller picture
-            return Upscaler(BicubicModel(1), schedule=self.schedule)
+        if scale == 1:  # no trained model is asked for a smaller picture
+            plain = PLAIN[self.model or BicubicModel.name]
+            return Upscaler(plain(1), schedule=self.schedule, wrap=self.wrap)
         upscaler = load_model(self.model, scale=scale, schedule=self.schedule)
         if self.device == "cuda" or (self.device == "auto" and upscaler.can_run_on_cuda):
             upscaler = upscaler.to("cuda")
-        return upscaler.refined(self.ensemble, self.back_project)
+        return upscaler.refined(self.ensemble, self.back_project).wrapping(self.wrap)
 
 
 def _reaches(scale: int, height: int, width: int, wanted: tuple[int, int]) -> bool:

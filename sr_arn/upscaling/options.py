@@ -12,7 +12,7 @@ from sr_arn.system.devices import DEVICES
 __all__ = ["LARGEST_SCALE", "OPTIONS", "RESTORE", "SCHEDULE", "SIZE", "Option"]
 
 LARGEST_SCALE = 16
-"""Of bicubic; trained models are of smaller scales."""
+"""Of two models, one after another; trained are smaller scales."""
 
 SIZE, RESTORE, SCHEDULE = "size", "restore", "schedule"
 """Fields of `FileUpscaler` that hold several options: `Size`, `Restore` and `Schedule`."""
@@ -44,12 +44,19 @@ class Option(NamedTuple):
 
 
 OPTIONS = {
-    "model": Option("see sr-arn models (default: the best for the size)", metavar="NAME|FILE"),
-    "scale": Option("factor, up to 4 (default: the model's, 3)", float, "F", part=SIZE),
+    "model": Option(
+        "see sr-arn models (default: the best for the size); A+B: one after another",
+        metavar="NAME|FILE",
+    ),
+    "scale": Option("factor, up to 16 (default: the model's, 3)", float, "F", part=SIZE),
     "width": Option("pixels", int, "N", part=SIZE),
     "height": Option("pixels; with --width: fits into both", int, "N", part=SIZE),
     "max_side": Option("pixels of the longer side", int, "N", part=SIZE),
     "megapixels": Option("millions of pixels", float, "F", part=SIZE),
+    "wrap": Option(
+        "pictures that repeat, as textures and panoramas do: beyond an edge lies the other side",
+        choices=("x", "y", "both"),
+    ),
     "restore": Option(
         "how much of what is found is restored, in per cent (default: auto, all)",
         metavar="auto|off|0..100",
@@ -65,6 +72,17 @@ OPTIONS = {
         float,
         "SIGMA",
         part=RESTORE,
+    ),
+    "background": Option(
+        "of transparent pictures where the format has no transparency, such as white or #ffcc00",
+        metavar="COLOUR",
+    ),
+    "to_srgb": Option("CMYK becomes sRGB by its ICC profile", bool),
+    "keep_palette": Option(
+        "pictures of up to 256 colours keep them, as PNG with a palette: the nearest of each", bool
+    ),
+    "keep_bilevel": Option(
+        "pictures of black and white alone stay so, in PNG and TIFF: 1 bit, fax compression", bool
     ),
     "quality": Option("of $qualities", int, "Q"),
     "preview": Option(

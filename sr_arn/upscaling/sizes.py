@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from sr_arn.checks import check_integer, check_scale
 from sr_arn.errors import InputError, display
-from sr_arn.pictures.resize import contributions, resized_length, weighted
+from sr_arn.pictures.resize import (
+    contributions,
+    nearest_contributions,
+    resized_length,
+    weighted,
+)
 from sr_arn.upscaling.options import LARGEST_SCALE
 
 __all__ = ["Size", "resized"]
@@ -100,7 +105,13 @@ class Size:
 
 
 def resized(
-    strips: Iterable[Strip], shape: tuple[int, ...], new: tuple[int, int], has_alpha: bool
+    strips: Iterable[Strip],
+    shape: tuple[int, ...],
+    new: tuple[int, int],
+    has_alpha: bool,
+    copies: bool = False,
+    wrap: str = "",
+    before: int = 0,
 ) -> Iterator[Strip]:
     """Yield a picture brought to another size, strip by strip, as `imresize` would the whole.
 
@@ -114,6 +125,13 @@ def resized(
         Rows and columns wanted.
     has_alpha : bool
         Whether the last channel is alpha, straight: a colour then counts by it.
+    copies : bool, default False
+        Whether every pixel becomes that of the nearest one, instead of by bicubic.
+    wrap : str, default none
+        The axes, "x" and "y", along which the picture repeats.
+    before : int, default 0
+        So many rows, of the bottom of a picture that repeats along y, come before the picture;
+        enough of its top come after it.
 
     Yields
     ------
@@ -121,18 +139,24 @@ def resized(
         Not clipped.
     """
     (rows, columns), (height, width) = shape[:2], new
-    taps, weights = contributions(rows, height / rows, height)
-    across = contributions(columns, width / columns, width)
+    reads = nearest_contributions if copies else contributions
+    taps, weights = reads(rows, height / rows, height, "y" in wrap)
+    taps = taps + before
+    across = reads(columns, width / columns, width, "x" in wrap)
+    across = across[0] % columns, across[1]
     source = iter(strips)
     kept, first = next(source), 0  # rows that are still needed, and the first of them
     for done in range(0, height, ROWS):
         part = slice(done, done + ROWS)
         begin, end = int(taps[:, part].min()), int(taps[:, part].max()) + 1
+        while first + len(kept) <= begin:
+            first, kept = first + len(kept), next(source)
         parts = [kept[begin - first :]]
         while first + len(kept) + sum(map(len, parts[1:])) < end:
             parts.append(next(source))
         kept, first = parts[0] if len(parts) == 1 else np.concatenate(parts), begin
-        yield _mixed(kept, (taps[:, part] - first, weights[:, part]), across, has_alpha)
+        down = taps[:, part] - first, weights[:, part]
+        yield _mixed(kept, down, across, has_alpha and not copies)
 
 
 def _mixed(pixels: Strip, down: Taps, across: Taps, has_alpha: bool) -> Strip:

@@ -17,6 +17,7 @@ SIDES = (128, 512)  # LR pixels: a tile's work is small beside a picture's,
 SIDE_PER_REACH = 24  # and its rim beside the tile
 SMALLEST = 16  # LR pixels a side that are worth the surroundings
 BYTES = 128  # per HR pixel of tile and surroundings: as much as RGBA takes, the other kinds less
+STRIP = 25_000_000  # HR pixels of a row of tiles at most, where tiles can be so low
 LR_BYTES = 128  # per LR pixel: what networks take besides
 
 Border = Literal["full", "paper"]
@@ -77,12 +78,15 @@ class Grid:
     border : {"full", "paper"}
         Whether a tile sees the mirror image of the picture beyond its border (the edge pixel
         twice), or ends with the picture.
+    wrap : str
+        The axes, "x" and "y", along which the picture repeats: there a tile sees the other side.
     """
 
     shape: tuple[int, ...]
     scale: int
     reach: int
     border: Border = "full"
+    wrap: str = ""
 
     def __post_init__(self) -> None:
         """Raise `InputError` for another border."""
@@ -101,11 +105,13 @@ class Grid:
         workers : int, default 1
             How many share the tiles; their number is a multiple of it, so that all get as many.
         side : int, optional
-            LR pixels a side at most; by default 24 times `reach`, but 128 to 512.
+            LR pixels a side at most; by default 24 times `reach`, but 128 to 512. Of pictures that
+            are very wide, tiles are lower, for a row of them waits to be written.
         """
         height, width = self.shape[:2]
         side = side or self.usual_side
-        across, down = -(-width // side), -(-height // side)
+        low = max(SMALLEST, STRIP // (width * self.scale**2))
+        across, down = -(-width // side), -(-height // min(side, low))
         for_all = workers * -(-across * down // workers)  # the next multiple
         down = max(down, min(-(-for_all // across), height // (2 * self.reach + 1)))
         for top, bottom in _parts(height, down):
@@ -152,15 +158,17 @@ class Grid:
 
     def _tile(self, top: int, bottom: int, left: int, right: int) -> Tile:
         height, width = self.shape[:2]
-        return Tile(self._span(top, bottom, height), self._span(left, right, width))
+        rows = self._span(top, bottom, height, "y" in self.wrap)
+        return Tile(rows, self._span(left, right, width, "x" in self.wrap))
 
-    def _span(self, start: int, end: int, length: int) -> Span:
+    def _span(self, start: int, end: int, length: int, wraps: bool) -> Span:
         """Return a tile's extent along an axis of `length` LR pixels."""
         first, last = start - self.reach, end + self.reach + (end - start) % 2
-        if self.border == "paper":
+        if self.border == "paper" and not wraps:
             first, last = max(first, 0), min(last, length)
+        positions = np.arange(first, last)
         return Span(
-            reads=_mirrored(np.arange(first, last), length),
+            reads=positions % length if wraps else _mirrored(positions, length),
             before=start - first,
             after=last - end,
             hr=slice(start * self.scale, end * self.scale),

@@ -7,6 +7,7 @@ luminance model makes an HR plane of an LR plane and alone decides how sharp the
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -19,21 +20,25 @@ from sr_arn.checks import check_integer, check_luminance, check_range
 from sr_arn.errors import InputError, display
 from sr_arn.models.base import (
     LuminanceModel,
-    TrainedModel,
     check_restores,
+    copies,
     restored,
     restores,
+    runs_by_torch,
 )
+from sr_arn.models.chain import Chain
 from sr_arn.models.refine import BackProjection, SelfEnsemble
 from sr_arn.models.restoration import OFF, Restore, Strengths
 from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.picture import MODES
+from sr_arn.pictures.resize import KERNEL_WIDTH
 from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
 from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
 from sr_arn.system.locations import is_location
 from sr_arn.upscaling.channels import reach_of, upscale_channels
 from sr_arn.upscaling.detection import found_in
+from sr_arn.upscaling.options import LARGEST_SCALE
 from sr_arn.upscaling.schedule import Pixels, Schedule, Work
 from sr_arn.upscaling.sizes import resized
 from sr_arn.upscaling.tiles import Border, Grid
@@ -44,6 +49,9 @@ if TYPE_CHECKING:
 __all__ = ["HowToRestore", "Upscaler"]
 
 logger = logging.getLogger(__name__)
+
+WRAPS = {None: "", "x": "x", "y": "y", "both": "xy"}
+"""Axes along which pictures repeat, by the names of an up-scaler's `wrap`."""
 
 Plane = NDArray[np.float32]
 HowToRestore = str | float | Strengths | Restore
@@ -63,6 +71,8 @@ class Upscaler:
         Its name in messages: that of a bundled model or of a file, as `load_model` gives it.
     schedule : Schedule, optional
         Who computes the tiles, and with how much memory. It does not change the result.
+    wrap : {None, "x", "y", "both"}
+        See `wrapping`.
 
     Examples
     --------
@@ -79,11 +89,15 @@ class Upscaler:
         *,
         name: str | None = None,
         schedule: Schedule | None = None,
+        wrap: str | None = None,
     ) -> None:
+        if wrap not in WRAPS:
+            raise InputError(f"wrap: expected x, y or both, received {display(wrap)}")
         self.model = model
         self.header = header or {}
         self.name = name or model.name
         self.schedule = schedule or Schedule()
+        self.wrap = wrap
         self._has_warned = False
 
     @property
@@ -98,8 +112,7 @@ class Upscaler:
     @property
     def can_run_on_cuda(self) -> bool:
         """Whether torch can run the model on a GPU here."""
-        by_torch = isinstance(self.model, TrainedModel) and self.model.runs_by_torch
-        if not by_torch or find_spec("torch") is None:
+        if not runs_by_torch(self.model) or find_spec("torch") is None:
             return False
         from torch.cuda import is_available
 
@@ -122,6 +135,24 @@ class Upscaler:
             other = other._with(BackProjection(other.model, back_project), "back-projection")
         return other
 
+    def then(self, other: "Upscaler") -> "Upscaler":
+        """Return an up-scaler that enlarges the result of this one by another, unrounded.
+
+        Only this one restores; its schedule holds.
+
+        Raises
+        ------
+        InputError
+            If the scales' product is above 16.
+        """
+        if self.scale * other.scale > LARGEST_SCALE:
+            raise InputError(
+                f"scale: expected up to {LARGEST_SCALE}, received {self.scale * other.scale} by "
+                f"{self.name} and {other.name}"
+            )
+        model, name = Chain(self.model, other.model), f"{self.name}+{other.name}"
+        return Upscaler(model, name=name, schedule=self.schedule, wrap=self.wrap)
+
     def to(self, device: str) -> "Upscaler":
         """Return an up-scaler whose model runs in torch, on a device.
 
@@ -137,8 +168,8 @@ class Upscaler:
         UnavailableError
             If torch or the device is missing.
         """
-        model = self.model
-        if not (isinstance(model, TrainedModel) and model.runs_by_torch):
+        model: Any = self.model
+        if not runs_by_torch(model):
             raise InputError(
                 f"device: {model.name} runs on the CPU only; take a bundled model, not "
                 "refined, or one like those"
@@ -197,12 +228,28 @@ class Upscaler:
 
     def scheduled(self, schedule: Schedule) -> "Upscaler":
         """Return the same up-scaler with another schedule."""
-        return Upscaler(self.model, self.header, name=self.name, schedule=schedule)
+        return self._changed(schedule=schedule)
+
+    def wrapping(self, wrap: str | None) -> "Upscaler":
+        """Return an up-scaler for pictures that repeat, such as textures and panoramas.
+
+        Parameters
+        ----------
+        wrap : {None, "x", "y", "both"}
+            The axes along which the neighbours beyond an edge are those of the other side: x from
+            left to right, y from top to bottom.
+        """
+        return self._changed(wrap=wrap)
 
     def _with(self, model: LuminanceModel, how: str = "") -> "Upscaler":
         """Return the same up-scaler with a model that was made from its own."""
         name = f"{self.name}, {how}" if how else self.name
-        return Upscaler(model, self.header, name=name, schedule=self.schedule)
+        return self._changed(model=model, name=name)
+
+    def _changed(self, **changed: Any) -> "Upscaler":
+        """Return one with other attributes."""
+        names = "model", "header", "name", "schedule", "wrap"
+        return Upscaler(**{name: getattr(self, name) for name in names} | changed)
 
     def upscale(
         self,
@@ -278,7 +325,8 @@ class Upscaler:
             published tables: patch models leave the outermost LR pixel to bicubic.
         """
         lr = check_luminance(lr)
-        return self._whole(self.model, Grid(lr.shape, self.scale, self.model.reach, border), lr)
+        grid = Grid(lr.shape, self.scale, self.model.reach, border, WRAPS[self.wrap])
+        return self._whole(self.model, grid, lr)
 
     def upscale_strips(
         self,
@@ -294,7 +342,8 @@ class Upscaler:
         picture : Picture
         size : (int, int), optional
             Rows and columns of the result; by default `scale` times those of the picture. The
-            result of the model is resized to them by bicubic, as `imresize` does, then rounded.
+            result of the model is resized to them by bicubic, as `imresize` does, then rounded;
+            that of nearest by nearest.
         watch : callable, optional
             Called after every tile with the completed fraction, 0 to 1. An exception that it
             raises ends the work.
@@ -320,9 +369,21 @@ class Upscaler:
         watch: Watch = lambda share: None,
     ) -> Iterator[Pixels]:
         has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
+        shape, wrap = self._shape_of(image), WRAPS[self.wrap]
+        before = self._rows_around(image, mode, size) if "y" in wrap else 0
+        if before:  # strips come from the top, and the first needs the last
+            image = image[np.arange(-before, len(image) + before) % len(image)]
         strips = self._strips(image, mode, np.dtype(np.float32), watch)
-        for strip in resized(strips, self._shape_of(image), size, has_alpha):
+        is_copied = copies(self.model)
+        offset = before * self.scale
+        for strip in resized(strips, shape, size, has_alpha, is_copied, wrap, offset):
             yield to_levels(strip, image.dtype)
+
+    def _rows_around(self, image: Pixels, mode: str | None, size: tuple[int, int]) -> int:
+        """Return how many LR rows matter beyond an edge, for the model and for resizing."""
+        reach = reach_of(self.model, mode or MODES[image.shape[2] if image.ndim == 3 else 1])
+        shrinks = max(1, self._shape_of(image)[0] / size[0])
+        return 2 * math.ceil((reach + (KERNEL_WIDTH * shrinks + 2) / self.scale) / 2)  # even
 
     def _strips(
         self, image: Pixels, mode: str | None, dtype: np.dtype[Any], watch: Watch
@@ -365,7 +426,8 @@ class Upscaler:
         _check_array(image)
         mode = mode or MODES[image.shape[2] if image.ndim == 3 else 1]
         work = partial(_upscale_levels, self.model, mode, dtype)
-        return work, Grid(image.shape, self.scale, reach_of(self.model, mode))
+        reach, wrap = reach_of(self.model, mode), WRAPS[self.wrap]
+        return work, Grid(image.shape, self.scale, reach, wrap=wrap)
 
     def _whole(self, work: Work, grid: Grid, image: Pixels) -> Pixels:
         """Return the results of all tiles, put together."""

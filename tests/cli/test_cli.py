@@ -15,9 +15,9 @@ import pytest
 from conftest import SHIPPED, opened
 from PIL import Image
 
-from sr_arn import InputError, imresize
+from sr_arn import InputError, imresize, list_models
 from sr_arn.cli import main
-from sr_arn.models.files import bundled_models, read_header
+from sr_arn.models.files import read_header
 from sr_arn.pictures.color import luminance
 from sr_arn.pictures.io import read_image, write_image
 from sr_arn.pictures.picture import Picture
@@ -127,7 +127,7 @@ def test_train_each_form_of_arn(tmp_path, capsys, photo, folder_of_parts, name):
     assert first == f"{model}: {name} x3"
     assert [cell.strip() for cell in header.split("|")[1:3]] == ["model", "the one held out"]
     scores = {row.split()[1]: float(row.split()[3]) for row in rows}
-    assert scores.keys() == {"bicubic", *bundled_models(3), "m"}
+    assert scores.keys() == {*list_models(scale=3), "m"}
     assert scores["conv-arn-x3"] > scores["bicubic"]
     assert "images: 2, 1 held out, x3" in captured.err
     assert re.search(rf"held out: bicubic [\d.]+ dB, {name} [\d.]+ dB", captured.err)
@@ -274,11 +274,12 @@ def test_models(capsys):
         load_model(scale=scale).name for scale in (2, 3, 4)
     }
     assert re.fullmatch(r"time: per megapixel made, grey, measured on \d+ cores of .*", last)
-    for line in lines[2:]:
+    for line in lines[3:]:
         assert re.search(r" MB +\d+\.\d\d  Set5 \d\d\.\d\d, Set14 \d\d", line)
     assert [line.split()[0] for line in lines] == [
         "name",
         "bicubic",
+        "nearest",
         "aplus-x2",
         "aplus-x3",
         "aplus-x4",
@@ -297,7 +298,7 @@ def test_models(capsys):
         "deep-arn-x4",
         "global-arn-x3",
     ]
-    assert all("Set5" in line and "MB" in line for line in lines[2:])
+    assert all("Set5" in line and "MB" in line for line in lines[3:])
 
 
 OUT, MODEL = ("-o", "out.png"), ("-o", "out.safetensors")
@@ -313,15 +314,16 @@ BAD_INPUT = [  # command lines, run where the pictures lie, and what the one lin
     (("upscale", "cut.jpg", *OUT), "damaged or cut off"),
     (("upscale", "empty.png", *OUT), "expected a picture (PNG, TIFF, "),
     ((*UP, "--model", "magic"), "neither a file nor bundled"),
-    ((*UP, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); take"),
+    ((*UP, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); name"),
     ((*UP, "--model", "pickled.safetensors"), "is a pickle or PyTorch file"),
     ((*UP, "--model", "nothing"), "Is a directory"),
     ((*UP, "--scale", "0"), "scale: expected a finite number above 0, received 0"),
     ((*UP, "--scale", "-3"), "scale: expected a finite number above 0, received -3"),
     ((*UP, "--scale", "nan"), "scale: expected a finite number above 0, received nan"),
     ((*UP, "--scale", "2,5"), "invalid float value: '2,5'"),
-    ((*UP, "--scale", "5"), "more than 4 times (the largest trained scale); --model bicubic"),
-    ((*UP, "--max-side", "500"), "max-side 500 makes 500 x 375 pixels of 80 x 60, more than 4"),
+    ((*UP, "--scale", "17"), "scale: expected up to 16, received 17"),
+    ((*UP, "--max-side", "1300"), "size: expected up to 16 times the picture's, received 16.2"),
+    ((*UP, "--model", "aplus-x4+aplus-x4+aplus-x2"), "scale: expected up to 16, received 32"),
     ((*UP, "--scale", "2", "--width", "9"), "one way to say it, received scale and width"),
     ((*UP, "--height", "0"), "height: expected an integer of at least 1"),
     ((*UP, "--megapixels", "-1"), "megapixels: expected a finite number above 0"),

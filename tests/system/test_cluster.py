@@ -24,7 +24,7 @@ from sr_arn.regressors.base import Regressor
 from sr_arn.regressors.samples import Held, Spread
 from sr_arn.system.cluster import Cluster, WorkersDied, open_cluster
 from sr_arn.training.train import train_upscaler
-from sr_arn.upscaling.batch import Job
+from sr_arn.upscaling.batch import Job, skip_existing
 from sr_arn.upscaling.file_upscaler import FileUpscaler
 from sr_arn.upscaling.naming import naming
 from sr_arn.upscaling.schedule import Schedule
@@ -210,7 +210,7 @@ def test_a_folder_by_workers(cluster, photos, alone, tmp_path):
         (str(j.source), str(j.target)) for j in jobs
     ]
     again = sr_arn.upscaling.batch.run(
-        jobs, FileUpscaler(MODEL, schedule=Schedule(cluster=cluster)), skip_existing=True
+        jobs, FileUpscaler(MODEL, schedule=Schedule(cluster=cluster)), skip=skip_existing
     )
     assert [o.status for o in again] == ["skipped"] * 8 + ["failed"]
 

@@ -88,9 +88,29 @@ def test_refuses_folders_without_use(tmp_path):
     Image.new("L", (40, 40)).save(tmp_path / "flat.png")
     with pytest.raises(InputError, match="received only flat ones"):
         train_upscaler(tmp_path, APlusRegressor())
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG")
-    with pytest.raises(InputError, match=r"broken\.png: "):
-        train_upscaler(tmp_path, APlusRegressor())
+
+
+def test_pictures_that_cannot_be_used_are_left_out_and_listed(tmp_path, parts, caplog):
+    folder = tmp_path / "images"
+    shutil.copytree(parts, folder)
+    expected = train_upscaler(folder, APlusRegressor(anchors=4), validation=1)
+    (folder / "b.png").write_bytes(b"\x89PNG")
+    Image.new("RGBA", (40, 40)).save(folder / "d.png")
+    Image.new("CMYK", (40, 40)).save(folder / "z.tif")
+    caplog.clear()
+    found = train_upscaler(folder, APlusRegressor(anchors=4), validation=1)
+    assert found.header == expected.header  # the digest too
+    (warning,) = (r.message for r in caplog.records if r.levelname == "WARNING")
+    first, *lines = warning.splitlines()
+    assert first == f"left out 3 of {3 + len(list(parts.iterdir()))} images:"
+    assert [line.split(":")[0] for line in lines] == [
+        f"  {folder / name}" for name in ("b.png", "d.png", "z.tif")
+    ]
+    assert "has transparency" in lines[1]
+    for path in folder.iterdir():
+        path.write_bytes(b"\x89PNG")
+    with pytest.raises(InputError, match=r"\.png: .*\(so are the other \d+\)"):
+        train_upscaler(folder, APlusRegressor(anchors=4))
 
 
 def test_benchmark_scores_by_the_protocol():

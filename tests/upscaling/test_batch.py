@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,41 @@ def test_skip_existing_goes_on(tree, tmp_path, capsys):
     assert capsys.readouterr().out == "1 done, 3 skipped, 0 failed\n"
     assert kept.read_bytes() == b"mine"
     assert (out / "a_x2.png").exists()
+
+
+def test_newer_does_those_again_whose_source_was_changed(tree, tmp_path, capsys):
+    out = tmp_path / "large"
+    assert cli("upscale", tree, "-o", out, *FAST) == 0
+    assert cli("upscale", tree, "-o", out, *FAST, "--newer") == 0
+    os.utime(out / "a_x2.png", (10, 10))
+    (out / "ünï_x2.webp").unlink()
+    capsys.readouterr()
+    report = tmp_path / "report.json"
+    assert cli("upscale", tree, "-o", out, *FAST, "--skip-existing", "--json", report) == 0
+    told = capsys.readouterr()
+    assert told.out == (
+        "1 done, 3 skipped, 0 failed\n1 skipped are older than their source; see --newer\n"
+    )
+    reasons = [p.get("reason") for p in json.loads(report.read_text())["pictures"]]
+    assert reasons.count("is there already, older than its source") == 1
+    assert cli("upscale", tree, "-o", out, *FAST, "--newer") == 0
+    assert capsys.readouterr().out == "1 done, 3 skipped, 0 failed\n"
+    assert (out / "a_x2.png").stat().st_mtime > 10
+
+
+def test_names_with_brackets_that_exist_are_no_patterns(tree, tmp_path):
+    folder = tmp_path / "photos [2024]"
+    (tmp_path / "photos 2").mkdir()
+    folder.mkdir()
+    for name in ("a[1].png", "b?.png"):
+        shutil.copy(tree / "a.png", folder / name)
+    for text, expected in (
+        ("*.png", ["a[1].png", "b?.png"]),
+        ("a[1].png", ["a[1].png"]),
+        ("", ["a[1].png", "b?.png"]),
+    ):
+        jobs, _ = find_jobs([str(folder / text)], tmp_path / "out", NAMING)
+        assert [job.source for job in jobs] == [folder / name for name in expected]
 
 
 def test_a_bad_file_does_not_stop_the_rest(tree, tmp_path, capsys):
@@ -252,8 +288,9 @@ def test_each_picture_gets_the_model_that_reaches_its_size(tmp_path, coffee):
     assert scales == [1, 2, 2]
     assert enlarge.upscaler_for(25, 20).scale == 3
     assert enlarge.upscaler_for(15, 10) is enlarge.upscaler_for(16, 16)
-    with pytest.raises(InputError, match="more than 4 times"):
-        enlarge.upscaler_for(14, 9)
+    assert enlarge.upscaler_for(14, 9).scale == 6
+    with pytest.raises(InputError, match="up to 16 times"):
+        enlarge.upscaler_for(3, 2)
     small = picture(tmp_path / "small.png", coffee)
     for model, scale in (("aplus-x3", 2.5), ("bicubic", 2.5), (None, 0.5), (None, 1)):
         options = ("--scale", scale, "--quiet", *(("--model", model) if model else ()))
@@ -332,7 +369,7 @@ def test_mistakes_in_outputs_are_told_before_work(tmp_path, coffee, monkeypatch,
         ((small, "-o", f"{tmp_path}/file/x/"), f"{tmp_path / 'file'} is a file"),
         ((small, "-o", f"{tmp_path}/", "--name", ""), "name: "),
         ((small, "-o", tmp_path / "a.png", "--json", tmp_path / "no" / "a.json"), "json: "),
-        ((small, "-o", tmp_path / "a.png", "--scale", 5), "--model bicubic takes up to 16"),
+        ((small, "-o", tmp_path / "a.png", "--scale", 17), "scale: expected up to 16"),
     ):
         assert cli("upscale", *arguments) == 2
         error = capsys.readouterr().err

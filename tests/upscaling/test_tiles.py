@@ -105,3 +105,11 @@ def test_a_side_within_some_memory_takes_no_more():
         for memory in (5e7, 3e8, 1e9):
             side = grid.side_within(memory)
             assert grid.bytes_of(side) <= memory < grid.bytes_of(side + 2)
+
+
+def test_rows_of_tiles_of_very_wide_pictures_are_low():
+    """They wait for each other to be written."""
+    wide = [tile.rows.hr for tile in Grid((400, 6000), 16, 2).tiles(2, 40)]
+    assert max(rows.stop - rows.start for rows in wide) == 16 * 16
+    usual = [tile.rows.hr for tile in Grid((400, 900), 16, 2).tiles(2, 40)]
+    assert max(rows.stop - rows.start for rows in usual) == 16 * 40

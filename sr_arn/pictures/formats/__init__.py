@@ -100,12 +100,18 @@ def option_names() -> list[str]:
     return [known.name.lower() for known in FORMATS if known.is_written]
 
 
+REMEDIES = dict.fromkeys(("LA", "RGBA"), ", or --background COLOUR")
+REMEDIES["CMYK"] = ", or --to-srgb"
+"""What `sr-arn upscale` can do about a mode that a format does not hold."""
+
+
 def check_format(target: Format, shape: tuple[int, ...], dtype: np.dtype[Any], mode: str) -> None:
     """Raise `InputError`, with the remedy, unless the format holds such a picture."""
     lack = target.lacks(shape, dtype, mode)
     if lack is not None:
         others = [f.suffixes[0] for f in FORMATS if f.lacks(shape, dtype, mode) is None]
-        raise InputError(f"output: {lack}; use {any_of(others)}")
+        option = REMEDIES.get(mode, "") if mode not in target.modes else ""
+        raise InputError(f"output: {lack}; use {any_of(others)}{option}")
 
 
 def any_of(words: Sequence[str]) -> str:

@@ -153,6 +153,10 @@ class Format(ABC):
             return f"{self.name} holds {self.most_pixels:,} pixels, the result has more"
         return None
 
+    def holds_palette(self, palette: NDArray[np.uint8]) -> bool:
+        """Return whether it holds numbers of the colours [n, c] of a palette."""
+        return False
+
     def fit(self, metadata: Metadata) -> Metadata:
         """Return the metadata that its files hold, which name those that are left out."""
         kept = metadata.held(self.holds, self.name)

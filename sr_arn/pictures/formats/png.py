@@ -25,6 +25,7 @@ from sr_arn.pictures.formats.png_chunks import (
     metadata_of,
     written,
 )
+from sr_arn.pictures.palette import depth_of, is_black_and_white, packed
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
 from sr_arn.system.threads import in_order
@@ -34,6 +35,7 @@ __all__ = ["PNG", "bare", "count_of_frames", "decode", "has_profile", "size_of"]
 HEADER = len(SIGNATURE) + 25  # with the chunk IHDR
 INTERLACING = HEADER - 5  # the last byte of IHDR
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type, palettes excepted
+PALETTE = 3  # the colour type
 COLOURS = {channels: colour for colour, channels in CHANNELS.items()}
 BLOCK = 1 << 20  # bytes that are deflated together
 UP = 2  # of the filters: for enlarged photos it gave the smallest files but one
@@ -87,6 +89,10 @@ class PNG(Format):
         metadata = metadata_of(data)
         return Picture(pixels, metadata).upright(metadata.orientation())
 
+    def holds_palette(self, palette: NDArray[np.uint8]) -> bool:
+        """Return that it does."""
+        return True
+
     def write(
         self,
         file: IO[bytes],
@@ -97,17 +103,25 @@ class PNG(Format):
     ) -> None:
         """Write 8- or 16-bit pixels, grey or colour, with or without alpha, a strip at a time.
 
+        Or numbers of a palette's colours, of 1, 2, 4 or 8 bits.
+
         Each row less the one above it, deflated by so many threads in blocks that do not refer to
         each other: how fine the strips are and how many threads there are does not change a byte.
         """
         height, width, *channels = info.shape
-        colour, size = COLOURS[math.prod(channels)], info.dtype.itemsize
-        header = struct.pack(">IIBBBBB", width, height, 8 * size, colour, 0, 0, 0)
+        colour, depth = COLOURS[math.prod(channels)], 8 * info.dtype.itemsize
+        colours: dict[bytes, bytes] = {}
+        if info.palette is not None:
+            depth = depth_of(info.palette)
+            strips = (packed(strip, depth) for strip in strips)
+            if not is_black_and_white(info.palette):
+                colour, colours = PALETTE, _colours(info.palette)
+        header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
         file.write(SIGNATURE)
         file.write(chunk(b"IHDR", header))
-        for kind, content in written(info.metadata):
+        for kind, content in (*written(info.metadata), *colours.items()):
             file.write(chunk(kind, content))
-        length = width * math.prod(channels) * size
+        length = -(-width * math.prod(channels) * depth // 8)
         blocks = _filtered(regrouped(strips, max(1, BLOCK // length)), length)
         adler, start = 1, ZLIB
         for block, deflated in in_order(_deflated, blocks, threads):
@@ -184,6 +198,14 @@ def _decode_interlaced(data: bytes) -> Pixels:
             plain = SIGNATURE + b"".join(chunk(*one) for one in parts)
             part[:] = _decode_plain(plain).reshape(part.shape)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+
+
+def _colours(palette: NDArray[np.uint8]) -> dict[bytes, bytes]:
+    """Return the chunks of a palette [n, c]."""
+    has_alpha = palette.shape[1] in (2, 4)
+    rgb = np.broadcast_to(palette[:, :-1] if has_alpha else palette, (len(palette), 3))
+    alpha = {b"tRNS": palette[:, -1].tobytes()} if has_alpha else {}
+    return {b"PLTE": rgb.tobytes()} | alpha
 
 
 def _filtered(blocks: Iterable[Pixels], length: int) -> Iterator[NDArray[np.uint8]]:

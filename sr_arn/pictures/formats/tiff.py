@@ -9,10 +9,12 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
@@ -20,9 +22,10 @@ from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frame
 from sr_arn.pictures.formats.tiff_metadata import ICC, metadata_of, photo_of, tags_of
 from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.metadata import Metadata
+from sr_arn.pictures.palette import is_black_and_white
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
-from sr_arn.pictures.tiff_tags import Tiff, serialise
+from sr_arn.pictures.tiff_tags import Tiff, serialise, short
 from sr_arn.system.threads import in_order
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TIFF", "decode", "first_page"]
 
+COMPRESSION, ROWS_PER_STRIP = 259, 278  # tags
+FAX = 4  # TIFF's Compression: ITU-T T.6, which libtiff calls group4
 MOST_CHANNELS = 5  # CMYK and one more; others would need more memory than the pixels suggest
 CHANNELS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "palette": 1, "separated": 4}
 INTEGERS, FLOATS = 1, 3  # TIFF's SampleFormat
@@ -69,6 +74,10 @@ class TIFF(Format):
         metadata, orientation = metadata_of(file)
         return Picture(pixels, metadata, is_cmyk=is_cmyk).upright(orientation)
 
+    def holds_palette(self, palette: NDArray[np.uint8]) -> bool:
+        """Return whether it is black and white alone."""
+        return is_black_and_white(palette)
+
     def write(
         self,
         file: IO[bytes],
@@ -77,7 +86,10 @@ class TIFF(Format):
         threads: int,
         quality: int | None = None,
     ) -> None:
-        """Write pixels of any kind, a strip at a time, deflated by so many threads."""
+        """Write pixels of any kind, a strip at a time, deflated by so many threads.
+
+        Numbers of black and white become one bit each, compressed as faxes are.
+        """
         from tifffile import imwrite
 
         shape, dtype, metadata = info.shape, info.dtype, info.metadata
@@ -87,25 +99,28 @@ class TIFF(Format):
         order = source.order if source else "<"
         rows = max(1, STRIP // (math.prod(shape[1:]) * dtype.itemsize))
         ordered = (np.asarray(s, dtype.newbyteorder(order)) for s in regrouped(strips, rows))
+        is_fax = info.palette is not None
         imwrite(
             file,
-            in_order(_deflated, ordered, threads),
+            in_order(_faxed if is_fax else _deflated, ordered, threads),
             shape=shape,
-            dtype=dtype,
+            dtype=np.bool_ if is_fax else dtype,
             rowsperstrip=rows,
-            bigtiff=math.prod(shape) * dtype.itemsize > LARGEST,
+            bigtiff=math.prod(shape) * dtype.itemsize > LARGEST and not is_fax,
             byteorder=order,
-            photometric=colours,
+            photometric="miniswhite" if is_fax else colours,
             planarconfig="contig" if channels > 1 else None,
             extrasamples=["unassalpha"] if channels in (2, 4) and not info.is_cmyk else None,
             compression="zlib",
-            predictor=True,
+            predictor=not is_fax,
             iccprofile=metadata.icc_profile,
             metadata=None,
             software=False,
         )
         written = Tiff.read(file)
         directory = written.directory | tags_of(metadata, order)
+        if is_fax:  # which tifffile does not write
+            directory[COMPRESSION] = short(FAX, order)
         end = file.seek(0, os.SEEK_END)
         end += file.write(bytes(-end % (8 if written.is_big else 2)))
         file.write(serialise(directory, order, end, written.is_big))
@@ -224,6 +239,19 @@ def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...], nam
         straight = np.clip(pixels[..., :-1] / alpha, 0, 1) * peak
         pixels[..., :-1] = straight if peak == 1 else np.round(straight)
     return pixels
+
+
+def _faxed(strip: Pixels) -> bytes:
+    """Return rows of 0, black, and 1 by ITU-T T.6. [TIFF 6.0, section 11]."""
+    from tifffile import TiffFile
+
+    whole, rows = BytesIO(), {ROWS_PER_STRIP: len(strip)}
+    Image.fromarray(strip == 0).save(whole, "TIFF", compression="group4", tiffinfo=rows)
+    whole.seek(0)
+    with TiffFile(whole) as tiff:
+        page = tiff.pages.first
+        (start,), (length,) = page.dataoffsets, page.databytecounts
+    return whole.getvalue()[start : start + length]
 
 
 def _deflated(strip: Pixels) -> bytes:
