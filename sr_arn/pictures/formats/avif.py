@@ -26,7 +26,7 @@ class AVIF(PillowFormat):
 
     name = "AVIF"
     suffixes = (".avif",)
-    signature = rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4})*?avif)"
+    signature = rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4}){0,12}?avif)"
     mime = "image/avif"
     modes = ALPHA
     longest_side = 32_768  # what libavif reads with its defaults

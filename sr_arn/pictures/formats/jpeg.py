@@ -16,7 +16,7 @@ class JPEG(PillowFormat):
     """JPEG, written without chroma subsampling."""
 
     name = "JPEG"
-    suffixes = (".jpg", ".jpeg", ".jfif", ".jpe")
+    suffixes = (".jpg", ".jpeg", ".jfif", ".jpe", ".mpo")
     signature = rb"\xff\xd8\xff"
     mime = "image/jpeg"
     shown_by_browsers = True

@@ -3,12 +3,14 @@
 Pixels are [h, w] or [h, w, channels], as in `sr_arn.pictures.picture.Picture`. [TIFF 6.0]
 """
 
+import itertools
 import logging
 import math
 import os
 import struct
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
-from sr_arn.pictures.formats.base import ALPHA, Format, check_size, report_frames
+from sr_arn.pictures.formats.base import ALPHA, DAMAGE, Format, check_size, report_frames
+from sr_arn.pictures.formats.unread import CAMERA_RAW
 from sr_arn.pictures.metadata import Metadata, sane_dpi
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
@@ -33,6 +36,8 @@ MOST_CHANNELS = 5  # CMYK and one more; others would need more memory than the p
 CHANNELS = {"minisblack": 1, "miniswhite": 1, "rgb": 3, "palette": 1, "separated": 4}
 INTEGERS, FLOATS = 1, 3  # TIFF's SampleFormat
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples: alpha, multiplied into the colour or not
+DNG_VERSION, RAW = 50706, (32803, 34892)  # a tag, and TIFF's PhotometricInterpretation
+MOST_BELOW = 16  # pages below the first that are looked at
 REDUCED = 1  # bit of TIFF's NewSubfileType
 NAMES = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA or CMYK"}
 PLANES = 2  # TIFF's PlanarConfiguration: a channel after the other
@@ -59,6 +64,8 @@ class TIFF(Format):
     def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
         """Return the picture of the first page."""
         page = first_page(file)
+        if _is_raw(page):
+            raise CAMERA_RAW.refusal(name)
         check_size(page.imagewidth, page.imagelength, max_pixels, name)
         if page.is_tiled:
             check_size(page.tilewidth, page.tilelength, max_pixels, name)
@@ -123,6 +130,19 @@ def first_page(file: IO[bytes]) -> "TiffPage":
     from tifffile import TiffFile
 
     return TiffFile(file).pages.first
+
+
+def _is_raw(page: "TiffPage") -> bool:
+    """Return whether a page, or one below it, is what a camera's sensor recorded.
+
+    [DNG 1.7: DNGVersion, and the photometric interpretations CFA and LinearRaw].
+    """
+    if DNG_VERSION in page.tags or page.photometric in RAW:
+        return True
+    with suppress(*DAMAGE):  # of pages that are not read
+        below = page.pages or ()
+        return any(one.photometric in RAW for one in itertools.islice(below, MOST_BELOW))
+    return False
 
 
 def decode(page: "TiffPage", name: str) -> tuple[Pixels, bool]:
