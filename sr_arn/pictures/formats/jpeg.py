@@ -1,15 +1,27 @@
 """JPEG files."""
 
+import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from io import BytesIO
+from typing import IO, Any, ClassVar
 
-from sr_arn.pictures.formats.base import OPAQUE
-from sr_arn.pictures.formats.pillow import PillowFormat
+import numpy as np
+
+from sr_arn.errors import InputError
+from sr_arn.pictures.formats.base import DAMAGE, OPAQUE, check_size
+from sr_arn.pictures.formats.jpeg_frame import Frame, is_whole, with_end
+from sr_arn.pictures.formats.pillow import PillowFormat, metadata_of, opened
+from sr_arn.pictures.levels import stretched
 from sr_arn.pictures.metadata import EXIF_PREFIX
+from sr_arn.pictures.picture import Picture
 
 __all__ = ["JPEG"]
 
+logger = logging.getLogger(__name__)
+
 SEGMENT = 65_533  # bytes of a segment after its length
+HEAD = 1 << 20  # bytes that hold the frame, after metadata
+USUAL = 8  # bits
 
 
 class JPEG(PillowFormat):
@@ -29,3 +41,51 @@ class JPEG(PillowFormat):
         "xmp": SEGMENT - len(b"http://ns.adobe.com/xap/1.0/\0"),
     }
     save_options: ClassVar[Mapping[str, Any]] = {"subsampling": "4:4:4"}
+
+    def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
+        """Return the picture in a file, of any bits, even if its end marker is missing."""
+        frame = Frame.of(file.read(HEAD))
+        file.seek(0)
+        if frame is not None and (frame.bits != USUAL or frame.is_lossless):
+            return self._read_deep(file, frame, name, max_pixels)
+        try:
+            return super().read(file, name, max_pixels)
+        except DAMAGE as error:
+            if isinstance(error, InputError):
+                raise
+            file.seek(0)
+            whole = self._whole(file.read(), name, max_pixels)
+            if whole is None:
+                raise
+        logger.warning("%s: has no end marker, but all of its pixels", name)
+        return whole
+
+    def _read_deep(self, file: IO[bytes], frame: Frame, name: str, max_pixels: int) -> Picture:
+        """Return a picture that Pillow does not read: of other bits than 8, or lossless."""
+        from imagecodecs import jpeg8_decode
+
+        check_size(frame.width, frame.height, max_pixels, name)
+        if len(frame.components) not in (1, 3):
+            raise InputError(
+                f"{name}: expected grey or RGB of more than 8 bits, this is a JPEG of "
+                f"{len(frame.components)} channels; convert it first"
+            )
+        content = file.read()
+        pixels = stretched(jpeg8_decode(content), frame.bits)
+        usual = bytearray(content)
+        usual[frame.offset] = USUAL  # so that Pillow opens it, for what it says
+        with opened(BytesIO(usual), self.name, name, max_pixels) as image:
+            metadata = metadata_of(image)
+        return Picture(pixels, metadata).upright(metadata.orientation(), name)
+
+    def _whole(self, content: bytes, name: str, max_pixels: int) -> Picture | None:
+        """Return the picture of a file without its end, if all pixels are there."""
+        if not is_whole(content):
+            return None
+        ended = (super(JPEG, self).read(BytesIO(c), name, max_pixels) for c in with_end(content))
+        try:
+            first = next(ended)
+            is_same = all(np.array_equal(first.pixels, other.pixels) for other in ended)
+        except DAMAGE:
+            return None
+        return first if is_same else None

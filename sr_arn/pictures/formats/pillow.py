@@ -23,7 +23,15 @@ from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, 
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.memory import check_memory
 
-__all__ = ["PillowFormat", "from_pil", "is_cut_to_8_bits", "opened", "picture_of", "to_pil"]
+__all__ = [
+    "PillowFormat",
+    "from_pil",
+    "is_cut_to_8_bits",
+    "metadata_of",
+    "opened",
+    "picture_of",
+    "to_pil",
+]
 
 COPIES = 3  # of a result that Pillow writes
 METADATA = ("icc_profile", "exif", "xmp", "dpi")
@@ -155,7 +163,7 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     mode = image.mode
     conversions = WITH_ALPHA if "transparency" in image.info else CONVERSIONS
     if mode in GREY_16_MODES:
-        return Picture(np.asarray(image).astype(np.uint16), _metadata_of(image))
+        return Picture(np.asarray(image).astype(np.uint16), metadata_of(image))
     mode = conversions.get(mode, mode)
     if image.mode == "P" and may_be_grey and _has_grey_palette(image):
         mode = {"RGB": "L", "RGBA": "LA"}[mode]
@@ -169,7 +177,7 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     pixels = np.array(image if image.mode == mode else image.convert(mode))
     if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
-    return Picture(pixels, _metadata_of(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
+    return Picture(pixels, metadata_of(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
 
 
 def _quality_of(image: Image.Image) -> float | None:
@@ -199,7 +207,8 @@ def _has_grey_palette(image: Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _metadata_of(image: Image.Image) -> Metadata:
+def metadata_of(image: Image.Image) -> Metadata:
+    """Return what the file of an image says beside its pixels."""
     info = image.info
     block = _bytes(info.get("exif"))
     if block is None and isinstance(info.get(LEGACY_EXIF), str):

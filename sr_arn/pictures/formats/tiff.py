@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError
 from sr_arn.pictures import exif
 from sr_arn.pictures.formats.base import ALPHA, DAMAGE, Format, check_size, report_frames
+from sr_arn.pictures.formats.tiff_ycbcr import is_ycbcr, rgb_of
 from sr_arn.pictures.formats.unread import CAMERA_RAW
+from sr_arn.pictures.levels import straight, stretched
 from sr_arn.pictures.metadata import Metadata, sane_dpi
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.pictures.strips import regrouped
@@ -69,7 +71,10 @@ class TIFF(Format):
         check_size(page.imagewidth, page.imagelength, max_pixels, name)
         if page.is_tiled:
             check_size(page.tilewidth, page.tilelength, max_pixels, name)
-        pixels, is_cmyk = decode(page, name)
+        if is_ycbcr(page):
+            pixels, is_cmyk = rgb_of(page, file), False
+        else:
+            pixels, is_cmyk = decode(page, name)
         report_frames(len(page.parent.pages), name)
         metadata, orientation = metadata_of(file, name)
         return Picture(pixels, metadata, is_cmyk=is_cmyk).upright(orientation, name)
@@ -180,7 +185,7 @@ def decode(page: "TiffPage", name: str) -> tuple[Pixels, bool]:
     elif kind == FLOATS:
         pixels = _floats(pixels, name)
     else:
-        pixels = _levels(pixels, bits)
+        pixels = stretched(pixels, bits)
     if colours == "miniswhite":
         pixels[..., 0] = _peak(pixels) - pixels[..., 0]
     if colours != "palette":
@@ -217,15 +222,6 @@ def _floats(pixels: Pixels, name: str) -> Pixels:
     return pixels.astype(np.float64 if pixels.dtype.itemsize == 8 else np.float32)
 
 
-def _levels(pixels: Pixels, bits: int) -> Pixels:
-    """Return integers of so many bits as uint8 or uint16, white as their largest."""
-    dtype = np.uint8 if bits <= 8 else np.uint16
-    peak, largest = np.iinfo(dtype).max, (1 << bits) - 1
-    if peak != largest:
-        pixels = (pixels.astype(np.uint32) * peak + largest // 2) // largest
-    return pixels.astype(dtype)
-
-
 def _peak(pixels: Pixels) -> int:
     """Return white."""
     return int(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1
@@ -239,9 +235,7 @@ def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...], nam
         logger.warning("%s: left out the channels beside %s", name, NAMES[len(kept)])
         pixels = pixels[..., kept]
     if len(kept) > channels and extra[alphas[0]] == ASSOCIATED:
-        peak, alpha = _peak(pixels), np.maximum(pixels[..., -1:], np.float64(1e-9))
-        straight = np.clip(pixels[..., :-1] / alpha, 0, 1) * peak
-        pixels[..., :-1] = straight if peak == 1 else np.round(straight)
+        pixels = straight(pixels)
     return pixels
 
 
