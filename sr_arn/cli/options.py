@@ -158,7 +158,8 @@ def add_options(parser: "argparse._ActionsContainer", names: Iterable[str]) -> N
             parser.add_argument(
                 flag,
                 type=option.type,
-                metavar=option.metavar,
+                nargs=option.count,
+                metavar=tuple((option.metavar or "").split()) if option.count else option.metavar,
                 default=option.default,
                 choices=option.choices or None,
                 help=option.help,

@@ -90,6 +90,8 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
     other = unread(head, suffix, is_read=found is not None)
     if other is not None:
         raise other.refusal(name)
+    if not head:
+        raise InputError(f"{name}: is empty")
     if found is None:
         known = ", ".join(form.name for form in FORMATS)
         raise InputError(f"{name}: expected a picture ({known}); this is none")

@@ -28,7 +28,11 @@ def stretched_from(pixels: Pixels, largest: int) -> Pixels:
 
 def straight(pixels: Pixels) -> Pixels:
     """Return pixels [h, w, c] whose colour was multiplied by alpha, the last channel, without."""
-    peak, alpha = WHITE[pixels.dtype.name], np.maximum(pixels[..., -1:], np.float64(1e-9))
-    colour = np.clip(pixels[..., :-1] / alpha, 0, 1) * peak
+    colour, alpha = pixels[..., :-1], pixels[..., -1:]
+    if pixels.dtype.kind == "f" and not (colour.min() >= 0 and colour.max() <= 1):  # of light
+        divided = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 0)
+        return np.concatenate([divided, alpha], axis=-1)
+    peak, alpha = WHITE[pixels.dtype.name], np.maximum(alpha, np.float64(1e-9))
+    colour = np.clip(colour / alpha, 0, 1) * peak
     colour = colour if peak == 1 else np.round(colour)
     return np.concatenate([colour.astype(pixels.dtype), pixels[..., -1:]], axis=-1)

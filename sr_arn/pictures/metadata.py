@@ -76,7 +76,7 @@ def checked_icc(profile: bytes | None, mode: str, name: str) -> bytes | None:
     if len(profile) < ICC_HEADER or profile[ICC_SIGNATURE] != b"acsp":
         logger.warning("%s: its ICC profile is none and left out", name)
         return None
-    if profile[ICC_SPACE] != ICC_SPACES[mode]:
+    if profile[ICC_SPACE] != ICC_SPACES.get(mode):
         space = display(profile[ICC_SPACE].decode("latin-1").strip())
         logger.warning("%s: its ICC profile is for %s, not for %s, and left out", name, space, mode)
         return None

@@ -16,6 +16,7 @@ from sr_arn.pictures.formats import Format, format_of
 from sr_arn.pictures.io import MAX_PIXELS, as_it_fits, encode_strips, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture, PictureInfo
+from sr_arn.pictures.scaling import Scaling
 from sr_arn.system.cluster import Cluster
 from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
@@ -72,6 +73,9 @@ class FileUpscaler:
         Largest picture that is read.
     strip : bool, default False
         Whether metadata are not written.
+    range : (float, float), optional
+        What becomes 0 and 1 within, of floats and signed integers; by default, where they lie
+        beyond 0 and 1, the least and the largest of each picture.
     quality : int, optional
         Of JPEG, WebP and AVIF.
     preview : bool, default False
@@ -94,6 +98,7 @@ class FileUpscaler:
     schedule: Schedule = field(default_factory=Schedule)
     max_pixels: int = MAX_PIXELS
     strip: bool = False
+    range: tuple[float, float] | None = None
     quality: int | None = None
     preview: bool = False
     restore: Restore = field(default_factory=Restore)
@@ -103,6 +108,8 @@ class FileUpscaler:
         """Check the numbers."""
         for name, least in LEAST.items():
             check_integer(getattr(self, name), name.replace("_", "-"), least)
+        if self.range is not None:
+            Scaling(0, 1).within(*self.range)
         if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
         if self.back_project and self.restore.is_asked:
@@ -162,6 +169,8 @@ class FileUpscaler:
         """
         kind = kind or format_of(target)
         picture = self._read(source)
+        if self.range is not None:
+            picture = picture.of_range(*self.range, display(source))
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]

@@ -25,13 +25,14 @@ from sr_arn.models.base import (
     restores,
 )
 from sr_arn.models.refine import BackProjection, SelfEnsemble
-from sr_arn.models.restoration import OFF, Restore, Strengths
+from sr_arn.models.restoration import CLEAN, OFF, Restore, Strengths
 from sr_arn.pictures.picture import MODES
 from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
 from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
-from sr_arn.upscaling.channels import reach_of, upscale_channels
+from sr_arn.upscaling.channels import WITH_ALPHA, reach_of, upscale_channels
 from sr_arn.upscaling.detection import found_in
+from sr_arn.upscaling.scaled import Scaled
 from sr_arn.upscaling.schedule import Pixels, Schedule, Work
 from sr_arn.upscaling.sizes import resized
 from sr_arn.upscaling.tiles import Border, Grid
@@ -172,6 +173,8 @@ class Upscaler:
         """
 
         def find() -> Strengths:
+            if picture.scaling is not None or picture.is_bands:  # what detection knows is levels
+                return CLEAN
             return found_in(picture.pixels, picture.is_cmyk, picture.jpeg)
 
         return self._strengths(find, restore)
@@ -256,6 +259,9 @@ class Upscaler:
 
         See `upscale_strips` on `size`, `upscale` on `restore`.
         """
+        if picture.scaling is not None:
+            strips = self.upscale_strips(picture, size, restore=restore)
+            return picture.with_pixels(np.concatenate(list(strips)))
         ready = self.restored(self.strengths_of(picture, restore))
         return picture.with_pixels(ready._upscale_array(picture.pixels, picture.mode, size))
 
@@ -296,14 +302,26 @@ class Upscaler:
         """
         ready = self.restored(self.strengths_of(picture, restore))
         pixels, mode = picture.pixels, picture.mode
-        if size is None or size == self._shape_of(pixels):
-            yield from ready._strips(pixels, mode, pixels.dtype, watch)
+        size = size or self._shape_of(pixels)
+        if picture.scaling is None:
+            yield from ready._strips_of(pixels, mode, size, watch)
         else:
-            yield from ready._resized_strips(pixels, mode, size, watch)
+            reach = reach_of(ready.model, mode)
+            scaled = Scaled.of(picture, picture.scaling, reach)
+            strips = ready._strips_of(scaled.unit, scaled.mode_within, size, watch)
+            yield from scaled.numbers_of(strips, size)
 
-    def _shape_of(self, image: Pixels) -> tuple[int, ...]:
+    def _shape_of(self, image: Pixels) -> tuple[int, int]:
         """Return rows and columns of the model's result."""
-        return tuple(side * self.scale for side in image.shape[:2])
+        return image.shape[0] * self.scale, image.shape[1] * self.scale
+
+    def _strips_of(
+        self, image: Pixels, mode: str, size: tuple[int, int], watch: Watch
+    ) -> Iterator[Pixels]:
+        """Yield strips of a result of any size."""
+        if size == self._shape_of(image):
+            return self._strips(image, mode, image.dtype, watch)
+        return self._resized_strips(image, mode, size, watch)
 
     def _resized_strips(
         self,
@@ -312,7 +330,7 @@ class Upscaler:
         size: tuple[int, int],
         watch: Watch = lambda share: None,
     ) -> Iterator[Pixels]:
-        has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
+        has_alpha = mode in WITH_ALPHA if mode else image.shape[2:] in ((2,), (4,))
         strips = self._strips(image, mode, np.dtype(np.float32), watch)
         for strip in resized(strips, self._shape_of(image), size, has_alpha):
             yield to_levels(strip, image.dtype)
@@ -355,7 +373,7 @@ class Upscaler:
         self, image: NDArray[Any], mode: str | None, dtype: np.dtype[Any]
     ) -> tuple[Work, Grid]:
         """Return the work on a tile, from levels to levels, and the grid of tiles."""
-        _check_array(image)
+        _check_array(image, has_bands=mode is not None and mode.startswith("BANDS"))
         mode = mode or MODES[image.shape[2] if image.ndim == 3 else 1]
         work = partial(_upscale_levels, self.model, mode, dtype)
         return work, Grid(image.shape, self.scale, reach_of(self.model, mode))
@@ -369,10 +387,11 @@ class Upscaler:
         return out
 
 
-def _check_array(image: Pixels) -> None:
+def _check_array(image: Pixels, has_bands: bool = False) -> None:
     """Raise `InputError` unless these are pixels of a picture."""
     channels = image.shape[2] if image.ndim == 3 else 1
     is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
+    is_picture |= has_bands
     if not is_picture or image.size == 0 or image.dtype.name not in WHITE:
         raise InputError(
             f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(WHITE)}, "

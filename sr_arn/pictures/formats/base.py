@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 OPAQUE = ("L", "RGB")
 ALPHA = ("L", "LA", "RGB", "RGBA")
 NAMES_OF_DTYPES = {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats", "float64": "floats"}
+NAMES_OF_DTYPES |= {"int8": "signed integers", "int16": "signed integers"}
+NAMES_OF_MODES = {"CMYK": "ink colours (CMYK)", "BANDS": "other channels than colours"}
 NAMES_OF_METADATA = {"icc_profile": "ICC profile", "exif": "EXIF data", "xmp": "XMP data"}
 
 BYTES_TO_READ = 12  # of a pixel: in the file, decoded, and as an array
@@ -76,7 +78,7 @@ class Format(ABC):
     shown_by_browsers: ClassVar[bool] = False
     """Whether the page gives such files to a browser as they are; others are shown as PNG."""
     modes: ClassVar[tuple[str, ...]] = ()
-    """What its channels may be, of L, LA, RGB, RGBA and CMYK. None: it is only read."""
+    """What its channels may be, of L, LA, RGB, RGBA, CMYK and BANDS. None: it is only read."""
     dtypes: ClassVar[tuple[str, ...]] = ("uint8",)
     longest_side: ClassVar[int] = 1 << 31
     most_pixels: ClassVar[int] = 1 << 62
@@ -144,7 +146,7 @@ class Format(ABC):
         if not self.is_written:
             return f"{self.name} is only read, not written"
         if mode not in self.modes:
-            what = "ink colours (CMYK)" if mode == "CMYK" else "transparency"
+            what = NAMES_OF_MODES.get(mode, "transparency")
             return f"{self.name} holds no {what}"
         if dtype.name not in self.dtypes:
             holds, has = (NAMES_OF_DTYPES.get(d, d) for d in (self.dtypes[-1], dtype.name))

@@ -1,5 +1,6 @@
 """HEIF files, the photos of phones: by libheif, the extra `heif`."""
 
+import logging
 from importlib.util import find_spec
 from typing import IO, Any
 
@@ -12,6 +13,8 @@ from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi
 from sr_arn.pictures.picture import Picture
 
 __all__ = ["HEIF"]
+
+logger = logging.getLogger(__name__)
 
 STORED = 16  # bits of the decoder's numbers, of which the highest are used
 
@@ -41,6 +44,9 @@ class HEIF(Format):
         if image.premultiplied_alpha:
             pixels = straight(pixels)
         report_frames(len(found), name)
+        beside = len(image.info["depth_images"]) + sum(map(len, image.info["aux"].values()))
+        if beside:
+            logger.warning("%s: left out %d maps beside it, of depth or light", name, beside)
         return Picture(pixels, _metadata(image.info)).upright(1, name)  # it is turned already
 
 

@@ -15,7 +15,8 @@ from sr_arn.pictures.formats.boxes import Box, box, boxes
 from sr_arn.pictures.formats.jxl_header import Header, header_of
 from sr_arn.pictures.levels import straight, stretched
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi
-from sr_arn.pictures.picture import Picture, PictureInfo
+from sr_arn.pictures.picture import MODES, Picture, PictureInfo
+from sr_arn.pictures.scaling import scaling_of
 from sr_arn.system.memory import check_memory
 
 __all__ = ["JXL"]
@@ -69,7 +70,8 @@ class JXL(Format):
         ):
             raise ValueError("the header has another size than the pixels")
         pixels = _levels(pixels, header, name)
-        return Picture(pixels, _metadata(file, parts)).upright(1, name)
+        scaling = scaling_of(pixels, MODES[channels])
+        return Picture(pixels, _metadata(file, parts), scaling=scaling).upright(1, name)
 
     def write(
         self,

@@ -7,6 +7,7 @@ __all__ = ["Header", "header_of"]
 RATIOS = (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1)
 RGB, GREY = 0, 1  # ColourSpace
 D65, SRGB, SRGB_CURVE = 1, 1, 13  # WhitePoint, Primaries, TransferFunction
+GAMMAS = range(4_300_000, 4_800_001)  # about 10,000,000 / 2.2, as sRGB's
 ALPHA, SPOT, FILTER = 0, 2, 5  # ExtraChannelType
 # distributions of numbers, each an offset and the bits that are added to it
 SIDES = (1, 9), (1, 13), (1, 18), (1, 30)
@@ -156,5 +157,6 @@ def _colours(bits: _Bits) -> tuple[bool, bool]:
         return False, False
     if space == RGB and bits.of(*ENUM) != SRGB:
         return False, False
-    has_gamma = bits()
-    return False, not has_gamma and bits.of(*ENUM) == SRGB_CURVE
+    if bits():  # a gamma
+        return False, bits(24) in GAMMAS
+    return False, bits.of(*ENUM) == SRGB_CURVE

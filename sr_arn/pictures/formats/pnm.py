@@ -10,6 +10,7 @@ from sr_arn.errors import InputError, display
 from sr_arn.pictures.formats.base import Format, check_size
 from sr_arn.pictures.levels import stretched_from
 from sr_arn.pictures.picture import MODES, Picture
+from sr_arn.pictures.scaling import scaling_of
 
 __all__ = ["PNM"]
 
@@ -61,7 +62,8 @@ class PNM(Format):
             if pixels.max() > white:
                 raise ValueError(f"a pixel is more than {white:g}")
             pixels = stretched_from(pixels, int(white))
-        return Picture(pixels[..., 0] if channels == 1 else pixels)
+        pixels = pixels[..., 0] if channels == 1 else pixels
+        return Picture(pixels, scaling=scaling_of(pixels, MODES[channels]))
 
 
 def _numbers(head: bytes, count: int) -> tuple[list[float], int]:
