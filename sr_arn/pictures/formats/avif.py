@@ -46,9 +46,9 @@ class AVIF(PillowFormat):
         with opened(file, self.name, name, max_pixels) as image:
             check_size(*image.size, max_pixels, name)
             metadata = metadata_of(image)
-            report_frames(getattr(image, "n_frames", 1), name)
             file.seek(0)
             pixels = stretched(avif_decode(file.read(), index=0, numthreads=1), bits)
+            report_frames(getattr(image, "n_frames", 1), name)
         return Picture(pixels, metadata).upright(metadata.orientation(), name)
 
     def lacks(self, shape: tuple[int, ...], dtype: np.dtype[Any], mode: str) -> str | None:

@@ -34,17 +34,23 @@ class ICO(Format):
         size = struct.calcsize(ENTRY)
         entries = [struct.unpack(ENTRY, file.read(size)) for _ in range(count)]
         largest = max(entries, key=lambda e: ((e[0] or LARGEST) * (e[1] or LARGEST), e[5]))
+        file.seek(largest[-1])
+        picture = self._read_one(largest, file.read(largest[-2]), name, max_pixels)
         if count > 1:
             logger.warning("%s: has %d sizes, of which the largest is read", name, count)
-        file.seek(largest[-1])
-        content = file.read(largest[-2])
+        return picture
+
+    def _read_one(
+        self, entry: tuple[int, ...], content: bytes, name: str, max_pixels: int
+    ) -> Picture:
+        """Return the picture of an entry."""
         if content.startswith(b"\x89PNG"):
             return PNG().read(BytesIO(content), name, max_pixels)
         width, height = BITMAP_SIDES.unpack_from(content)  # of the picture above its mask
         check_size(width, height // 2, max_pixels, name)
         # an icon of that size alone
         alone = struct.pack("<3H", 0, 1, 1) + struct.pack(
-            ENTRY, *largest[:4], 1, largest[5], len(content), HEADER + size
+            ENTRY, *entry[:4], 1, entry[5], len(content), HEADER + struct.calcsize(ENTRY)
         )
         with opened(BytesIO(alone + content), self.name, name, max_pixels) as image:
             return from_pil(image, name)

@@ -55,11 +55,6 @@ class JXL(Format):
         check_size(header.width, header.height, max_pixels, name)
         if header.extra not in ((), (0,)) or (header.is_float and header.extra):
             raise InputError(f"{name}: has channels beside colour and alpha; convert it first")
-        if header.is_animated:
-            logger.warning("%s: has several frames, of which the first is read", name)
-        if not header.is_srgb:
-            what = "colour profile" if header.has_profile else "colours, which are not sRGB,"
-            logger.warning("%s: its %s cannot be kept and may look different", name, what)
         file.seek(0)
         pixels = np.asarray(jpegxl_decode(file.read(), index=0, numthreads=1))
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -69,7 +64,8 @@ class JXL(Format):
             header.width * header.height
         ):
             raise ValueError("the header has another size than the pixels")
-        pixels = _levels(pixels, header, name)
+        pixels = _levels(pixels, header)
+        _report(header, name)
         scaling = scaling_of(pixels, MODES[channels])
         return Picture(pixels, _metadata(file, parts), scaling=scaling).upright(1, name)
 
@@ -128,7 +124,16 @@ def _head(file: IO[bytes], parts: list[Box]) -> bytes:
     return head
 
 
-def _levels(pixels: NDArray[Any], header: Header, name: str) -> NDArray[Any]:
+def _report(header: Header, name: str) -> None:
+    """Log what is not kept."""
+    if header.is_animated:
+        logger.warning("%s: has several frames, of which the first is read", name)
+    if not header.is_srgb:
+        what = "colour profile" if header.has_profile else "colours, which are not sRGB,"
+        logger.warning("%s: its %s cannot be kept and may look different", name, what)
+
+
+def _levels(pixels: NDArray[Any], header: Header) -> NDArray[Any]:
     """Return the pixels as a `Picture` has them."""
     if pixels.dtype.kind == "f":
         return pixels.astype(np.float32)
