@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from io import BytesIO
 from typing import IO, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError
 from sr_arn.pictures.formats.base import ALPHA, Format, check_size
 from sr_arn.pictures.formats.boxes import Box, box, boxes
-from sr_arn.pictures.formats.jxl_header import Header, header_of
+from sr_arn.pictures.formats.jxl_header import HEAD, Header, called_srgb, header_of
 from sr_arn.pictures.levels import straight, stretched
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi
 from sr_arn.pictures.picture import MODES, Picture, PictureInfo
@@ -24,10 +25,9 @@ __all__ = ["JXL"]
 logger = logging.getLogger(__name__)
 
 BARE = b"\xff\x0a"
-SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
-HEAD = 4096  # bytes of a codestream that hold its header
 MOST_METADATA = 1 << 24  # bytes of a box
-CODESTREAM, PART, FINAL = b"jxlc", b"jxlp", 0x80000000
+CODESTREAM, PART = b"jxlc", b"jxlp"
+BOX_HEADER = 8  # bytes
 COPIES = 3  # of a result that is written as a whole
 LOSSLESS = 100
 
@@ -57,16 +57,11 @@ class JXL(Format):
             raise InputError(f"{name}: has channels beside colour and alpha; convert it first")
         file.seek(0)
         pixels = np.asarray(jpegxl_decode(file.read(), index=0, numthreads=1))
-        channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-        if pixels.ndim not in (2, 3) or channels > 4:
+        if pixels.ndim not in (2, 3) or math.prod(pixels.shape[:2]) != header.width * header.height:
             raise ValueError(f"pixels of shape {pixels.shape}")
-        if min(header.width, header.height) > 0 and pixels.shape[0] * pixels.shape[1] != (
-            header.width * header.height
-        ):
-            raise ValueError("the header has another size than the pixels")
         pixels = _levels(pixels, header)
         _report(header, name)
-        scaling = scaling_of(pixels, MODES[channels])
+        scaling = scaling_of(pixels, MODES[1 if pixels.ndim == 2 else pixels.shape[2]])
         return Picture(pixels, _metadata(file, parts), scaling=scaling).upright(1, name)
 
     def write(
@@ -77,7 +72,7 @@ class JXL(Format):
         threads: int,
         quality: int | None = None,
     ) -> None:
-        """Write a picture when its pixels are all there; 100 is without loss."""
+        """Write a picture when its pixels are all there; 100 is without loss, as are 16 bits."""
         from imagecodecs import jpegxl_encode
 
         check_memory(
@@ -86,22 +81,23 @@ class JXL(Format):
         )
         pixels = np.concatenate(list(strips))
         quality = quality or self.quality
-        codestream = jpegxl_encode(
+        is_lossless = quality == LOSSLESS or info.dtype != np.uint8
+        whole = jpegxl_encode(
             pixels,
-            distance=_distance(quality),
-            lossless=quality == LOSSLESS,
-            usecontainer=False,
+            distance=0.0 if is_lossless else _distance(quality),
+            lossless=is_lossless,
+            usecontainer=True,
             numthreads=threads,
         )
-        metadata = info.metadata
-        if metadata.exif or metadata.xmp:
-            file.write(SIGNATURE + box(b"ftyp", b"jxl \0\0\0\0jxl "))
-            if metadata.exif:
-                file.write(box(b"Exif", bytes(4) + metadata.exif))
-            if metadata.xmp:
-                file.write(box(b"xml ", metadata.xmp))
-            codestream = box(CODESTREAM, codestream)
-        file.write(codestream)
+        (part,) = (part for part in boxes(BytesIO(whole)) if part.kind == CODESTREAM)
+        codestream = whole[part.start : part.end]
+        file.write(whole[: part.start - BOX_HEADER])
+        if info.metadata.exif:
+            file.write(box(b"Exif", bytes(4) + info.metadata.exif))
+        if info.metadata.xmp:
+            file.write(box(b"xml ", info.metadata.xmp))
+        # libjxl's binding calls 16 bits linear light
+        file.write(box(CODESTREAM, called_srgb(codestream) if is_lossless else codestream))
 
     def fit(self, metadata: Metadata) -> Metadata:
         """Return the metadata that its files hold: its colours are sRGB."""
@@ -169,9 +165,7 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _distance(quality: int) -> float:
-    """Return libjxl's distance of a quality, 1 to 100, by its own rule."""
-    if quality >= LOSSLESS:
-        return 0.0
+    """Return libjxl's distance of a quality, 1 to 99, by its own rule."""
     if quality >= 30:
         return 0.1 + (100 - quality) * 0.09
     return 53 / 3000 * quality**2 - 23 / 20 * quality + 25

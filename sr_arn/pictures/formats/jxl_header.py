@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
-__all__ = ["Header", "header_of"]
+__all__ = ["HEAD", "Header", "called_srgb", "header_of"]
 
+HEAD = 4096  # bytes that hold the header
+SIGNATURE = 16  # bits before it
+CURVE = 0b111111  # bits of a transfer function
 RATIOS = (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1)
 RGB, GREY = 0, 1  # ColourSpace
 D65, SRGB, SRGB_CURVE = 1, 1, 13  # WhitePoint, Primaries, TransferFunction
@@ -30,6 +33,8 @@ class Header(NamedTuple):
     has_profile: bool = False
     is_srgb: bool = True
     """Or grey of the same curve; False if a profile says what the colours are."""
+    curve_at: int | None = None
+    """The bit of the codestream from which on it has the transfer function."""
 
 
 class _Bits:
@@ -37,14 +42,14 @@ class _Bits:
 
     def __init__(self, content: bytes) -> None:
         self._number = int.from_bytes(content, "little")
-        self._left = 8 * len(content)
+        self._length = 8 * len(content)
+        self.place = 0
 
     def __call__(self, count: int = 1) -> int:
-        if count > self._left:
+        if self.place + count > self._length:
             raise ValueError("the header is cut off")
-        value = self._number & ((1 << count) - 1)
-        self._number >>= count
-        self._left -= count
+        value = (self._number >> self.place) & ((1 << count) - 1)
+        self.place += count
         return value
 
     def of(self, *choices: tuple[int, int]) -> int:
@@ -78,11 +83,21 @@ def header_of(codestream: bytes) -> Header:
         extra.append(kind)
         premultiplied |= is_associated
     bits()  # whether colours are XYB within
-    has_profile, is_srgb = _colours(bits)
+    has_profile, is_srgb, curve_at = _colours(bits)
     return Header(
         width, height, depth, is_float, header.is_animated, tuple(extra), premultiplied,
-        has_profile, is_srgb,
+        has_profile, is_srgb, curve_at,
     )  # fmt: skip
+
+
+def called_srgb(codestream: bytes) -> bytes:
+    """Return a codestream without loss whose numbers are called sRGB, not linear light."""
+    at = header_of(codestream[:HEAD]).curve_at
+    if at is None:
+        return codestream
+    head = int.from_bytes(codestream[:HEAD], "little")
+    head = head & ~(CURVE << at) | (SRGB_CURVE - ENUM[2][0]) << at + 2 | 2 << at
+    return head.to_bytes(min(HEAD, len(codestream)), "little") + codestream[HEAD:]
 
 
 def _size(bits: _Bits, sides: tuple[tuple[int, int], ...] = SIDES) -> tuple[int, int]:
@@ -146,17 +161,18 @@ def _extra_channel(bits: _Bits) -> tuple[int, bool]:
     return kind, False
 
 
-def _colours(bits: _Bits) -> tuple[bool, bool]:
-    """Return whether a profile follows, and whether colours are sRGB, or grey of its curve."""
+def _colours(bits: _Bits) -> tuple[bool, bool, int | None]:
+    """Return whether a profile follows, whether colours are sRGB, and where their curve is."""
     if bits():
-        return False, True
+        return False, True, None
     if bits():
-        return True, False
+        return True, False, None
     space = bits.of(*ENUM)
     if space not in (RGB, GREY) or bits.of(*ENUM) != D65:
-        return False, False
+        return False, False, None
     if space == RGB and bits.of(*ENUM) != SRGB:
-        return False, False
+        return False, False, None
     if bits():  # a gamma
-        return False, bits(24) in GAMMAS
-    return False, bits.of(*ENUM) == SRGB_CURVE
+        return False, bits(24) in GAMMAS, None
+    at = SIGNATURE + bits.place
+    return False, bits.of(*ENUM) == SRGB_CURVE, at
