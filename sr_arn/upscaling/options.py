@@ -33,7 +33,7 @@ class Option(NamedTuple):
         Its values, if only some are possible.
     part : str, optional
         The field of `FileUpscaler` that it belongs to; by default it is a field itself.
-    count : int, optional
+    values : int, optional
         How many values it takes, of which the metavar has the names; by default one alone.
     """
 
@@ -43,7 +43,7 @@ class Option(NamedTuple):
     default: Any = None
     choices: tuple[str, ...] = ()
     part: str | None = None
-    count: int | None = None
+    values: int | None = None
 
 
 OPTIONS = {
@@ -96,7 +96,7 @@ OPTIONS = {
         "1, the least and the largest)",
         float,
         "LOW HIGH",
-        count=2,
+        values=2,
     ),
     "strip": Option("leave out ICC profile, EXIF, XMP and resolution", bool),
 }

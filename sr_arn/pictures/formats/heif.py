@@ -38,16 +38,17 @@ class HEIF(Format):
         found = open_heif(file, convert_hdr_to_8bit=False)
         image = found[found.primary_index]
         check_size(*image.size, max_pixels, name)
-        pixels, bits = np.array(image), image.info["bit_depth"]
+        info: dict[str, Any] = image.info
+        pixels, bits = np.array(image), info["bit_depth"]
         if bits > 8:
             pixels = stretched(pixels >> (STORED - bits), bits)
         if image.premultiplied_alpha:
             pixels = straight(pixels)
         report_frames(len(found), name)
-        beside = len(image.info["depth_images"]) + sum(map(len, image.info["aux"].values()))
+        beside = len(info["depth_images"]) + sum(len(ids) for ids in info["aux"].values())
         if beside:
             logger.warning("%s: left out %d maps beside it, of depth or light", name, beside)
-        return Picture(pixels, _metadata(image.info)).upright(1, name)  # it is turned already
+        return Picture(pixels, _metadata(info)).upright(1, name)  # it is turned already
 
 
 def _metadata(info: dict[str, Any]) -> Metadata:

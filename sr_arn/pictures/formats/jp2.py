@@ -2,7 +2,7 @@
 
 import logging
 import struct
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def _header(file: IO[bytes], codestream: int, parts: list[Box], name: str) -> _H
     return header
 
 
-def _fields(part: Box, content: bytes) -> dict[str, object]:
+def _fields(part: Box, content: bytes) -> dict[str, Any]:
     """Return what a box of the header says."""
     if part.kind == b"colr" and content[:1] == b"\1":
         return {"colours": int.from_bytes(content[3:7], "big")}

@@ -82,13 +82,14 @@ class JXL(Format):
         pixels = np.concatenate(list(strips))
         quality = quality or self.quality
         is_lossless = quality == LOSSLESS or info.dtype != np.uint8
-        whole = jpegxl_encode(
+        encoded = jpegxl_encode(
             pixels,
             distance=0.0 if is_lossless else _distance(quality),
             lossless=is_lossless,
             usecontainer=True,
             numthreads=threads,
         )
+        whole = bytes(encoded)
         (part,) = (part for part in boxes(BytesIO(whole)) if part.kind == CODESTREAM)
         codestream = whole[part.start : part.end]
         file.write(whole[: part.start - BOX_HEADER])

@@ -37,7 +37,7 @@ class PNM(Format):
         head = file.read(HEAD)
         kind = head[:2]
         if kind == b"P7":
-            width, height, channels, white, start = _pam(head)
+            (width, height, channels, white), start = _pam(head)
         else:
             (width, height, white), start = _numbers(head, 2 if kind in (b"P1", b"P4") else 3)
             channels = COLOURS[TEXT.get(kind, kind)]
@@ -75,14 +75,12 @@ def _numbers(head: bytes, count: int) -> tuple[list[float], int]:
     return [*numbers, 1.0][:3], found.end()
 
 
-def _pam(head: bytes) -> tuple[int, int, int, int, int]:
-    """Return width, height, channels, white and the length of a PAM's header."""
+def _pam(head: bytes) -> tuple[tuple[float, float, int, float], int]:
+    """Return width, height, channels and white of a PAM's header, and its length."""
     before, end, _ = head.partition(b"\nENDHDR\n")
-    fields = dict(re.findall(PAM_FIELD, before, re.MULTILINE))
-    width, height, channels, white = (
-        int(fields[key]) for key in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
-    )
-    return width, height, channels, white, len(before + end)
+    fields = {key: int(number) for key, number in re.findall(PAM_FIELD, before, re.MULTILINE)}
+    numbers = (fields[b"WIDTH"], fields[b"HEIGHT"], fields[b"DEPTH"], fields[b"MAXVAL"])
+    return numbers, len(before + end)
 
 
 def _binary(file: IO[bytes], shape: tuple[int, int, int], dtype: str) -> Pixels:

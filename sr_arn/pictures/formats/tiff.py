@@ -140,8 +140,8 @@ def _is_raw(page: "TiffPage") -> bool:
     if DNG_VERSION in page.tags or page.photometric in RAW:
         return True
     with suppress(*DAMAGE):  # of pages that are not read
-        below = page.pages or ()
-        return any(one.photometric in RAW for one in itertools.islice(below, MOST_BELOW))
+        below = itertools.islice(page.pages or (), MOST_BELOW)
+        return any(one.keyframe.photometric in RAW for one in below)
     return False
 
 
