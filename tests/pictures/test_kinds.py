@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import imagecodecs
 import numpy as np
 import pytest
+from old_jpeg import old_jpeg
 from PIL import Image, ImageCms
 
 from sr_arn import InputError
@@ -216,6 +217,57 @@ def test_ycbcr_is_turned_once(orientation):
     wanted = read_image(plain.getvalue()).pixels
     assert found.shape == wanted.shape
     assert np.abs(found.astype(int) - wanted).mean() < 1.5
+
+
+def test_old_style_jpeg_in_tiff():
+    found = read_image(old_jpeg(RGB)).pixels
+    assert np.abs(found.astype(int) - RGB).mean() < 3
+
+
+def saved(form, **options):
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, form, **options)
+    return file.getvalue()
+
+
+CUT = {
+    "jxl": imagecodecs.jpegxl_encode(RGB, distance=1.0),
+    "jp2": imagecodecs.jpeg2k_encode(RGB, codecformat="jp2"),
+    "avif": imagecodecs.avif_encode(RGB.astype(np.uint16) * 4, bitspersample=10),
+    "12 bits": imagecodecs.jpeg8_encode(RGB.astype(np.uint16) * 16, bitspersample=12),
+    "lossless": imagecodecs.jpeg8_encode(RGB, lossless=True),
+    "old": old_jpeg(RGB),
+    "text": b"P3 36 24 255\n" + b" ".join(b"%d" % n for n in RGB.flat) + b"\n",
+    "tga": saved("TGA", compression="tga_rle"),
+}
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_what_is_cut_off_is_damaged(kind):
+    assert read_image(CUT[kind]).pixels.shape == RGB.shape
+    for part in range(1, 24):
+        with pytest.raises(InputError, match="damaged|cut off|is none|is empty"):
+            read_image(CUT[kind][: len(CUT[kind]) * part // 24])
+
+
+def test_uncompressed_ycbcr_that_is_cut_off_is_damaged():
+    file = io.BytesIO()
+    Image.fromarray(RGB).convert("YCbCr").save(file, "TIFF")
+    read_image(file.getvalue())
+    for missing in (1, 40, 1000):
+        with pytest.raises(InputError, match="damaged"):
+            read_image(file.getvalue()[:-missing])
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_deep_jpeg_without_its_end(bits, caplog):
+    deep = (RGB.astype(np.uint16) * 16) << (bits - 12)
+    content = imagecodecs.jpeg8_encode(deep, bitspersample=bits, lossless=bits == 16)
+    whole = read_image(content).pixels
+    np.testing.assert_array_equal(read_image(content[:-2]).pixels, whole)
+    assert "has no end marker, but all of its pixels" in caplog.text
+    with pytest.raises(InputError, match="pixels are missing"):
+        read_image(content[:-30])
 
 
 def test_further_pictures_of_a_jpeg_in_a_folder(tmp_path, capsys):

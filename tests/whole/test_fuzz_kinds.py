@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from mutations import mutated
+from old_jpeg import old_jpeg
 from PIL import Image, features
 from test_fuzz import counts
 from test_fuzz_pictures import attempt, declared, one_parser  # noqa: F401 - fixtures
@@ -107,6 +108,7 @@ def ycbcr(pixels):
         file = BytesIO()
         image.save(file, "TIFF", compression=compression)
         yield file.getvalue()
+    yield old_jpeg(pixels)
 
 
 def numbers(pixels):

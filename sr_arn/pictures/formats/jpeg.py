@@ -1,7 +1,7 @@
 """JPEG files."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import IO, Any, ClassVar
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from sr_arn.errors import InputError
 from sr_arn.pictures.formats.base import DAMAGE, OPAQUE, check_size
-from sr_arn.pictures.formats.jpeg_frame import Frame, is_whole, with_end
+from sr_arn.pictures.formats.jpeg_frame import END, Frame, is_whole, with_end
 from sr_arn.pictures.formats.pillow import PillowFormat, metadata_of, opened
 from sr_arn.pictures.levels import stretched
 from sr_arn.pictures.metadata import EXIF_PREFIX
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 SEGMENT = 65_533  # bytes of a segment after its length
 HEAD = 1 << 20  # bytes that hold the frame, after metadata
 USUAL = 8  # bits
+WITHOUT_END = "%s: has no end marker, but all of its pixels"
 
 
 class JPEG(PillowFormat):
@@ -54,16 +55,20 @@ class JPEG(PillowFormat):
             if isinstance(error, InputError):
                 raise
             file.seek(0)
-            whole = self._whole(file.read(), name, max_pixels)
+            content = file.read()
+            whole = None
+            if is_whole(content):
+                parent = super()
+                whole = _first_if_same(
+                    content, lambda ended: parent.read(BytesIO(ended), name, max_pixels)
+                )
             if whole is None:
                 raise
-        logger.warning("%s: has no end marker, but all of its pixels", name)
+        logger.warning(WITHOUT_END, name)
         return whole
 
     def _read_deep(self, file: IO[bytes], frame: Frame, name: str, max_pixels: int) -> Picture:
         """Return a picture that Pillow does not read: of other bits than 8, or lossless."""
-        from imagecodecs import jpeg8_decode
-
         check_size(frame.width, frame.height, max_pixels, name)
         if len(frame.components) not in (1, 3):
             raise InputError(
@@ -71,21 +76,32 @@ class JPEG(PillowFormat):
                 f"{len(frame.components)} channels; convert it first"
             )
         content = file.read()
-        pixels = stretched(jpeg8_decode(content), frame.bits)
         usual = bytearray(content)
         usual[frame.offset] = USUAL  # so that Pillow opens it, for what it says
         with opened(BytesIO(usual), self.name, name, max_pixels) as image:
             metadata = metadata_of(image)
-        return Picture(pixels, metadata).upright(metadata.orientation(), name)
 
-    def _whole(self, content: bytes, name: str, max_pixels: int) -> Picture | None:
-        """Return the picture of a file without its end, if all pixels are there."""
-        if not is_whole(content):
-            return None
-        ended = (super(JPEG, self).read(BytesIO(c), name, max_pixels) for c in with_end(content))
-        try:
-            first = next(ended)
-            is_same = all(np.array_equal(first.pixels, other.pixels) for other in ended)
-        except DAMAGE:
-            return None
-        return first if is_same else None
+        def decoded(content: bytes) -> Picture:
+            from imagecodecs import jpeg8_decode
+
+            return Picture(stretched(jpeg8_decode(content), frame.bits), metadata)
+
+        if END in content[frame.offset :]:
+            return decoded(content).upright(metadata.orientation(), name)
+        is_all = frame.is_lossless or is_whole(content)
+        whole = _first_if_same(content, decoded) if is_all else None
+        if whole is None:
+            raise ValueError("pixels are missing")
+        logger.warning(WITHOUT_END, name)
+        return whole.upright(metadata.orientation(), name)
+
+
+def _first_if_same(content: bytes, read: Callable[[bytes], Picture]) -> Picture | None:
+    """Return the picture of a file without its end, if it is the same whatever follows."""
+    ended = (read(one) for one in with_end(content))
+    try:
+        first = next(ended)
+        is_same = all(np.array_equal(first.pixels, other.pixels) for other in ended)
+    except DAMAGE:
+        return None
+    return first if is_same else None

@@ -4,9 +4,9 @@ import re
 import struct
 from typing import NamedTuple
 
-__all__ = ["Frame", "is_whole", "with_end"]
+__all__ = ["END", "Frame", "is_whole", "with_end"]
 
-START, LOSSLESS, SCAN = 0xFFD8, (0xC3, 0xC7, 0xCB, 0xCF), 0xDA
+LOSSLESS, SCAN = (0xC3, 0xC7, 0xCB, 0xCF), 0xDA
 FRAMES = {0xC0 + k for k in range(16)} - {0xC4, 0xC8, 0xCC}
 MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])", re.DOTALL)  # but restarts
 END = b"\xff\xd9"

@@ -102,8 +102,10 @@ def _text(file: IO[bytes], shape: tuple[int, int, int], is_bits: bool) -> Pixels
     if is_bits:  # which may stand without spaces between
         bits = np.frombuffer(re.sub(rb"\s+", b"", content), np.uint8)
         return 49 - bits[: np.prod(shape)].reshape(shape)  # 0 for the digit 1, which is black
-    numbers = np.array(content.split(None, int(np.prod(shape)))[: np.prod(shape)], np.int64)
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() <= MOST:
+    if re.fullmatch(rb"[\d\s]*", content) is None:
+        raise ValueError("a number is none")
+    numbers = np.fromstring(content, np.float32, sep=" ")[: np.prod(shape)]
+    if numbers.max(initial=0) > MOST:
         raise ValueError("a number is too large")
     return numbers.reshape(shape).astype(np.uint16)
 
