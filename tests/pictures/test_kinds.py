@@ -246,7 +246,7 @@ CUT = {
 def test_what_is_cut_off_is_damaged(kind):
     assert read_image(CUT[kind]).pixels.shape == RGB.shape
     for part in range(1, 24):
-        with pytest.raises(InputError, match="damaged|cut off|is none|is empty"):
+        with pytest.raises(InputError, match=r"damaged|cut off|is none|is empty"):
             read_image(CUT[kind][: len(CUT[kind]) * part // 24])
 
 

@@ -49,8 +49,9 @@ class JPEG(PillowFormat):
         file.seek(0)
         if frame is not None and (frame.bits != USUAL or frame.is_lossless):
             return self._read_deep(file, frame, name, max_pixels)
+        usual = super().read
         try:
-            return super().read(file, name, max_pixels)
+            return usual(file, name, max_pixels)
         except DAMAGE as error:
             if isinstance(error, InputError):
                 raise
@@ -58,10 +59,7 @@ class JPEG(PillowFormat):
             content = file.read()
             whole = None
             if is_whole(content):
-                parent = super()
-                whole = _first_if_same(
-                    content, lambda ended: parent.read(BytesIO(ended), name, max_pixels)
-                )
+                whole = _first_if_same(content, lambda end: usual(BytesIO(end), name, max_pixels))
             if whole is None:
                 raise
         logger.warning(WITHOUT_END, name)

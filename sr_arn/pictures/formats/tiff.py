@@ -141,7 +141,7 @@ def _is_raw(page: "TiffPage") -> bool:
         return True
     with suppress(*DAMAGE):  # of pages that are not read
         below = itertools.islice(page.pages or (), MOST_BELOW)
-        return any(one.keyframe.photometric in RAW for one in below)
+        return any(one.aspage().photometric in RAW for one in below)
     return False
 
 
