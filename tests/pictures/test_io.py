@@ -3,6 +3,7 @@ import struct
 import time
 import warnings
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def png(pixels, colour_type, depth, *chunks):
     return png_chunks((b"IHDR", header), *chunks, data, (b"IEND", b""))
 
 
-def srgb():
+@cache
+def srgb():  # which holds the time
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
