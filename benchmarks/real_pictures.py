@@ -45,7 +45,7 @@ SHIFT = 3  # pixels, of the second JPEG's blocks
 TOLERANCE = 0.05  # dB
 WORST = 10
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
 
 
 class Cell(NamedTuple):

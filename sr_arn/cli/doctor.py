@@ -27,6 +27,7 @@ EXTRAS = {  # what each installs, and what for
         "fsspec": "URLs instead of paths",
         "universal_pathlib": "URLs instead of paths",
     },
+    "heif": {"pillow-heif": "HEIC pictures"},
     "web": {"starlette": "sr-arn serve", "uvicorn": "sr-arn serve"},
 }
 

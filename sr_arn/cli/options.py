@@ -165,7 +165,8 @@ def add_options(parser: "argparse._ActionsContainer", names: Iterable[str]) -> N
             parser.add_argument(
                 flag,
                 type=option.type,
-                metavar=option.metavar,
+                nargs=option.values,
+                metavar=tuple((option.metavar or "").split()) if option.values else option.metavar,
                 default=option.default,
                 choices=option.choices or None,
                 help=option.help,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.pictures.formats import FORMATS, SUFFIXES, Format, check_format, detect, format_of
 from sr_arn.pictures.formats.base import DAMAGE, TooManyPixels
+from sr_arn.pictures.formats.unread import unread
 from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.picture import Picture, PictureInfo
 from sr_arn.system.files import check_output, write_whole
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 MAX_PIXELS = 100_000_000
 """Pixels of a picture that is read without asking: 0.1 to 0.8 GB, or 3.2 GB of doubles."""
 
-HEAD = 64  # bytes that identify a format
+HEAD = 512  # bytes that identify a format
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
@@ -90,6 +91,11 @@ def _decode(file: IO[bytes], name: str, max_pixels: int, suffix: str = "") -> Pi
     head = file.read(HEAD)
     file.seek(0)
     found = detect(head)
+    other = unread(head, suffix, is_read=found is not None)
+    if other is not None:
+        raise other.refusal(name)
+    if not head:
+        raise InputError(f"{name}: is empty")
     if found is None:
         known = ", ".join(form.name for form in FORMATS)
         raise InputError(f"{name}: expected a picture ({known}); this is none")

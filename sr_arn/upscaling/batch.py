@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.formats import SUFFIXES
+from sr_arn.pictures.formats.unread import unread_named
 from sr_arn.pictures.io import TooManyPixels
 from sr_arn.registry import load_plugins
 from sr_arn.system.cluster import Cluster, ClusterLost, asks_if_wanted
@@ -148,7 +149,7 @@ def find_jobs(
     for text in inputs:
         for source, below in _files(text, recursive, identity(folder)):
             is_preview = source.name.endswith(PREVIEW) and source != location(text)
-            is_picture = source.suffix.lower() in SUFFIXES and not source.is_dir()
+            is_picture = _is_named_as_one(source) and not source.is_dir()
             if is_picture and not is_preview:
                 jobs.append(Job(source, folder.joinpath(*below.parts, naming.name_of(source))))
             else:
@@ -161,6 +162,12 @@ def find_jobs(
     if not jobs:
         raise InputError(f"input: no picture found ({', '.join(SUFFIXES)})")
     return jobs, others
+
+
+def _is_named_as_one(source: Path) -> bool:
+    """Return whether a file's name is that of a picture, even of one that is not read."""
+    suffix = source.suffix.lower()
+    return suffix in SUFFIXES or unread_named(suffix) is not None
 
 
 def _files(text: str, recursive: bool, but: str) -> Iterator[tuple[Path, Path]]:

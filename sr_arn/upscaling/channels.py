@@ -1,5 +1,7 @@
 """How a function of luminance enlarges pictures of any kind: grey, colour, inks, transparency."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,7 +10,10 @@ from sr_arn.pictures.color import rgb_to_ycbcr, ycbcr_to_rgb
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
 
-__all__ = ["reach_of", "upscale_channels"]
+__all__ = ["WITH_ALPHA", "reach_of", "upscale_channels"]
+
+WITH_ALPHA = ("LA", "RGBA", "BANDSA")
+"""Modes whose last channel is alpha; that of bands is within only."""
 
 OVERSHOOT = 0.5
 """How far hardly visible colours may go beyond those around them, in units of their range."""
@@ -20,7 +25,7 @@ Plane = NDArray[np.float32]
 
 def reach_of(model: LuminanceModel, mode: str) -> int:
     """Return how far away, in LR pixels, a pixel of such a picture still matters."""
-    return _reach(model) + (_spread(model) if mode in ("LA", "RGBA") else 0)
+    return _reach(model) + (_spread(model) if mode in WITH_ALPHA else 0)
 
 
 def _reach(model: LuminanceModel) -> int:
@@ -36,10 +41,10 @@ def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim =
     ----------
     model : LuminanceModel
     pixels : ndarray of float32 [h, w] or [h, w, c] in [0, 1]
-    mode : {"L", "LA", "RGB", "RGBA", "CMYK"}
+    mode : {"L", "LA", "RGB", "RGBA", "CMYK", "BANDS", "BANDSA"}
         What the channels are. Grey is luminance. Of colour, luminance goes through the model,
         and the rest through its network for chroma or, without one, through bicubic, as in the
-        publications. Each ink is a plane of its own.
+        publications. Each ink or band is a plane of its own.
         Alpha has a path of its own: see `_enlarge_with_alpha`. A model that copies pixels copies
         those of every channel.
     rim : Rim, default none
@@ -51,9 +56,10 @@ def upscale_channels(model: LuminanceModel, pixels: Plane, mode: str, rim: Rim =
         return _enlarge_planes(model, pixels, rim)
     if mode == "RGB":
         return _enlarge_rgb(model, pixels, rim)
-    if mode == "CMYK":
+    if mode in ("CMYK", "BANDS"):
         return _enlarge_planes(model, pixels, rim)
-    return _enlarge_with_alpha(model, pixels, rim)
+    enlarge_colour = _enlarge_rgb if mode == "RGBA" else _enlarge_planes
+    return _enlarge_with_alpha(model, pixels, rim, enlarge_colour)
 
 
 def _enlarge_rgb(model: LuminanceModel, rgb: Plane, rim: Rim) -> Plane:
@@ -73,7 +79,12 @@ def _enlarge_planes(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane:
     return np.stack([model(plane, rim) for plane in planes], axis=-1)
 
 
-def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane:
+def _enlarge_with_alpha(
+    model: LuminanceModel,
+    pixels: Plane,
+    rim: Rim,
+    enlarge_colour: Callable[[LuminanceModel, Plane, Rim], Plane],
+) -> Plane:
     """Enlarge [h, w, c] of which the last channel is alpha, without a fringe at its edges.
 
     Colour that is hidden must not leak into what is seen. So the colour, multiplied by alpha,
@@ -81,7 +92,6 @@ def _enlarge_with_alpha(model: LuminanceModel, pixels: Plane, rim: Rim) -> Plane
     what the backdrop gave to it is taken off again.
     """
     colour, alpha = pixels[..., :-1], pixels[..., -1:]
-    enlarge_colour = _enlarge_rgb if colour.shape[2] == 3 else _enlarge_planes
     if (alpha == 1).all():  # for speed: the same result
         hr = enlarge_colour(model, np.ascontiguousarray(colour), rim)
         return np.concatenate([hr, np.ones_like(hr[..., :1])], axis=-1)

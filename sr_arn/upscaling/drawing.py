@@ -45,8 +45,9 @@ def side_by_side(parts: Sequence[tuple[str, Levels]], zoom: int = ZOOM) -> Level
 def visible(picture: Picture) -> Levels:
     """Return a picture of any kind as 8-bit grey or RGB, straight alpha kept as it is.
 
-    Inks become RGB by subtraction.
+    Inks become RGB by subtraction; numbers are scaled, and of bands the first is shown.
     """
+    picture = picture.in_unit()
     pixels = picture.pixels
     white = np.float32(WHITE[pixels.dtype.name])
     if picture.is_cmyk:

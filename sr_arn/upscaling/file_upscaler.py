@@ -23,6 +23,7 @@ from sr_arn.pictures.left_out import noted
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.palette import BILEVEL, is_bilevel, nearest_in, palette_of
 from sr_arn.pictures.picture import Picture, PictureInfo
+from sr_arn.pictures.scaling import Scaling
 from sr_arn.system.cluster import Cluster
 from sr_arn.system.files import write_whole
 from sr_arn.system.locations import is_local
@@ -96,6 +97,9 @@ class FileUpscaler:
         256.
     keep_bilevel : bool, default False
         Whether pictures of black and white alone become such, where the format holds 1 bit.
+    range : (float, float), optional
+        What becomes 0 and 1 within, of floats and signed integers; by default, where they lie
+        beyond 0 and 1, the least and the largest of each picture.
     quality : int, optional
         Of JPEG, WebP and AVIF.
     preview : bool, default False
@@ -123,6 +127,7 @@ class FileUpscaler:
     to_srgb: bool = False
     keep_palette: bool = False
     keep_bilevel: bool = False
+    range: tuple[float, float] | None = None
     quality: int | None = None
     preview: bool = False
     restore: Restore = field(default_factory=Restore)
@@ -135,6 +140,8 @@ class FileUpscaler:
             check_integer(getattr(self, name), name.replace("_", "-"), least)
         if self.background is not None:
             colour_of(self.background)
+        if self.range is not None:
+            Scaling(0, 1).within(*self.range)
         if self.quality is not None and not QUALITIES[0] <= self.quality <= QUALITIES[1]:
             raise InputError(f"quality: expected 1 to 100, received {self.quality}")
         if self.back_project and self.restore.is_asked:
@@ -200,7 +207,10 @@ class FileUpscaler:
         self, source: Path, target: Path, kind: Format | None, watch: Callable[[float], object]
     ) -> Enlarged:
         kind = kind or format_of(target)
-        picture = self._converted(self._read(source), kind, display(source))
+        picture = self._read(source)
+        if self.range is not None:
+            picture = picture.of_range(*self.range, display(source))
+        picture = self._converted(picture, kind, display(source))
         if self.strip:
             picture = replace(picture, metadata=Metadata())
         height, width = picture.pixels.shape[:2]

@@ -67,13 +67,17 @@ class Naming:
 
     def name_of(self, source: Path) -> str:
         """Return the name of the result of a picture file."""
-        suffix = source.suffix
+        suffix, known = source.suffix, SUFFIXES.get(source.suffix.lower())
         if self.kind is not None:
             suffix = self.kind.suffixes[0]
-        elif not SUFFIXES[suffix.lower()].modes:
+        elif known is None or not known.is_written:
             suffix = OTHERWISE
+        # A file that is not read beside a picture of the same name must not take its place.
         return self.template.format(
-            stem=source.stem, source=source.name, scale=self.size, ext=suffix
+            stem=source.name if known is None else source.stem,
+            source=source.name,
+            scale=self.size,
+            ext=suffix,
         )
 
 

@@ -33,6 +33,8 @@ class Option(NamedTuple):
         Its values, if only some are possible.
     part : str, optional
         The field of `FileUpscaler` that it belongs to; by default it is a field itself.
+    values : int, optional
+        How many values it takes, of which the metavar has the names; by default one alone.
     """
 
     help: str
@@ -41,6 +43,7 @@ class Option(NamedTuple):
     default: Any = None
     choices: tuple[str, ...] = ()
     part: str | None = None
+    values: int | None = None
 
 
 OPTIONS = {
@@ -106,6 +109,13 @@ OPTIONS = {
         part=SCHEDULE,
     ),
     "max_pixels": Option("refuse larger pictures by their header (default: 100 million)", int, "N"),
+    "range": Option(
+        "what is black and white in floats and signed integers (default: if any lie beyond 0 and "
+        "1, the least and the largest)",
+        float,
+        "LOW HIGH",
+        values=2,
+    ),
     "strip": Option("leave out all metadata: ICC profile, EXIF, XMP, IPTC, text, resolution", bool),
 }
 """By name; on the command line `-` stands for `_`."""

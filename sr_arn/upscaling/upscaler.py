@@ -28,7 +28,7 @@ from sr_arn.models.base import (
 )
 from sr_arn.models.chain import Chain
 from sr_arn.models.refine import BackProjection, SelfEnsemble
-from sr_arn.models.restoration import OFF, Restore, Strengths
+from sr_arn.models.restoration import CLEAN, OFF, Restore, Strengths
 from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.picture import MODES
 from sr_arn.pictures.resize import KERNEL_WIDTH
@@ -36,9 +36,10 @@ from sr_arn.pictures.tensors import as_array, as_tensor, is_tensor
 from sr_arn.planes import WHITE, Rim, to_levels
 from sr_arn.system.devices import find_device
 from sr_arn.system.locations import is_location
-from sr_arn.upscaling.channels import reach_of, upscale_channels
+from sr_arn.upscaling.channels import WITH_ALPHA, reach_of, upscale_channels
 from sr_arn.upscaling.detection import found_in
 from sr_arn.upscaling.options import LARGEST_SCALE
+from sr_arn.upscaling.scaled import Scaled
 from sr_arn.upscaling.schedule import Pixels, Schedule, Work
 from sr_arn.upscaling.sizes import resized
 from sr_arn.upscaling.tiles import Border, Grid
@@ -205,6 +206,8 @@ class Upscaler:
         """
 
         def find() -> Strengths:
+            if picture.scaling is not None or picture.is_bands:  # what detection knows is levels
+                return CLEAN
             return found_in(picture.pixels, picture.is_cmyk, picture.jpeg)
 
         return self._strengths(find, restore)
@@ -310,6 +313,9 @@ class Upscaler:
 
         See `upscale_strips` on `size`, `upscale` on `restore`.
         """
+        if picture.scaling is not None:
+            strips = self.upscale_strips(picture, size, restore=restore)
+            return picture.with_pixels(np.concatenate(list(strips)))
         ready = self.restored(self.strengths_of(picture, restore))
         return picture.with_pixels(ready._upscale_array(picture.pixels, picture.mode, size))
 
@@ -352,14 +358,26 @@ class Upscaler:
         """
         ready = self.restored(self.strengths_of(picture, restore))
         pixels, mode = picture.pixels, picture.mode
-        if size is None or size == self._shape_of(pixels):
-            yield from ready._strips(pixels, mode, pixels.dtype, watch)
+        size = size or self._shape_of(pixels)
+        if picture.scaling is None:
+            yield from ready._strips_of(pixels, mode, size, watch)
         else:
-            yield from ready._resized_strips(pixels, mode, size, watch)
+            reach = reach_of(ready.model, mode)
+            scaled = Scaled.of(picture, picture.scaling, reach)
+            strips = ready._strips_of(scaled.unit, scaled.mode_within, size, watch)
+            yield from scaled.numbers_of(strips, size)
 
-    def _shape_of(self, image: Pixels) -> tuple[int, ...]:
+    def _shape_of(self, image: Pixels) -> tuple[int, int]:
         """Return rows and columns of the model's result."""
-        return tuple(side * self.scale for side in image.shape[:2])
+        return image.shape[0] * self.scale, image.shape[1] * self.scale
+
+    def _strips_of(
+        self, image: Pixels, mode: str, size: tuple[int, int], watch: Watch
+    ) -> Iterator[Pixels]:
+        """Yield strips of a result of any size."""
+        if size == self._shape_of(image):
+            return self._strips(image, mode, image.dtype, watch)
+        return self._resized_strips(image, mode, size, watch)
 
     def _resized_strips(
         self,
@@ -368,7 +386,7 @@ class Upscaler:
         size: tuple[int, int],
         watch: Watch = lambda share: None,
     ) -> Iterator[Pixels]:
-        has_alpha = mode in ("LA", "RGBA") if mode else image.shape[2:] in ((2,), (4,))
+        has_alpha = mode in WITH_ALPHA if mode else image.shape[2:] in ((2,), (4,))
         shape, wrap = self._shape_of(image), WRAPS[self.wrap]
         before = self._rows_around(image, mode, size) if "y" in wrap else 0
         if before:  # strips come from the top, and the first needs the last
@@ -423,7 +441,7 @@ class Upscaler:
         self, image: NDArray[Any], mode: str | None, dtype: np.dtype[Any]
     ) -> tuple[Work, Grid]:
         """Return the work on a tile, from levels to levels, and the grid of tiles."""
-        _check_array(image)
+        _check_array(image, has_bands=mode is not None and mode.startswith("BANDS"))
         mode = mode or MODES[image.shape[2] if image.ndim == 3 else 1]
         work = partial(_upscale_levels, self.model, mode, dtype)
         reach, wrap = reach_of(self.model, mode), WRAPS[self.wrap]
@@ -438,10 +456,11 @@ class Upscaler:
         return out
 
 
-def _check_array(image: Pixels) -> None:
+def _check_array(image: Pixels, has_bands: bool = False) -> None:
     """Raise `InputError` unless these are pixels of a picture."""
     channels = image.shape[2] if image.ndim == 3 else 1
     is_picture = image.ndim in (2, 3) and channels in MODES and (image.ndim, channels) != (3, 1)
+    is_picture |= has_bands
     if not is_picture or image.size == 0 or image.dtype.name not in WHITE:
         raise InputError(
             f"image: expected [h, w] or [h, w, 2 to 4] of {', '.join(WHITE)}, "

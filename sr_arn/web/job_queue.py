@@ -17,6 +17,7 @@ from typing import Any
 from sr_arn.errors import InputError, SrArnError, display
 from sr_arn.models.base import BicubicModel
 from sr_arn.pictures.formats import SUFFIXES, format_of
+from sr_arn.pictures.formats.unread import unread_named
 from sr_arn.pictures.io import MAX_PIXELS, read_image, write_image
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture
@@ -100,6 +101,9 @@ class JobQueue:
             If the picture, model or size is not available, or too many are waiting.
         """
         name = plain_name(order.name)
+        other = unread_named(Path(name).suffix.lower())
+        if other is not None:
+            raise other.refusal(display(name))
         if Path(name).suffix.lower() not in SUFFIXES:
             raise InputError(f"{display(name)}: no picture ({', '.join(SUFFIXES)})")
         model = order.model

@@ -113,13 +113,13 @@ def test_help_names_it(toy, capsys):
     with pytest.raises(SystemExit):
         main(["upscale", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert "GIF or Toy, a folder of them" in shown
-    assert "AVIF (90), Toy (70)" in shown
+    assert "TGA or Toy, a folder of them" in shown
+    assert "JXL (90), Toy (70)" in shown
 
 
 def test_completion_names_it(toy, capsys):
     assert main(["completion", "bash"]) == 0
-    assert "avif bmp toy)" in capsys.readouterr().out
+    assert "avif jxl bmp toy)" in capsys.readouterr().out
 
 
 def test_the_page_takes_it(photo, tmp_path):
@@ -135,7 +135,7 @@ def test_the_page_takes_it(photo, tmp_path):
         page = client.get("/").text
         assert "<option>toy</option>" in page
         assert ".toy,.toi" in page
-        assert "GIF, Toy; up to" in page
+        assert "TGA, Toy; up to" in page
         reply = client.post("/pictures?name=a.toy", content=photo.read_bytes())
         key = reply.json()["key"]
         queue._worker.shutdown()  # waits for the work

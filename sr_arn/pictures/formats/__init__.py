@@ -12,8 +12,14 @@ from sr_arn.pictures.formats.avif import AVIF
 from sr_arn.pictures.formats.base import Format
 from sr_arn.pictures.formats.bmp import BMP
 from sr_arn.pictures.formats.gif import GIF
+from sr_arn.pictures.formats.heif import HEIF
+from sr_arn.pictures.formats.ico import ICO
+from sr_arn.pictures.formats.jp2 import JPEG2000
 from sr_arn.pictures.formats.jpeg import JPEG
+from sr_arn.pictures.formats.jxl import JXL
 from sr_arn.pictures.formats.png import PNG
+from sr_arn.pictures.formats.pnm import PNM
+from sr_arn.pictures.formats.tga import TGA
 from sr_arn.pictures.formats.tiff import TIFF
 from sr_arn.pictures.formats.webp import WebP
 
@@ -61,7 +67,10 @@ def unregister(known: Format) -> None:
         del SUFFIXES[suffix]
 
 
-for _one in (PNG(), TIFF(), JPEG(), WebP(), AVIF(), BMP(), GIF()):
+for _one in (
+    *(PNG(), TIFF(), JPEG(), WebP(), AVIF(), JXL(), BMP(), GIF(), HEIF(), JPEG2000(), PNM(), ICO()),
+    TGA(),  # which has no signature
+):
     register(_one)
 
 

@@ -1,6 +1,5 @@
 """AVIF files."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -12,16 +11,17 @@ from PIL import features
 
 from sr_arn.pictures import exif
 from sr_arn.pictures.formats.avif_items import Items, with_colours
-from sr_arn.pictures.formats.base import ALPHA
-from sr_arn.pictures.formats.pillow import PillowFormat
+from sr_arn.pictures.formats.base import ALPHA, check_size, report_frames
+from sr_arn.pictures.formats.pillow import PillowFormat, metadata_of, opened
+from sr_arn.pictures.levels import stretched
 from sr_arn.pictures.metadata import Metadata
 from sr_arn.pictures.picture import Picture, PictureInfo
 
 __all__ = ["AVIF"]
 
-logger = logging.getLogger(__name__)
-
 HEAD = 4096  # bytes that hold the depth
+USUAL = 8  # bits
+DEEP, DEEPER = 0x40, 0x20  # flags
 
 
 class AVIF(PillowFormat):
@@ -29,7 +29,7 @@ class AVIF(PillowFormat):
 
     name = "AVIF"
     suffixes = (".avif",)
-    signature = rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4})*?avif)"
+    signature = rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4}){0,12}?avif)"
     mime = "image/avif"
     modes = ALPHA
     longest_side = 32_768  # what libavif reads with its defaults
@@ -40,11 +40,22 @@ class AVIF(PillowFormat):
     save_options: ClassVar[Mapping[str, Any]] = {"subsampling": "4:4:4"}
 
     def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
-        """Return the picture in a file, of 8 bits."""
-        picture = super().read(file, name, max_pixels)
-        if _is_deep(file):
-            logger.warning("%s: has more than 8 bits per colour, of which 8 are read", name)
-        return picture
+        """Return the picture in a file, of 8 or 16 bits."""
+        bits = _bits(file)
+        file.seek(0)
+        if bits == USUAL:
+            return super().read(file, name, max_pixels)
+        from imagecodecs import avif_decode
+
+        with opened(file, self.name, name, max_pixels) as image:
+            check_size(*image.size, max_pixels, name)
+            metadata = metadata_of(image)
+            file.seek(0)
+            pixels = stretched(avif_decode(file.read(), index=0, numthreads=1), bits)
+            report_frames(getattr(image, "n_frames", 1), name)
+        file.seek(0)
+        metadata = self.attached(file, metadata)
+        return Picture(pixels, metadata).upright(metadata.orientation())
 
     def attached(self, file: IO[bytes], metadata: Metadata) -> Metadata:
         """Return the metadata with colours by numbers, and names of further pictures."""
@@ -81,8 +92,8 @@ class AVIF(PillowFormat):
         return kept
 
 
-def _is_deep(file: IO[bytes]) -> bool:
-    """Tell whether a file has more than 8 bits per colour. [AV1-ISOBMFF, section 2.3.3]."""
-    file.seek(0)
-    _, found, configuration = file.read(HEAD).partition(b"av1C")
-    return bool(found) and len(configuration) > 2 and bool(configuration[2] & 0x40)
+def _bits(file: IO[bytes]) -> int:
+    """Return the bits per colour that a file has. [AV1-ISOBMFF, section 2.3.3]."""
+    _, _, configuration = file.read(HEAD).partition(b"av1C")
+    flags = configuration[2] if len(configuration) > 2 else 0
+    return USUAL if not flags & DEEP else 12 if flags & DEEPER else 10

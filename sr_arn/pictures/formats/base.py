@@ -31,6 +31,8 @@ __all__ = [
 OPAQUE = ("L", "RGB")
 ALPHA = ("L", "LA", "RGB", "RGBA")
 NAMES_OF_DTYPES = {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats", "float64": "floats"}
+NAMES_OF_DTYPES |= {"int8": "signed integers", "int16": "signed integers"}
+NAMES_OF_MODES = {"CMYK": "ink colours (CMYK)", "BANDS": "other channels than colours"}
 
 BYTES_TO_READ = 12  # of a pixel: in the file, decoded, and as an array
 ALLOW_MORE = "allow more with --max-pixels of sr-arn upscale, or cut it into parts"
@@ -73,7 +75,7 @@ class Format(ABC):
     shown_by_browsers: ClassVar[bool] = False
     """Whether the page gives such files to a browser as they are; others are shown as PNG."""
     modes: ClassVar[tuple[str, ...]] = ()
-    """What its channels may be, of L, LA, RGB, RGBA and CMYK. None: it is only read."""
+    """What its channels may be, of L, LA, RGB, RGBA, CMYK and BANDS. None: it is only read."""
     dtypes: ClassVar[tuple[str, ...]] = ("uint8",)
     longest_side: ClassVar[int] = 1 << 31
     most_pixels: ClassVar[int] = 1 << 62
@@ -141,7 +143,7 @@ class Format(ABC):
         if not self.is_written:
             return f"{self.name} is only read, not written"
         if mode not in self.modes:
-            what = "ink colours (CMYK)" if mode == "CMYK" else "transparency"
+            what = NAMES_OF_MODES.get(mode, "transparency")
             return f"{self.name} holds no {what}"
         if dtype.name not in self.dtypes:
             holds, has = (NAMES_OF_DTYPES.get(d, d) for d in (self.dtypes[-1], dtype.name))

@@ -22,6 +22,7 @@ from sr_arn.pictures.formats.base import (
 from sr_arn.pictures.jpeg import quality_of_table
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi, sane_dpi, unhexed
 from sr_arn.pictures.picture import Picture, PictureInfo
+from sr_arn.pictures.scaling import scaling_of
 from sr_arn.system.memory import check_memory
 
 __all__ = [
@@ -194,9 +195,9 @@ def picture_of(image: Image.Image, name: str, may_be_grey: bool = True) -> Pictu
     if image.mode == "P" and mode == "LA":
         image = image.convert("RGBA")
     pixels = np.array(image if image.mode == mode else image.convert(mode))
-    if mode == "F" and not (pixels.min() >= 0 and pixels.max() <= 1):
-        raise InputError(f"{name}: expected floats in [0, 1]; scale them first")
-    return Picture(pixels, metadata_of(image), is_cmyk=mode == "CMYK", jpeg=jpeg)
+    scaling = scaling_of(pixels, "L") if mode == "F" else None
+    is_cmyk = mode == "CMYK"
+    return Picture(pixels, metadata_of(image), is_cmyk=is_cmyk, jpeg=jpeg, scaling=scaling)
 
 
 def _quality_of(image: Image.Image) -> float | None:
