@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,12 @@ from sr_arn.models.restoration import Strengths
 from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
 
-if TYPE_CHECKING:
-    from sr_arn.models.chroma import ChromaModel
-
 __all__ = [
     "PLAIN",
     "Arrays",
     "Axes",
     "BicubicModel",
+    "Chroma",
     "Header",
     "LuminanceModel",
     "NearestModel",
@@ -50,6 +48,19 @@ class LuminanceModel(Protocol):
 
     def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
         """Return the HR plane of all LR pixels but those of the rim, which are only seen."""
+        ...
+
+
+class Chroma(Protocol):
+    """A function from Y, Cb and Cr of an LR picture, float32 [h, w, 3], to Cb and Cr of the HR one.
+
+    Its result [h s, w s, 2] is not clipped.
+    """
+
+    reach: int
+
+    def __call__(self, ycbcr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return Cb and Cr of all LR pixels but those of the rim, which are only seen."""
         ...
 
 
@@ -201,7 +212,7 @@ def restored(model: Any, strengths: Strengths) -> Any:
     return model.restored(strengths)
 
 
-def chroma_of(model: LuminanceModel) -> "ChromaModel | None":
+def chroma_of(model: LuminanceModel) -> Chroma | None:
     """Return what enlarges Cb and Cr beside a luminance model; bicubic does where it is None."""
     return getattr(model, "chroma", None)
 

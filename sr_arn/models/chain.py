@@ -5,11 +5,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_arn.models.base import LuminanceModel, restored, restores, runs_by_torch
+from sr_arn.models.base import (
+    Chroma,
+    LuminanceModel,
+    chroma_of,
+    restored,
+    restores,
+    runs_by_torch,
+)
 from sr_arn.models.restoration import Strengths
+from sr_arn.pictures.resize import imresize
 from sr_arn.planes import NO_RIM, Rim
 
 __all__ = ["Chain"]
+
+BICUBIC_REACH = 2
 
 Plane = NDArray[np.float32]
 
@@ -30,8 +40,10 @@ class Chain:
         self.second = second
         self.name = f"{first.name}+{second.name}"
         self.scale = first.scale * second.scale
-        self._seen = 2 * -(-second.reach // (2 * first.scale))  # LR pixels; even, as tiles begin
+        self._seen = _even_part(second.reach, first.scale)
         self.reach = first.reach + self._seen
+        chroma = chroma_of(first)
+        self.chroma = chroma and _ChromaThenBicubic(chroma, first.scale, second.scale)
 
     @property
     def restores(self) -> bool:
@@ -54,14 +66,39 @@ class Chain:
 
     def __call__(self, lr: Plane, rim: Rim = NO_RIM) -> Plane:
         """Return the HR plane without the rim."""
-        seen = self._seen_by_second(rim)
+        seen = _seen_by_second(rim, self.reach, self._seen)
         middle = np.clip(self.first(lr, rim.without(seen)), 0, 1)
         return self.second(middle, Rim(*(width * self.first.scale for width in seen)))
 
-    def _seen_by_second(self, rim: Rim) -> Rim:
-        """Return the part of the rim that the first model enlarges for the second.
 
-        The row or column that makes a tile's number even is part of it: see `Grid.tiles`.
-        """
-        more = rim.narrowed(self.reach)
-        return Rim(*(min(width, self._seen + m) for width, m in zip(rim, more, strict=True)))
+class _ChromaThenBicubic:
+    """Cb and Cr by the first model's network, enlarged again by bicubic.
+
+    That of the second model would need luminance of the first one once more.
+    """
+
+    def __init__(self, first: Chroma, scale: int, then: int) -> None:
+        self._first, self._scale, self._then = first, scale, then
+        self._seen = _even_part(BICUBIC_REACH, scale)
+        self.reach = first.reach + self._seen
+
+    def __call__(self, ycbcr: Plane, rim: Rim = NO_RIM) -> Plane:
+        """Return Cb and Cr without the rim."""
+        seen = _seen_by_second(rim, self.reach, self._seen)
+        middle = self._first(ycbcr, rim.without(seen))
+        larger = imresize(middle, self._then)
+        return Rim(*(width * self._scale for width in seen)).cut(larger, self._then)
+
+
+def _even_part(reach: int, scale: int) -> int:
+    """Return how many LR pixels a reach in the enlarged picture is: an even number, as tiles."""
+    return 2 * -(-reach // (2 * scale))
+
+
+def _seen_by_second(rim: Rim, reach: int, seen: int) -> Rim:
+    """Return the part of the rim that the first model enlarges for the second.
+
+    The row or column that makes a tile's number even is part of it: see `Grid.tiles`.
+    """
+    more = rim.narrowed(reach)
+    return Rim(*(min(width, seen + m) for width, m in zip(rim, more, strict=True)))

@@ -108,6 +108,20 @@ def test_strengths_and_the_share_of_details_count(network, ycbcr):
     np.testing.assert_allclose(results[3], halves, atol=1e-5)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_chains_have_it_then_bicubic(network, coffee, alpha):
+    image = np.dstack([coffee, coffee[..., :1]])[:60, :72] if alpha else coffee[:60, :72]
+    chain = Upscaler(network).then(Upscaler(ConvModel(2, random_network(2, 6, 1, 3, 0.1).arrays)))
+    whole = chain.upscale(image, restore=SOME)
+    for tile in (24, 40):
+        tiled = chain.scheduled(Schedule(threads=2, tile=tile)).upscale(image, restore=SOME)
+        np.testing.assert_array_equal(tiled, whole)
+    if not alpha:
+        ycbcr = rgb_to_ycbcr(image / np.float32(255))
+        wanted = imresize(network.chroma(ycbcr), 2)
+        np.testing.assert_array_equal(chain.model.chroma(ycbcr), wanted)
+
+
 def test_refined_models_keep_it(network, coffee):
     image = coffee[:20, :24]
     for refined in (Upscaler(network).refined(ensemble=True), Upscaler(network).refined(False, 1)):
