@@ -4,6 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_arn.kernels.cache import compiled
+from sr_arn.kernels.intrinsics import Rows
+from sr_arn.kernels.matmul import REGISTERS, Length, blocks_of
+from sr_arn.kernels.simd import product
 from sr_arn.planes import Rim
 
 __all__ = ["first_features", "mix"]
@@ -11,28 +14,50 @@ __all__ = ["first_features", "mix"]
 Array = NDArray[np.float32]
 
 
-@compiled(nogil=True, fastmath={"contract"})
 def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
     """Set the inner pixels of `out` [h, w, c] to ReLU of a convolution of differences.
 
     They are those of the pixels of `lr` [h, w, i] to their neighbours; `weight` is [9 i, c], and
-    `bias` [c].
+    `bias` [c]. c is a number that `sr_arn.kernels.convolution.padded` returns.
     """
+    vectors = blocks_of(out.shape[2], REGISTERS.lanes, REGISTERS.widest)[1]
+    rows = max(n for n in (1, 2, 3, 4, 6, 8) if n * vectors <= REGISTERS.sums)
+    lengths = (0,) * REGISTERS.lanes, (0,) * vectors, (0,) * rows
+    _first_features(lr, weight, bias, lengths, out)
+
+
+@compiled(nogil=True)
+def _first_features(
+    lr: Array, weight: Array, bias: Array, lengths: tuple[Length, Length, Length], out: Array
+) -> None:
+    """Do it for as many pixels at a time as the last of `lengths` has.
+
+    They are the lanes of a vector, the vectors of a block and the pixels.
+    """
+    lanes, vectors, rows = lengths
     height, width, channels = out.shape
-    planes = lr.shape[2]
-    total = np.empty(channels, np.float32)
+    taps, size, group = len(weight), len(lanes) * len(vectors), len(rows)
+    w, x = weight.reshape(-1), np.zeros(group * taps, np.float32)
+    sums = np.empty(group * channels, np.float32)
     for i in range(1, height - 1):
-        for j in range(1, width - 1):
-            for c in range(channels):  # not total[:] = bias, which takes seconds to compile
-                total[c] = bias[c]
-            for p in range(planes):
-                for k in range(9):
-                    there = lr[i - 1 + k // 3, j - 1 + k % 3, p]
-                    difference = there - lr[i, j, p]  # 0 in flat areas
-                    for c in range(channels):
-                        total[c] += difference * weight[9 * p + k, c]
-            for c in range(channels):
-                out[i, j, c] = max(total[c], np.float32(0))
+        for j in range(1, width - 1, group):
+            count = min(group, width - 1 - j)
+            for t in range(count):
+                for p in range(lr.shape[2]):
+                    middle = lr[i, j + t, p]
+                    for k in range(9):  # 0 in flat areas
+                        there = lr[i - 1 + k // 3, j + t - 1 + k % 3, p]
+                        x[t * taps + 9 * p + k] = there - middle
+            for t in range(group):
+                for c in range(channels):  # not sums[...] = bias, which takes seconds to compile
+                    sums[t * channels + c] = bias[c]
+            for block in range(0, channels, size):
+                own = Rows(block, channels)
+                # x (group, 9 i) @ weight[:, block:] (9 i, size) -> sums[:, block:] (group, size)
+                product(x, w, sums, Rows(0, taps), own, own, taps, True, lanes, vectors, rows)
+            for t in range(count):
+                for c in range(channels):
+                    out[i, j + t, c] = max(sums[t * channels + c], np.float32(0))
 
 
 @compiled(nogil=True, fastmath={"contract"})
