@@ -68,8 +68,8 @@ class Kernel(Component):
         """Return one of the filters."""
         return type(self)(str(rng.choice(self.names))) if self.is_range else self
 
-    def shrink(self, hr: Pixels, scale: int) -> Pixels:
-        """Return the LR pixels."""
+    def shrink(self, hr: NDArray[Any], scale: int) -> NDArray[Any]:
+        """Return the LR pixels: floats, or uint8 rounded to levels."""
         if self.strength in self.by_pillow:
             return self._by_pillow(hr, scale)
         if self.is_off:
@@ -77,7 +77,7 @@ class Kernel(Component):
         first = (scale - 1) // 2
         return np.ascontiguousarray(hr[first::scale, first::scale])
 
-    def _by_pillow(self, hr: Pixels, scale: int) -> Pixels:
+    def _by_pillow(self, hr: NDArray[Any], scale: int) -> NDArray[Any]:
         """Return the LR pixels."""
         from PIL import Image
 
@@ -154,7 +154,7 @@ class Jpeg(Component):
             return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _by_channel(work: Callable[[Pixels], Pixels], pixels: Pixels) -> Pixels:
+def _by_channel(work: Callable[[NDArray[Any]], NDArray[Any]], pixels: NDArray[Any]) -> NDArray[Any]:
     """Return what work makes of a plane, or of each channel by itself."""
     if pixels.ndim == 2:
         return work(pixels)
