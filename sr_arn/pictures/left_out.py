@@ -19,7 +19,7 @@ def leave_out(where: str, *what: str) -> None:
     ----------
     where : str
         What messages call the file.
-    what : str
+    *what : str
         Such as "2 further frames or pages".
     """
     notes = _notes.get()

@@ -236,28 +236,24 @@ def _claimed(gone: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 def _edits(rule: Rule, change: Change, values: dict[str, Value]) -> dict[Span, bytes]:
     """Return the new texts of an owner's values that a rule names."""
-    texts = {name: value.text.strip() for name, value in values.items()}
-    found = {name: NUMBER.findall(texts[name]) for name in rule.names if name in texts}
-    if not all(found.values()):  # also if there are none
+    first, is_list = rule.names[0], len(rule.names) == 1  # of all numbers in one text
+    found = {name: NUMBER.findall(values[name].text) for name in rule.names if name in values}
+    if not found or not all(found.values()):
         return {}
-    if len(rule.names) == 1:  # several numbers in one text
-        olds = found.get(rule.names[0], [])
-    else:
-        olds = [found[name][0] if name in found else "" for name in rule.names]
+    olds = found[first] if is_list else [found.get(name, [""])[0] for name in rule.names]
+    texts = {name: value.text.strip() for name, value in values.items()}
     try:
         before = [float(Fraction(old or 0)) for old in olds]
-        after = rule.law(change, before, texts) if found else before
         news = [
             old if abs(b - a) <= SAME * abs(b) else _written(old, a, rule.counts_pixels)
-            for old, b, a in zip(olds, before, after, strict=True)
+            for old, b, a in zip(olds, before, rule.law(change, before, texts), strict=True)
         ]
     except (ValueError, ZeroDivisionError, OverflowError):  # no numbers of a picture
         return {}
-    if len(rule.names) == 1:
-        news = [", ".join(news)] if news != olds else olds[:1]
-        olds = olds[:1]
-    pairs = zip(rule.names, olds, news, strict=False)
-    return {values[name].span: new.encode() for name, old, new in pairs if old and new != old}
+    if is_list:
+        return {values[first].span: ", ".join(news).encode()} if news != olds else {}
+    triples = zip(rule.names, olds, news, strict=True)
+    return {values[name].span: new.encode() for name, old, new in triples if old and new != old}
 
 
 def _written(old: str, number: float, counts_pixels: bool) -> str:

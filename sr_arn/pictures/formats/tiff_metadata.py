@@ -104,7 +104,7 @@ def _names_of(tiff: Tiff) -> list[str]:
         tags |= {tag for tag, numbers in OF_SRGB.items() if _differ(tiff, tag, numbers)}
     names = [name for tag, name in FURTHER.items() if tag in tags]
     unknown = sorted(tags - STORAGE - FURTHER.keys())
-    known = ((tag, TIFF.TAGS.get(tag, None)) for tag in unknown[:MOST_NAMES])
+    known = ((tag, TIFF.TAGS.get(tag, "")) for tag in unknown[:MOST_NAMES])
     shown = [f"{tag} ({name})" if name else str(tag) for tag, name in known]
     more = ["..."] if len(unknown) > MOST_NAMES else []
     return [*names, f"tags {', '.join([*shown, *more])}"] if unknown else names
