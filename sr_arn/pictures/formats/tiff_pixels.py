@@ -52,13 +52,12 @@ def decode(page: "TiffPage", name: str, max_pixels: int) -> Picture:
         most = MOST_CHANNELS * max_pixels // page.samplesperpixel
         check_size(page.imagewidth, page.imagelength, most, name)
     pixels = page.asarray()
-    if page.subfiletype & REDUCED:
-        logger.warning("%s: its first page is a smaller version of another page", name)
     if page.planarconfig == PLANES and page.samplesperpixel > 1:
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
     if colours == "palette":
         pixels = _looked_up(pixels[..., 0], page.colormap, may_be_grey=ICC not in page.tags)
+        _report(page, page.samplesperpixel, name)
         return Picture(_squeezed(pixels))
     if page.sampleformat == FLOATS:
         pixels = pixels.astype(np.float64 if pixels.dtype.itemsize == 8 else np.float32)
@@ -67,7 +66,7 @@ def decode(page: "TiffPage", name: str, max_pixels: int) -> Picture:
     pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
     is_bands = _is_bands(page, colours)
     if not is_bands:
-        pixels = _with_known_alpha(pixels, CHANNELS[colours], page.extrasamples, name)
+        pixels = _with_known_alpha(pixels, CHANNELS[colours], page.extrasamples)
     is_cmyk = colours == "separated"
     mode = "BANDS" if is_bands else "CMYK" if is_cmyk else MODES[pixels.shape[2]]
     scaling = scaling_of(_squeezed(pixels), mode, _nodata(page))
@@ -77,7 +76,16 @@ def decode(page: "TiffPage", name: str, max_pixels: int) -> Picture:
         pixels[..., 0] = WHITE[pixels.dtype.name] - pixels[..., 0]
     if scaling is not None and (is_cmyk or (mode in ("LA", "RGBA") and pixels.dtype.kind == "i")):
         raise InputError(f"{name}: expected inks or alpha in 0..1; convert it first")
+    _report(page, pixels.shape[2], name)
     return Picture(_squeezed(pixels), is_cmyk=is_cmyk, is_bands=is_bands, scaling=scaling)
+
+
+def _report(page: "TiffPage", channels: int, name: str) -> None:
+    """Log what is not all that the file has."""
+    if page.subfiletype & REDUCED:
+        logger.warning("%s: its first page is a smaller version of another page", name)
+    if page.samplesperpixel > channels:
+        logger.warning("%s: left out the channels beside %s", name, NAMES[channels])
 
 
 def _check(page: "TiffPage", colours: str, name: str) -> None:
@@ -132,13 +140,11 @@ def _looked_up(indices: Pixels, palette: Pixels | None, may_be_grey: bool) -> ND
     return colours[indices.astype(np.intp)][..., : 1 if is_grey else 3]
 
 
-def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...], name: str) -> Pixels:
+def _with_known_alpha(pixels: Pixels, channels: int, extra: tuple[int, ...]) -> Pixels:
     """Return colour and straight alpha, or colour alone, of pixels with extra channels."""
     alphas = [i for i, kind in enumerate(extra) if kind in (ASSOCIATED, UNASSOCIATED)]
     kept = [*range(channels), *(channels + i for i in alphas[:1] if channels < 4)]
-    if pixels.shape[2] > len(kept):
-        logger.warning("%s: left out the channels beside %s", name, NAMES[len(kept)])
-        pixels = pixels[..., kept]
+    pixels = pixels[..., kept] if pixels.shape[2] > len(kept) else pixels
     if len(kept) > channels and extra[alphas[0]] == ASSOCIATED:
         pixels = straight(pixels)
     return pixels
