@@ -141,21 +141,21 @@ def resized(
     (rows, columns), (height, width) = shape[:2], new
     reads = nearest_contributions if copies else contributions
     taps, weights = reads(rows, height / rows, height, "y" in wrap)
-    taps = taps + before
     across = reads(columns, width / columns, width, "x" in wrap)
-    across = across[0] % columns, across[1]
+    if "x" in wrap:
+        across = across[0] % columns, across[1]
     source = iter(strips)
     kept, first = next(source), 0  # rows that are still needed, and the first of them
     for done in range(0, height, ROWS):
         part = slice(done, done + ROWS)
-        begin, end = int(taps[:, part].min()), int(taps[:, part].max()) + 1
+        begin, end = before + int(taps[:, part].min()), before + int(taps[:, part].max()) + 1
         while first + len(kept) <= begin:
             first, kept = first + len(kept), next(source)
         parts = [kept[begin - first :]]
         while first + len(kept) + sum(map(len, parts[1:])) < end:
             parts.append(next(source))
         kept, first = parts[0] if len(parts) == 1 else np.concatenate(parts), begin
-        down = taps[:, part] - first, weights[:, part]
+        down = taps[:, part] + (before - first), weights[:, part]
         yield _mixed(kept, down, across, has_alpha and not copies)
 
 
