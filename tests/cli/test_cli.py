@@ -312,7 +312,7 @@ BAD_INPUT = [  # command lines, run where the pictures lie, and what the one lin
     (("upscale", ".", *OUT), "expected a folder for many pictures"),
     (("upscale", "words.png", *OUT), "expected a picture (PNG, TIFF, "),
     (("upscale", "cut.jpg", *OUT), "damaged or cut off"),
-    (("upscale", "empty.png", *OUT), "expected a picture (PNG, TIFF, "),
+    (("upscale", "empty.png", *OUT), "empty.png: is empty"),
     ((*UP, "--model", "magic"), "neither a file nor bundled"),
     ((*UP, "--model", "aplus-x2", "--scale", "3"), "more than 2 times (aplus-x2); name"),
     ((*UP, "--model", "pickled.safetensors"), "is a pickle or PyTorch file"),
