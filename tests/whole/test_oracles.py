@@ -318,7 +318,7 @@ def test_metadata_are_kept_and_corrected(photo, exiftool, tmp_path, capsys, sour
     path = photo(*source[:2], *source[2])
     if source[1] == np.uint16 and target[0] in ("jpg", "webp"):
         assert upscale(path, tmp_path / f"out.{target[0]}") == 2
-        assert "the picture has 16 bits; use .png or .tif" in capsys.readouterr().err
+        assert "the picture has 16 bits; use .png, .tif or .jxl" in capsys.readouterr().err
         return
     before = tags_of(exiftool, path)
     assert (before["EXIF:Orientation"], before["XMP:Orientation"]) == (6, 6)
