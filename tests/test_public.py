@@ -88,4 +88,4 @@ def test_every_hint_how_to_install_names_an_extra():
     ]
     assert len(hints) >= 8
     for hint in hints:
-        assert re.match(r'"sr-arn\[(torch|distributed|web|\{extra\})\]"', hint), hint
+        assert re.match(r'"sr-arn\[(torch|distributed|web|heif|\{extra\})\]"', hint), hint

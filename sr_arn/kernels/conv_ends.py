@@ -23,6 +23,7 @@ def first_features(lr: Array, weight: Array, bias: Array, out: Array) -> None:
     vectors = blocks_of(out.shape[2], REGISTERS.lanes, REGISTERS.widest)[1]
     rows = max(n for n in (1, 2, 3, 4, 6, 8) if n * vectors <= REGISTERS.sums)
     lengths = (0,) * REGISTERS.lanes, (0,) * vectors, (0,) * rows
+    # lr (h, w + 1 or more, i), weight (9 i, c), bias (c,) -> out (h, w, c)
     _first_features(lr, weight, bias, lengths, out)
 
 

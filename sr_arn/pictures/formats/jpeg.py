@@ -30,7 +30,7 @@ __all__ = ["JPEG"]
 logger = logging.getLogger(__name__)
 
 ATTACHED = ("gain map", "depth map", "auxiliary picture")  # what XMP calls further pictures
-HEAD = 1 << 20  # bytes that hold the frame, after metadata
+HEADS = (1 << 15, 1 << 20)  # bytes that hold the frame, after few metadata and after many
 USUAL = 8  # bits
 WITHOUT_END = "%s: has no end marker, but all of its pixels"
 
@@ -57,8 +57,7 @@ class JPEG(PillowFormat):
 
     def read(self, file: IO[bytes], name: str, max_pixels: int) -> Picture:
         """Return the picture in a file, of any bits, even if its end marker is missing."""
-        frame = Frame.of(file.read(HEAD))
-        file.seek(0)
+        frame = _frame_of(file)
         if frame is not None and (frame.bits != USUAL or frame.is_lossless):
             return self._read_deep(file, frame, name, max_pixels)
         usual = super().read
@@ -135,6 +134,16 @@ class JPEG(PillowFormat):
         extra = segment(APP13, [PHOTOSHOP + part for part in parts])
         extra += segment(COMMENT, metadata.comments)
         return {**self.save_options, "extra": extra} if extra else self.save_options
+
+
+def _frame_of(file: IO[bytes]) -> Frame | None:
+    """Return the frame of a file, of which no more is read than necessary: it may be far away."""
+    for size in HEADS:
+        frame = Frame.of(file.read(size))
+        file.seek(0)
+        if frame is not None:
+            return frame
+    return None
 
 
 def _first_if_same(content: bytes, read: Callable[[bytes], Picture]) -> Picture | None:
