@@ -44,7 +44,9 @@ def flattened(picture: Picture, colour: Colour) -> Picture:
     stays_grey = picture.mode == "LA" and len(set(colour)) == 1
     behind = np.array(colour[:1] if stays_grey else colour) / 255
     levels = to_levels(seen * alpha + (1 - alpha) * behind, picture.pixels.dtype)
-    return replace(picture, pixels=levels[..., 0] if stays_grey else levels)
+    if stays_grey:
+        return replace(picture, pixels=levels[..., 0])
+    return replace(picture, pixels=levels, metadata=picture.metadata.for_mode("RGB"))
 
 
 def in_srgb(picture: Picture, name: str) -> Picture:

@@ -99,8 +99,9 @@ class Picture:
             return self
         unit = self.scaling.to_unit(self.without_alpha().pixels)
         if self.mode in ("LA", "RGBA"):
-            alpha = np.clip(self.pixels[..., -1:], 0, 1).astype(np.float32)
-            unit = np.concatenate([np.atleast_3d(unit), alpha], axis=-1)
+            alpha = self.pixels[..., -1:] / np.float32(WHITE[self.pixels.dtype.name])
+            opacity = np.clip(alpha, 0, 1).astype(np.float32)
+            unit = np.concatenate([np.atleast_3d(unit), opacity], axis=-1)
         return replace(self, pixels=unit, scaling=None)
 
     def with_pixels(self, pixels: NDArray[Any]) -> "Picture":

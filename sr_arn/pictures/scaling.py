@@ -67,6 +67,13 @@ class Scaling(NamedTuple):
             unit = (numbers - np.asarray(self.low, np.float64)) / np.where(span == 0, 1, span)
             return np.clip(np.nan_to_num(unit, nan=0), 0, 1).astype(np.float32)
 
+    def clipped(self, numbers: Pixels, holes: NDArray[np.bool_]) -> Pixels:
+        """Return numbers [h, w] or [h, w, c] cut off beyond the range, but for holes [h, w]."""
+        kept = holes if numbers.ndim == 2 else holes[..., None]
+        with np.errstate(invalid="ignore"):
+            within = np.clip(numbers, self.low, self.high)
+        return np.where(kept, numbers, within).astype(numbers.dtype)
+
     def from_unit(self, unit: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> Pixels:
         """Return what `to_unit` scaled as numbers of a dtype."""
         low, high = np.asarray(self.low, np.float64), np.asarray(self.high, np.float64)

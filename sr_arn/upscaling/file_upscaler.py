@@ -244,7 +244,8 @@ class FileUpscaler:
         if self.preview and target != PIPE:
             shown = preview(original, upscaler.restored(strengths).wrapping(None))
             colours = Metadata() if picture.is_cmyk else original.metadata.of_colours()
-            write_image(preview_of(target), Picture(shown, colours.for_mode("RGB")))
+            seen = replace(colours.for_mode("RGB"), left_out=())  # of the preview alone
+            write_image(preview_of(target), Picture(shown, seen))
         return Enlarged(info, upscaler.name, strengths)
 
     def _converted(self, picture: Picture, kind: Format, name: str) -> Picture:

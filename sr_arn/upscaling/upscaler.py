@@ -362,10 +362,17 @@ class Upscaler:
         if picture.scaling is None:
             yield from ready._strips_of(pixels, mode, size, watch)
         else:
-            reach = reach_of(ready.model, mode)
-            scaled = Scaled.of(picture, picture.scaling, reach)
+            reach = None if copies(ready.model) else self._reach_at(size, ready, picture)
+            scaled = Scaled.of(picture, picture.scaling, reach, WRAPS[self.wrap])
             strips = ready._strips_of(scaled.unit, scaled.mode_within, size, watch)
             yield from scaled.numbers_of(strips, size)
+
+    def _reach_at(self, size: tuple[int, int], ready: "Upscaler", picture: "Picture") -> int:
+        """Return how far away, in LR pixels, a pixel matters to a result of a size."""
+        shape = self._shape_of(picture.pixels)
+        shrinks = max(1.0, *(have / want for have, want in zip(shape, size, strict=True)))
+        more = 0 if shape == size else math.ceil((KERNEL_WIDTH * shrinks + 2) / self.scale)
+        return reach_of(ready.model, picture.mode) + more
 
     def _shape_of(self, image: Pixels) -> tuple[int, int]:
         """Return rows and columns of the model's result."""

@@ -195,3 +195,46 @@ def test_multiplied_alpha_of_light(tmp_path):
     pixels = read_image(tmp_path / "a.tif").pixels
     assert pixels[5, 5].tolist() == [6, 6, 6, 0.5]
     assert pixels[0, 0].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_alpha_beside_nodata_stays(dtype):
+    white = np.iinfo(dtype).max
+    levels = RNG.integers(100, 200, (20, 20, 4)).astype(dtype)
+    levels[..., 3] = white
+    levels[2:12, 2:12, :3] = 0
+    result = enlarged(levels, mode="RGBA", nodata=0)
+    assert (result[9:33, 9:33, :3] == 0).all()
+    assert (result[45:, 45:, 3] == white).all()
+    unit = picture_of(levels, "RGBA", 0).in_unit().pixels
+    assert unit[15, 15, 3] == 1
+
+
+@pytest.mark.parametrize("size", [None, (97, 60), (33, 120)])
+def test_nearest_copies_numbers_and_holes(heights, size):
+    holed = heights.copy()
+    holed[10:13, 20:25] = np.nan
+    result = enlarged(holed, "nearest", size=size)
+    rows, columns = (
+        ((2 * np.arange(many) + 1) * few) // (2 * many)
+        for many, few in zip(result.shape, holed.shape, strict=True)
+    )
+    np.testing.assert_array_equal(result, holed[rows[:, None], columns])
+
+
+def test_flat_areas_beyond_a_given_range_are_cut_off(heights):
+    sea = np.tile(heights, (2, 2))
+    sea[20:70, 30:80] = -50
+    picture = picture_of(sea).of_range(0, 1000, "a")
+    result = load_model("bicubic", scale=3).upscale_picture(picture).pixels
+    assert (result[3 * 40 : 3 * 50, 3 * 50 : 3 * 60] == 0).all()
+    assert result.max() <= 1000
+
+
+def test_flat_areas_at_an_edge_see_the_other_one(heights):
+    strip = np.tile(heights, (2, 2))
+    strip[:, :20] = -3.3
+    upscaler = load_model("bicubic", scale=3).wrapping("x")
+    rolled = upscaler.upscale_picture(picture_of(np.roll(strip, 30, axis=1))).pixels
+    result = upscaler.upscale_picture(picture_of(strip)).pixels
+    np.testing.assert_allclose(np.roll(result, 90, axis=1), rolled, atol=1e-3)

@@ -6,8 +6,8 @@ from typing import IO, Any
 import numpy as np
 
 from sr_arn.errors import UnavailableError
+from sr_arn.pictures.formats.avif_items import Items
 from sr_arn.pictures.formats.base import Format, check_size, report_frames
-from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.levels import straight, stretched
 from sr_arn.pictures.metadata import EXIF_PREFIX, Metadata, exif_dpi
 from sr_arn.pictures.picture import Picture
@@ -43,10 +43,11 @@ class HEIF(Format):
         if image.premultiplied_alpha:
             pixels = straight(pixels)
         report_frames(len(found), name)
-        beside = len(info["depth_images"]) + sum(len(ids) for ids in info["aux"].values())
-        if beside:
-            leave_out(name, f"{beside} maps beside it, of depth or light")
-        return Picture(pixels, _metadata(info)).upright(1)  # it is turned already
+        metadata = _metadata(info)
+        file.seek(0)
+        cicp, names = Items.of(file)
+        metadata = metadata.without(*names, cicp=None if metadata.icc_profile else cicp)
+        return Picture(pixels, metadata).upright(1)  # it is turned already
 
 
 def _metadata(info: dict[str, Any]) -> Metadata:

@@ -1,6 +1,5 @@
 """Windows' icons."""
 
-import logging
 import struct
 from io import BytesIO
 from typing import IO
@@ -8,11 +7,10 @@ from typing import IO
 from sr_arn.pictures.formats.base import Format, check_size
 from sr_arn.pictures.formats.pillow import from_pil, opened
 from sr_arn.pictures.formats.png import PNG
+from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.picture import Picture
 
 __all__ = ["ICO"]
-
-logger = logging.getLogger(__name__)
 
 HEADER, ENTRY = 6, "<4B2H2I"  # bytes; width, height, colours, 0, planes, bits, length, offset
 BITMAP_SIDES = struct.Struct("<4xii")
@@ -37,7 +35,7 @@ class ICO(Format):
         file.seek(largest[-1])
         picture = self._read_one(largest, file.read(largest[-2]), name, max_pixels)
         if count > 1:
-            logger.warning("%s: has %d sizes, of which the largest is read", name, count)
+            leave_out(name, f"{count - 1} further sizes")
         return picture
 
     def _read_one(

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 START = b"\xff\x4f\xff\x51"  # of a codestream: the markers SOC and SIZ
 EXIF_ID = b"JpgTiffExif->JP2"
+GEO_ID = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")  # of GeoJP2
 XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 MOST_METADATA = 1 << 24  # bytes of a box
 CMYK = 12  # EnumCS
@@ -118,11 +119,17 @@ def _dpi(content: bytes) -> tuple[float, float] | None:
 
 def _metadata(file: IO[bytes], parts: list[Box], header: _Header) -> Metadata:
     block = xmp = None
+    names: list[str] = []
     for part in parts:
-        if part.kind == b"uuid":
+        if part.kind == b"xml ":
+            names.append("XML data")
+        elif part.kind == b"uuid":
             content = part.read(file, MOST_METADATA)
             if content.startswith(EXIF_ID):
                 block = content[16:].removeprefix(EXIF_PREFIX) or None
             elif content.startswith(XMP_ID):
                 xmp = content[16:] or None
-    return Metadata(header.icc_profile, block, xmp, header.dpi or exif_dpi(block))
+            else:
+                names.append("GeoTIFF data" if content.startswith(GEO_ID) else "private data")
+    metadata = Metadata(header.icc_profile, block, xmp, header.dpi or exif_dpi(block))
+    return metadata.without(*names)

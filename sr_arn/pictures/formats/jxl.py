@@ -24,6 +24,7 @@ __all__ = ["JXL"]
 BARE = b"\xff\x0a"
 MOST_METADATA = 1 << 24  # bytes of a box
 CODESTREAM, PART = b"jxlc", b"jxlp"
+UNREAD = {b"jhgm": "gain map", b"jumb": "content credentials"}
 BOX_HEADER = 8  # bytes
 COPIES = 3  # of a result that is written as a whole
 LOSSLESS = 100
@@ -148,7 +149,8 @@ def _metadata(file: IO[bytes], parts: list[Box]) -> Metadata:
             block = block and block.removeprefix(EXIF_PREFIX)
         elif kind == b"xml ":
             xmp = content or None
-    return Metadata(None, block, xmp, exif_dpi(block))
+    names = [UNREAD[part.kind] for part in parts if part.kind in UNREAD]
+    return Metadata(None, block, xmp, exif_dpi(block)).without(*names)
 
 
 def _unpacked(content: bytes) -> bytes:

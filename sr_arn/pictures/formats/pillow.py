@@ -147,6 +147,10 @@ def to_pil(picture: Picture) -> Image.Image:
         If Pillow has no mode for it: colour of more than 8 bits.
     """
     pixels, dtype = picture.pixels, picture.pixels.dtype
+    if picture.is_bands:
+        raise InputError(
+            "image: a PIL image cannot hold bands; use read_image, upscale_picture and write_image"
+        )
     if dtype != np.uint8 and (pixels.ndim > 2 or dtype == np.float64):
         bits = dtype.itemsize * 8
         raise InputError(

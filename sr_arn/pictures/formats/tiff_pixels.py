@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sr_arn.errors import InputError
 from sr_arn.pictures.formats.base import check_size
+from sr_arn.pictures.left_out import leave_out
 from sr_arn.pictures.levels import straight, stretched
 from sr_arn.pictures.picture import MODES, Picture
 from sr_arn.pictures.scaling import scaling_of
@@ -57,7 +58,8 @@ def decode(page: "TiffPage", name: str, max_pixels: int) -> Picture:
     pixels = pixels.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
     if colours == "palette":
         pixels = _looked_up(pixels[..., 0], page.colormap, may_be_grey=ICC not in page.tags)
-        _report(page, page.samplesperpixel, name)
+        if page.samplesperpixel > 1:
+            leave_out(name, "the samples beside the palette's")
         return Picture(_squeezed(pixels))
     if page.sampleformat == FLOATS:
         pixels = pixels.astype(np.float64 if pixels.dtype.itemsize == 8 else np.float32)
@@ -85,7 +87,7 @@ def _report(page: "TiffPage", channels: int, name: str) -> None:
     if page.subfiletype & REDUCED:
         logger.warning("%s: its first page is a smaller version of another page", name)
     if page.samplesperpixel > channels:
-        logger.warning("%s: left out the channels beside %s", name, NAMES[channels])
+        leave_out(name, f"the channels beside {NAMES[channels]}")
 
 
 def _check(page: "TiffPage", colours: str, name: str) -> None:
