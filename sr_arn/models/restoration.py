@@ -30,7 +30,7 @@ __all__ = [
 
 LARGEST_NOISE = 100.0  # levels of 255
 QUALITIES = (1, 100)
-FINE_JPEG = 94
+FINE_JPEG = 96
 """Quality from which the weights for clean pictures are better: such JPEG is not restored."""
 
 RESTORING_AXES = {

@@ -259,7 +259,7 @@ def test_jpegs_are_restored_nearer_to_the_original(coffee):
     assert error("auto") < error(50) < error("off")
 
 
-@pytest.mark.parametrize(("jpeg", "is_clean"), [(93, False), (94, True), (100, True)])
+@pytest.mark.parametrize(("jpeg", "is_clean"), [(95, False), (96, True), (100, True)])
 def test_jpeg_of_high_quality_is_enlarged_as_a_clean_picture(network, jpeg, is_clean):
     found = Restore().strengths(lambda: Strengths(jpeg=jpeg))
     assert found.is_clean == is_clean
