@@ -164,7 +164,7 @@ class _Trainer:
         """Return a step as a CUDA graph; parameters, moments and means stay as they are."""
         state = [*self._parameters, *self._means, *self._moments(), self.total]
         kept = [tensor.detach().clone() for tensor in state]
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] # nor this
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch does not type it
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(BEFORE_CAPTURE):

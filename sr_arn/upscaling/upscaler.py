@@ -362,17 +362,19 @@ class Upscaler:
         if picture.scaling is None:
             yield from ready._strips_of(pixels, mode, size, watch)
         else:
-            reach = None if copies(ready.model) else self._reach_at(size, ready, picture)
+            reach = None if copies(ready.model) else math.ceil(ready._reach_at(size, pixels, mode))
             scaled = Scaled.of(picture, picture.scaling, reach, WRAPS[self.wrap])
             strips = ready._strips_of(scaled.unit, scaled.mode_within, size, watch)
             yield from scaled.numbers_of(strips, size)
 
-    def _reach_at(self, size: tuple[int, int], ready: "Upscaler", picture: "Picture") -> int:
+    def _reach_at(self, size: tuple[int, int], image: Pixels, mode: str | None) -> float:
         """Return how far away, in LR pixels, a pixel matters to a result of a size."""
-        shape = self._shape_of(picture.pixels)
+        reach = reach_of(self.model, mode or MODES[image.shape[2] if image.ndim == 3 else 1])
+        shape = self._shape_of(image)
+        if shape == size:
+            return reach
         shrinks = max(1.0, *(have / want for have, want in zip(shape, size, strict=True)))
-        more = 0 if shape == size else math.ceil((KERNEL_WIDTH * shrinks + 2) / self.scale)
-        return reach_of(ready.model, picture.mode) + more
+        return reach + (KERNEL_WIDTH * shrinks + 2) / self.scale
 
     def _shape_of(self, image: Pixels) -> tuple[int, int]:
         """Return rows and columns of the model's result."""
@@ -395,20 +397,15 @@ class Upscaler:
     ) -> Iterator[Pixels]:
         has_alpha = mode in WITH_ALPHA if mode else image.shape[2:] in ((2,), (4,))
         shape, wrap = self._shape_of(image), WRAPS[self.wrap]
-        before = self._rows_around(image, mode, size) if "y" in wrap else 0
-        if before:  # strips come from the top, and the first needs the last
+        before = 0
+        if "y" in wrap:  # strips come from the top, and the first needs the last
+            before = 2 * math.ceil(self._reach_at(size, image, mode) / 2)  # even, as tiles begin
             image = image[np.arange(-before, len(image) + before) % len(image)]
         strips = self._strips(image, mode, np.dtype(np.float32), watch)
         is_copied = copies(self.model)
         offset = before * self.scale
         for strip in resized(strips, shape, size, has_alpha, is_copied, wrap, offset):
             yield to_levels(strip, image.dtype)
-
-    def _rows_around(self, image: Pixels, mode: str | None, size: tuple[int, int]) -> int:
-        """Return how many LR rows matter beyond an edge, for the model and for resizing."""
-        reach = reach_of(self.model, mode or MODES[image.shape[2] if image.ndim == 3 else 1])
-        shrinks = max(1, self._shape_of(image)[0] / size[0])
-        return 2 * math.ceil((reach + (KERNEL_WIDTH * shrinks + 2) / self.scale) / 2)  # even
 
     def _strips(
         self, image: Pixels, mode: str | None, dtype: np.dtype[Any], watch: Watch
